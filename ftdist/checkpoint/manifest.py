@@ -1,7 +1,8 @@
 """The manifest of a checkpoint folder: name, size and SHA-256 of every file in it.
 
-    {"format": 1, "step": 1200, "attempt": 3, "metadata": {...},
-     "files": [{"name": "rank-00000-of-00002.safetensors", "size": 1048576, "sha256": "..."}],
+    {"format": 2, "step": 1200, "attempt": 3, "metadata": {...},
+     "files": [{"name": "shards-000/rank-00000-of-00002.safetensors", "size": 1048576,
+                "sha256": "..."}],
      "sha256": "..."}
 
 The last line is the manifest's own hash, which covers all the rest.
@@ -10,7 +11,7 @@ The last line is the manifest's own hash, which covers all the rest.
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,10 @@ from ftdist.io.hashing import file_sha256
 from ftdist.io.jsonl import write_whole
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
+
+MAX_OPENED = 64
+"""Files that a commit opens to see that they are there: its time does not grow with the ranks."""
 
 # hashlib lets go of the interpreter's lock, so that threads hash several files at once.
 _HASHING_THREADS = min(8, os.cpu_count() or 1)
@@ -41,7 +45,7 @@ class FileRecord:
     """One file of a checkpoint, as it was when it was written."""
 
     name: str
-    """Its name in the checkpoint's folder; folders inside it are not used."""
+    """Its path in the checkpoint's folder, with slashes."""
 
     size: int
     """Bytes."""
@@ -60,14 +64,38 @@ class Manifest:
     metadata: dict[str, Any]
 
 
-def describe_file(path: Path) -> FileRecord:
-    """Flush a file to disk and hash it."""
-    fsync_paths(path)
-    return FileRecord(name=path.name, size=path.stat().st_size, sha256=file_sha256(path))
+def share_of(records: Sequence[FileRecord], *, rank: int, size: int) -> list[FileRecord]:
+    """The files that one of `size` readers verifies: each file has exactly one.
+
+    Where shards are sorted by rank, a rank gets files that it reads, whatever the number of ranks
+    that wrote them.
+    """
+    count = len(records)
+    return [record for index, record in enumerate(records) if index * size // count == rank]
 
 
-def check_presence(folder: Path, records: Sequence[FileRecord]) -> list[str]:
-    """Files that are missing from `folder`, unexpected, or of another size; one clause each."""
+def check_files(folder: Path, records: Sequence[FileRecord]) -> list[str]:
+    """Files that are missing, of another size, or of another content; one clause each.
+
+    Raises:
+        StorageError: a file cannot be read just now.
+    """
+    with storage_errors("read", folder):
+        problems = check_sizes(folder, records)
+        if problems:
+            return problems
+        with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+            digests = pool.map(lambda record: file_sha256(folder / record.name), records)
+            return [
+                f"the content of {record.name} has changed (SHA-256 {digest[:12]}... instead "
+                f"of {record.sha256[:12]}...)"
+                for record, digest in zip(records, digests, strict=True)
+                if digest != record.sha256
+            ]
+
+
+def check_sizes(folder: Path, records: Sequence[FileRecord]) -> list[str]:
+    """Files that are missing from `folder`, or of another size; one clause each."""
     problems = []
     for record in records:
         try:
@@ -79,9 +107,32 @@ def check_presence(folder: Path, records: Sequence[FileRecord]) -> list[str]:
             continue
         if size != record.size:
             problems.append(f"{record.name} has {size} bytes instead of {record.size}")
+    return problems
+
+
+def check_names(folder: Path, records: Sequence[FileRecord]) -> list[str]:
+    """Files in `folder` that no record names; one clause each. Opens none."""
     expected = {record.name for record in records} | {MANIFEST}
-    extra = sorted({entry.name for entry in folder.iterdir()} - expected)
-    return problems + [f"{name} is unexpected" for name in extra]
+    return [f"{name} is unexpected" for name in sorted(set(_file_names(folder)) - expected)]
+
+
+def check_written(folder: Path, records: Sequence[FileRecord]) -> list[str]:
+    """What keeps `folder` from being committed; its writers have just reported the `records`.
+
+    Of many files only `MAX_OPENED` are opened, evenly spaced.
+    """
+    every = -(-len(records) // MAX_OPENED) or 1
+    return check_sizes(folder, records[::every]) + check_names(folder, records)
+
+
+def _file_names(folder: Path, prefix: str = "") -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from _file_names(Path(entry.path), f"{name}/")
+            else:
+                yield name
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -96,8 +147,8 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a checkpoint, its own hash checked.
 
     Raises:
-        DamagedCheckpointError: it is missing, truncated, changed, or of another format.
-        StorageError: it cannot be read just now.
+        DamagedCheckpointError: it is missing, truncated or changed.
+        StorageError: it cannot be read just now, or another version of ftdist wrote it.
     """
     with storage_errors("read", folder):
         try:
@@ -109,7 +160,11 @@ def read_manifest(folder: Path) -> Manifest:
     if not isinstance(body, dict) or body.pop("sha256", None) != _own_hash(body):
         raise damaged(folder, [f"{MANIFEST} was changed"])
     if body["format"] != FORMAT:
-        raise damaged(folder, [f"{MANIFEST} has format {body['format']}, not {FORMAT}"])
+        raise StorageError(
+            f"Checkpoint {folder} was written by another version of ftdist: its manifest has "
+            f"format {body['format']}, and this version reads format {FORMAT}.",
+            remedy="continue this run with the version that began it, or start a new run.",
+        )
     return Manifest(
         step=body["step"],
         attempt=body["attempt"],
@@ -127,16 +182,7 @@ def verify_folder(folder: Path) -> Manifest:
     """
     manifest = read_manifest(folder)
     with storage_errors("read", folder):
-        problems = check_presence(folder, manifest.files)
-        if not problems:
-            with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-                digests = pool.map(lambda record: file_sha256(folder / record.name), manifest.files)
-                problems = [
-                    f"the content of {record.name} has changed (SHA-256 {digest[:12]}... instead "
-                    f"of {record.sha256[:12]}...)"
-                    for record, digest in zip(manifest.files, digests, strict=True)
-                    if digest != record.sha256
-                ]
+        problems = check_files(folder, manifest.files) + check_names(folder, manifest.files)
     if problems:
         raise damaged(folder, problems)
     return manifest

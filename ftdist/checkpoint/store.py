@@ -6,10 +6,11 @@
                 .trash-step-00000800-1f2e/   being deleted
                 best.json                    names the one to export, which is kept
 
-Rank 0 begins, every rank writes and describes its own files, rank 0 commits. A process killed at
-any instant leaves either the new checkpoint whole or the one before it: a folder gets its
-committed name by one rename after its content is on disk, and loses it by one rename before
-anything in it is deleted. Readers trust the name for *committed* and the manifest for *undamaged*.
+Rank 0 begins, every rank writes its own file and reports its size and hash, rank 0 commits. A
+process killed at any instant leaves either the new checkpoint whole or the one before it: a folder
+gets its committed name by one rename after its content is on disk, and loses it by one rename
+before anything in it is deleted. Readers trust the name for *committed* and the manifest for
+*undamaged*.
 Imports no torch.
 """
 
@@ -18,21 +19,21 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.checkpoint.damage import damaged_names, describe_loss, set_aside
+from ftdist.checkpoint.damage import damaged_names, set_aside
 from ftdist.checkpoint.manifest import (
     DamagedCheckpointError,
     FileRecord,
     Manifest,
-    check_presence,
+    check_files,
+    check_written,
     damaged,
-    describe_file,
     verify_folder,
     write_manifest,
 )
+from ftdist.checkpoint.search import CheckpointInfo, CheckpointSearch
 from ftdist.errors import StorageError
 from ftdist.io import filesystem
 from ftdist.io.jsonl import write_whole
@@ -48,19 +49,11 @@ def checkpoint_name(step: int) -> str:
     return f"step-{step:08d}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckpointInfo:
-    """One committed checkpoint: optimizer steps done, and its folder."""
-
-    step: int
-    path: Path
-
-
 class CheckpointStore:
     """The committed checkpoints of one run.
 
-    Rank 0 of the newest attempt calls all methods but `describe`, which every rank calls. Not for
-    use by two attempts at once: the run's lock prevents that.
+    Rank 0 of the newest attempt calls all methods. Not for use by two attempts at once: the run's
+    lock prevents that.
 
     Args:
         root: the folder that holds them; created at the first write.
@@ -71,8 +64,13 @@ class CheckpointStore:
         self._root = root
         self._keep = keep
 
-    def begin(self, step: int, attempt: int) -> Path:
+    def begin(self, step: int, attempt: int, *, folders: Sequence[str] = ()) -> Path:
         """An empty folder to write the checkpoint of `step` into; replaces that of a failed save.
+
+        Args:
+            step: optimizer steps done.
+            attempt: of the writer.
+            folders: names of folders to make in it.
 
         Raises:
             StorageError: the folder cannot be created.
@@ -82,22 +80,9 @@ class CheckpointStore:
             if partial.exists():
                 shutil.rmtree(partial)
             partial.mkdir(parents=True)
+            for name in folders:
+                (partial / name).mkdir()
         return partial
-
-    def describe(self, files: Sequence[Path]) -> list[FileRecord]:
-        """Flush this rank's files and their names to disk, and hash them.
-
-        Raises:
-            StorageError: a file is missing or cannot be flushed.
-        """
-        records = []
-        for path in files:
-            with filesystem.storage_errors("flush to disk", path):
-                records.append(describe_file(path))
-        for folder in {path.parent for path in files}:
-            with filesystem.storage_errors("flush to disk", folder):
-                filesystem.fsync_paths(folder)
-        return records
 
     def commit(
         self,
@@ -106,7 +91,13 @@ class CheckpointStore:
         records: Sequence[FileRecord],
         metadata: dict[str, Any],
     ) -> Path:
-        """Make a checkpoint visible, given the `records` of all ranks; delete old ones.
+        """Make a checkpoint visible, and move old ones to the trash: see `empty_trash`.
+
+        Args:
+            step: optimizer steps done.
+            attempt: of the writer.
+            records: size and hash of every file, as the ranks reported them after flushing it.
+            metadata: what its readers must know.
 
         Raises:
             StorageError: a file is missing, has another size or is not described, or the folder
@@ -114,7 +105,7 @@ class CheckpointStore:
         """
         partial, final = self._partial(step, attempt), self._root / checkpoint_name(step)
         with filesystem.storage_errors("commit", partial):
-            problems = check_presence(partial, records)
+            problems = check_written(partial, records)
             if problems:
                 raise StorageError(
                     f"{partial.name} cannot be committed: {'; '.join(problems)}.",
@@ -142,7 +133,14 @@ class CheckpointStore:
             partial = _PARTIAL.fullmatch(path.name)
             if partial is not None and int(partial[1]) < attempt:
                 shutil.rmtree(path, ignore_errors=True)
-        self._empty_trash()
+        self.empty_trash()
+
+    def empty_trash(self) -> None:
+        """Delete what is no longer kept; may take long, and may run beside a save."""
+        for path in self._folders():
+            if path.name.startswith(_TRASH):
+                # A file that another node holds open stays until the next time.
+                shutil.rmtree(path, ignore_errors=True)
 
     def is_committed(self, step: int) -> bool:
         """Whether there is a committed checkpoint of `step`."""
@@ -216,25 +214,18 @@ class CheckpointStore:
         Raises:
             StorageError: all are damaged, or one cannot be read just now.
         """
-        damaged_ones: list[tuple[int, Path, str]] = []
-        good: CheckpointInfo | None = None
-        for info in self.committed():
-            damage = _set_aside_if_damaged(info)
-            if damage is None:
-                good = info
-                break
-            damaged_ones.append((info.step, *damage))
-        used_step = None if good is None else good.step
-        for step, path, problem in damaged_ones:
-            on_damaged(path, describe_loss(problem, step=step, used_step=used_step))
-        names = damaged_names(self._root)
-        if good is None and names:
-            raise StorageError(
-                f"No undamaged checkpoint is left in {self._root}; damaged: {', '.join(names)}.",
-                remedy="restore the files from a copy and remove `.damaged` from the folder's "
-                "name, or delete these folders to start at step 0.",
-            )
-        return good
+        search = self.search(on_damaged)
+        while (candidate := search.next()) is not None:
+            problems = check_files(candidate.info.path, candidate.manifest.files)
+            if not problems:
+                search.accept()
+                return candidate.info
+            search.reject(problems)
+        return None
+
+    def search(self, on_damaged: Callable[[Path, str], None]) -> CheckpointSearch:
+        """The search of `latest_verified`, whose files somebody else verifies."""
+        return CheckpointSearch(self._root, self.committed(), on_damaged)
 
     def require_space(self, gib: float) -> None:
         """Refuse to continue with less than `gib` GiB free; quotas are not seen.
@@ -264,7 +255,7 @@ class CheckpointStore:
                 yield from [path for path in self._root.iterdir() if path.is_dir()]
 
     def _retain(self, just_committed: int) -> None:
-        """Delete all but the newest `keep` and the best; the next commit retries what failed."""
+        """Move all but the newest `keep` and the best to the trash; the next commit retries."""
         try:
             best = self.best()
             stay = {just_committed} if best is None else {just_committed, best.step}
@@ -272,15 +263,8 @@ class CheckpointStore:
                 if info.step not in stay:
                     trash = f"{_TRASH}{info.path.name}-{uuid.uuid4().hex[:8]}"
                     info.path.rename(self._root / trash)
-            self._empty_trash()
         except (OSError, StorageError):
             return
-
-    def _empty_trash(self) -> None:
-        for path in self._folders():
-            if path.name.startswith(_TRASH):
-                # A file that another node holds open stays until the next time.
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _set_aside_if_damaged(info: CheckpointInfo) -> tuple[Path, str] | None:

@@ -110,7 +110,12 @@ LAST_RANK = Metric("throughput/last_rank", "the rank that ended the step before 
 EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out evaluation after the step", "s")
 PROBE_EVAL_S = Metric("time/probe_eval_s", "wall time of the probe evaluation after the step", "s")
 SAVE_S = Metric(
-    "time/save_s", "wall time of the checkpoint before this step, from start to commit", "s"
+    "time/save_s", "how long checkpoints have held training up since the step before", "s"
+)
+SAVE_TOTAL_S = Metric(
+    "time/save_total_s",
+    "wall time of the checkpoint committed since the step before, from start to commit",
+    "s",
 )
 PEAK_GIB = Metric(
     "memory/peak_gib",
@@ -150,6 +155,7 @@ METRICS: dict[str, Metric] = {
             EVALUATE_S,
             PROBE_EVAL_S,
             SAVE_S,
+            SAVE_TOTAL_S,
             PEAK_GIB,
         ),
     )

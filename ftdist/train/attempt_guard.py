@@ -61,19 +61,17 @@ class AttemptGuard:
         """Whether any rank wants to stop. Collective."""
         return max_over_ranks(float(self.wants_stop())) > 0
 
-    def require_newest(self) -> None:
-        """Refuse to write on behalf of a superseded attempt. Collective.
+    def is_superseded(self) -> bool:
+        """Whether a newer attempt has begun, read from the disk now. Rank 0 asks."""
+        self._read_run_dir()
+        return self._is_superseded
 
-        Raises:
-            RequeueError: there is a newer attempt; on every rank.
-        """
-        if self._world.is_rank0:
-            self._read_run_dir()
-        if max_over_ranks(float(self._is_superseded)) > 0:
-            raise RequeueError(
-                f"Attempt {self.attempt} was superseded by a newer one.",
-                remedy="nothing; the newer attempt continues the run.",
-            )
+    def superseded_error(self) -> RequeueError:
+        """The error of an attempt that may no longer write."""
+        return RequeueError(
+            f"Attempt {self.attempt} was superseded by a newer one.",
+            remedy="nothing; the newer attempt continues the run.",
+        )
 
     def _read_run_dir(self) -> None:
         self._checked_at = self._clock()

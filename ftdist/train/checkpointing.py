@@ -3,15 +3,14 @@
 The training state is the engine and one integer, the step. A save succeeds on every rank or none.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-import torch
-from torch import Tensor
-
-from ftdist.checkpoint.manifest import FileRecord, read_manifest
+from ftdist.checkpoint.manifest import FileRecord
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
@@ -21,16 +20,39 @@ from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
+from ftdist.train.background import BackgroundWork
+from ftdist.train.restore import find_newest_verified, refuse_other_run
+from ftdist.train.shard_writer import Records, ShardWriter, Write
 from ftdist.zero.engine import Zero3Engine
-from ftdist.zero.shard_files import REFERENCE_LOGITS, write_tensors
-from ftdist.zero.training_state import read_shards, shard_metadata, write_shards
+from ftdist.zero.shard_files import shard_folders
+from ftdist.zero.training_state import read_shards, shard_metadata
 
-REFERENCE_POSITIONS = 4
-"""The logits of this many of the reference row's last positions are stored."""
+PATIENCE_S = 30.0
+"""How long the end of a thread is waited for when the attempt ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Save:
+    """A checkpoint that is being written."""
+
+    step: int
+    metadata: dict[str, Any]
+    began: float
+    write: Write
+    work: BackgroundWork[Records] | None
+    """`write` at work beside training; None: it is called by `finish`."""
+
+    def records(self) -> Records:
+        """Wait until this rank's files are written."""
+        return self.write(lambda: False) if self.work is None else self.work.result()
 
 
 class Checkpointer:
-    """Restores and saves the training state. Every rank has one; every method is collective.
+    """Restores and saves the training state. Every rank has one.
+
+    Every method is collective; leaving the `with` block is not. A save begins at the end of a step,
+    and is committed at the end of that step or a later one: by `finish`, which all ranks call at
+    the same step.
 
     Args:
         run: whose checkpoints.
@@ -62,18 +84,20 @@ class Checkpointer:
             "seed": config.run.seed,
             "dtype": engine.dtype,
         }
-        self._reference_row = reference_row
+        self._shard_writer = ShardWriter(engine, reference_row=reference_row)
         self._best = best
         self._guard = guard
         self._attempt = guard.attempt
         self._world = engine.world
+        self._save: _Save | None = None
+        self._deletion: BackgroundWork[None] | None = None
+        self._blocked_s = 0.0
+        """How long training has waited for the save that is being written."""
         self.damage: list[str] = []
         """A sentence for each damaged checkpoint that was set aside; on rank 0."""
 
     def restore(self) -> int:
         """Load the newest undamaged checkpoint, written by any number of ranks.
-
-        Rank 0 chooses it for all: on a network file system two ranks may see different folders.
 
         Returns:
             optimizer steps done: the next step to run; 0 where nothing was ever committed.
@@ -81,21 +105,14 @@ class Checkpointer:
         Raises:
             StorageError: the checkpoints are damaged, or belong to another run; on every rank.
         """
-
-        def choose() -> tuple[str, int, dict[str, Any]] | None:
-            self._store.clean_leftovers(self._attempt)
-            newest = self._store.latest_verified(self._record_damage)
-            if newest is None:
-                return None
-            return str(newest.path), newest.step, read_manifest(newest.path).metadata
-
-        chosen = self._on_rank0(choose)
-        if chosen is None:
+        checkpoint = find_newest_verified(
+            self._store, attempt=self._attempt, world=self._world, on_damaged=self._record_damage
+        )
+        if checkpoint is None:
             return 0
-        folder, step, metadata = Path(chosen[0]), int(chosen[1]), chosen[2]
-        self._refuse_other_run(folder, metadata)
-        read_shards(self._engine, folder, metadata)
-        return step
+        refuse_other_run(checkpoint, self._identity)
+        read_shards(self._engine, checkpoint.folder, checkpoint.metadata)
+        return checkpoint.step
 
     def best_step(self) -> int | None:
         """Step of the checkpoint that is kept as the best.
@@ -111,76 +128,160 @@ class Checkpointer:
         step: int | None = self._on_rank0(read)
         return step
 
-    def save(self, step: int, *, is_best: bool) -> None:
-        """Commit the state after `step` steps, unless that is done already.
+    def reserve_copy_memory(self) -> str | None:
+        """Take host memory for copies of the state, so that later saves run beside training.
+
+        Returns:
+            Why they do not; None if they do.
+        """
+        return self._shard_writer.reserve_memory()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a save has begun and `finish` has yet to be called: on all ranks, or on none."""
+        return self._save is not None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether a save is under way and the part of this rank has been written, or has failed."""
+        return self._save is not None and self._save.work is not None and self._save.work.is_done
+
+    def begin(self, step: int, *, beside_training: bool) -> bool:
+        """Begin to save the state after `step` steps, unless that is committed already.
+
+        No other save may be under way.
 
         Args:
             step: optimizer steps done.
-            is_best: whether it replaces the best checkpoint, which is kept and exported.
+            beside_training: whether to copy the state, and to write the copy in a thread.
+
+        Returns:
+            Whether training may go on before `finish`.
+
+        Raises:
+            RequeueError: a newer attempt has begun; on every rank.
+            StorageError: the folder cannot be made; on every rank.
+        """
+        assert self._save is None
+        began = time.perf_counter()
+        answers = all_or_none(
+            lambda: self._prepare(step, wants_copy=beside_training), world=self._world
+        )
+        if answers[0]["superseded"]:
+            raise self._guard.superseded_error()
+        if answers[0]["committed"]:
+            return False
+        can_copy = all(answer["has_copy"] for answer in answers)
+        metadata = self._identity | shard_metadata(self._engine)
+        write = self._shard_writer.prepare(Path(answers[0]["folder"]), from_copy=can_copy)
+        work = None
+        if can_copy:
+            work = BackgroundWork(write, name=f"checkpoint of step {step}")
+        self._save = _Save(step=step, metadata=metadata, began=began, write=write, work=work)
+        self._blocked_s = time.perf_counter() - began
+        return can_copy
+
+    def finish(self) -> float | None:
+        """Write or wait for this rank's part of the save that is under way, and commit it.
+
+        Returns:
+            its wall time from the beginning to the commit, in seconds; None if none was under way.
 
         Raises:
             RequeueError: a newer attempt has begun; on every rank.
             StorageError: some rank could not write; on every rank. Nothing was committed, what was
                 written is removed, and the training state is unchanged.
         """
-        self._guard.require_newest()
-        if not self._on_rank0(lambda: self._store.is_committed(step)):
-            try:
-                self._commit(step)
-            except StorageError:
-                if self._world.is_rank0:
-                    self._store.discard(step, self._attempt)
-                raise
-            self._record_event("checkpoint_saved", step=step, attempt=self._attempt)
-        if is_best:
-            self._on_rank0(lambda: self._store.keep_best(step))
-            self._record_event("best_checkpoint_updated", step=step, attempt=self._attempt)
-            self._best.keep(step)
-
-    def _commit(self, step: int) -> None:
-        metadata = self._identity | shard_metadata(self._engine)
-        reference = self._reference_logits()
-        folder = Path(self._on_rank0(lambda: str(self._store.begin(step, self._attempt))))
-
-        def write() -> list[dict[str, Any]]:
-            files = write_shards(self._engine, folder)
+        save, self._save = self._save, None
+        if save is None:
+            return None
+        began = time.perf_counter()
+        try:
+            written = all_or_none(save.records, world=self._world)
+            records = [FileRecord(**record) for of_rank in written for record in of_rank]
+            is_superseded = self._on_rank0(lambda: self._commit(save, records))
+        except StorageError:
             if self._world.is_rank0:
-                write_tensors(reference, folder / REFERENCE_LOGITS)
-                files.append(folder / REFERENCE_LOGITS)
-            return [asdict(record) for record in self._store.describe(files)]
-
-        described = all_or_none(write, world=self._world)
-
-        def commit() -> None:
-            records = [FileRecord(**record) for of_rank in described for record in of_rank]
-            self._store.commit(step, self._attempt, records, metadata)
-
-        self._on_rank0(commit)
-
-    def _reference_logits(self) -> dict[str, Tensor]:
-        row = self._reference_row
-        tokens = row.input_ids.shape[1]
-        positions = torch.arange(
-            max(0, tokens - REFERENCE_POSITIONS), tokens, device=row.input_ids.device
+                self._store.discard(save.step, self._attempt)
+            raise
+        if is_superseded:
+            if self._world.is_rank0:
+                self._store.discard(save.step, self._attempt)
+            raise self._guard.superseded_error()
+        now = time.perf_counter()
+        self._record_event(
+            "checkpoint_saved",
+            step=save.step,
+            attempt=self._attempt,
+            blocked_s=round(self._blocked_s + now - began, 3),
+            total_s=round(now - save.began, 3),
         )
-        logits = self._engine.logits(row, positions)
-        return {
-            "input_ids": row.input_ids.cpu().contiguous(),
-            "positions": positions.cpu(),
-            "logits": logits.cpu().contiguous(),
-        }
+        return now - save.began
 
-    def _refuse_other_run(self, folder: Path, metadata: dict[str, Any]) -> None:
-        differing = [
-            f"{field} was {metadata[field]} and is {value}"
-            for field, value in self._identity.items()
-            if metadata[field] != value
-        ]
-        if differing:
-            raise StorageError(
-                f"Checkpoint {folder} belongs to another run: {'; '.join(differing)}.",
-                remedy="start a new run with `ftdist train` under another run.name.",
-            )
+    def keep_best(self, step: int) -> None:
+        """Keep a committed checkpoint, and export it, until another one is better.
+
+        Raises:
+            StorageError: `best.json` cannot be written; on every rank.
+        """
+
+        def keep() -> None:
+            self._store.keep_best(step)
+            self._delete_old()
+
+        self._on_rank0(keep)
+        self._record_event("best_checkpoint_updated", step=step, attempt=self._attempt)
+        self._best.keep(step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the threads of this rank; a save that is under way stays uncommitted.
+
+        After an error they are not waited for: the first rank to fail must be the first to say so.
+        """
+        patience_s = PATIENCE_S if error is None else 0.0
+        self._shard_writer.close(patience_s=patience_s)
+        for work in (None if self._save is None else self._save.work, self._deletion):
+            if work is not None:
+                work.cancel(patience_s=patience_s)
+
+    def _prepare(self, step: int, *, wants_copy: bool) -> dict[str, Any]:
+        """Whether this rank has memory for a copy; on rank 0, the folder to write to, if any."""
+        answer: dict[str, Any] = {"superseded": False, "committed": False}
+        answer["has_copy"] = wants_copy and self._shard_writer.has_memory()
+        if not self._world.is_rank0:
+            return answer
+        if self._guard.is_superseded():
+            return answer | {"superseded": True}
+        if self._store.is_committed(step):
+            return answer | {"committed": True}
+        if self._deletion is not None:
+            self._deletion.result()  # it makes room
+        folders = shard_folders(self._world.size)
+        return answer | {"folder": str(self._store.begin(step, self._attempt, folders=folders))}
+
+    def _commit(self, save: _Save, records: Sequence[FileRecord]) -> bool:
+        """Commit on rank 0, or say that this attempt is superseded."""
+        if self._guard.is_superseded():
+            return True
+        self._store.commit(save.step, self._attempt, records, save.metadata)
+        self._delete_old()
+        return False
+
+    def _delete_old(self) -> None:
+        """Delete checkpoints that are no longer kept, beside training: they may be many files."""
+        if self._deletion is not None:
+            self._deletion.result()
+        self._deletion = BackgroundWork(
+            lambda _: self._store.empty_trash(), name="deletion of checkpoints"
+        )
 
     def _on_rank0(self, action: Callable[[], Any]) -> Any:
         """Call `action` on rank 0; its value, or its failure, on every rank."""

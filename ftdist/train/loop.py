@@ -13,9 +13,8 @@ import torch
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import gather_over_ranks
 from ftdist.dist.device import Device, wait_for_device
-from ftdist.errors import FtdistError, StorageError
+from ftdist.errors import FtdistError
 from ftdist.nn.optim import learning_rate
-from ftdist.observe import metrics
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.throughput import StepClock
 from ftdist.plan.plan import Plan
@@ -27,11 +26,9 @@ from ftdist.train.hardware import Hardware
 from ftdist.train.metrics_row import StepReport, metrics_row
 from ftdist.train.probe_eval import EvalResult
 from ftdist.train.profiler import StepProfiler
+from ftdist.train.save_schedule import SaveSchedule
 from ftdist.train.step import StepResult, train_step
 from ftdist.zero.engine import Zero3Engine
-
-MAX_FAILED_SAVES = 3
-"""Consecutive failed saves after which the attempt fails."""
 
 MAX_SKIPPED_STEPS = 10
 """Consecutive steps skipped for non-finite gradients after which the attempt fails."""
@@ -99,18 +96,17 @@ class Loop:
         self._batches = batches
         self._config = config
         self._plan = plan
-        self._checkpointer = checkpointer
+        self._saves = SaveSchedule(
+            checkpointer, config=config.checkpoint, total_steps=plan.steps, note=self._note
+        )
         self._evaluator = evaluator
         self._logger = instruments.logger
         self._guard = guard
         self._instruments = instruments
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
-        self._failed_saves = 0
         self._skipped_steps = 0
         self._wait_s = 0.0
         """How long this rank waited for the others at the end of the step before."""
-        self._save_time: dict[str, float] = {}
-        """Of the save after the step before, which its own row came too early for."""
 
     def run(self, *, first_step: int) -> LoopEnd:
         """Train from `first_step` to the plan's last step, or until a stop is agreed. Collective.
@@ -155,6 +151,7 @@ class Loop:
                         plan=self._plan,
                         hardware=self._instruments.hardware,
                     )
+                    self._saves.after_step(step + 1, all_written=report.all_written)
                     end = self._after_step(step + 1, row, wants_stop=report.wants_stop)
                 if end is not None:
                     return end
@@ -174,8 +171,9 @@ class Loop:
         ends = complete or (result is not None and result.verdict.ends)
         # The row comes first: no checkpoint is of a step that metrics.jsonl lacks.
         if self._logger is not None:
-            self._logger.log(done, row | self._save_time)
-        self._save_time = self._save_if_due(done, result, last=wants_stop or ends)
+            self._logger.log(done, row | self._saves.take_times())
+        is_best = result is not None and result.verdict.is_best
+        self._saves.save_if_due(done, is_best=is_best, last=wants_stop or ends)
         if wants_stop:
             return LoopEnd(reason="stopped", step=done)
         return LoopEnd(reason="complete", step=done) if ends else None
@@ -186,15 +184,18 @@ class Loop:
         The sums are rounded once, so that they do not depend on the order of ranks.
         """
         sources = len(result.loss_sums)
-        own = torch.empty(sources + 4, dtype=torch.float64, device=self._engine.device)
+        own = torch.empty(sources + 5, dtype=torch.float64, device=self._engine.device)
         own[:sources] = result.loss_sums
         own[sources] = result.grad_norm
         own[sources + 1] = peak_memory_gib(self._device)
         own[sources + 2] = float(self._guard.wants_stop())
         own[sources + 3] = self._wait_s
+        own[sources + 4] = float(self._saves.is_written)
         wait_for_device(self._engine.device)
         began = time.perf_counter()
-        *losses, grad_norms, peaks, stops, waits_s = zip(*gather_over_ranks(own), strict=True)
+        *losses, grad_norms, peaks, stops, waits_s, written = zip(
+            *gather_over_ranks(own), strict=True
+        )
         self._wait_s = time.perf_counter() - began
         return StepReport(
             loss_sums=[fsum(of_source) for of_source in losses],
@@ -203,6 +204,7 @@ class Loop:
             peak_gib=max(peaks),
             wants_stop=any(stops),
             waits_s=waits_s,
+            all_written=all(written),
         )
 
     def _run_overdue_eval(self, step: int) -> EvalResult | None:
@@ -213,37 +215,18 @@ class Loop:
         if self._logger is not None and result.row:
             self._logger.log(step, result.row)
         if result.verdict.is_best:
-            self._save_if_due(step, result, last=False)
+            self._saves.save_if_due(step, is_best=True, last=False)
         return result
 
     def _count_skipped(self, skipped: bool, *, done: int) -> None:
         self._skipped_steps = self._skipped_steps + 1 if skipped else 0
         if self._skipped_steps >= MAX_SKIPPED_STEPS:
+            self._saves.drain(last=True)
             raise FtdistError(
                 f"Gradients were non-finite for {MAX_SKIPPED_STEPS} consecutive steps (last: step "
                 f"{done}); these updates were skipped.",
                 remedy="lower optim.peak_lr or raise optim.warmup_ratio, under a new run.name.",
             )
-
-    def _save_if_due(self, step: int, result: EvalResult | None, *, last: bool) -> dict[str, float]:
-        """Save what is due or the best so far: the time it took, empty where nothing was due.
-
-        A failed save is logged and training continues, unless it was the last chance.
-        """
-        is_best = result is not None and result.verdict.is_best
-        if not is_best and not _is_due(step, self._config.checkpoint.every_steps, last=last):
-            return {}
-        began = time.perf_counter()
-        try:
-            self._checkpointer.save(step, is_best=is_best)
-        except StorageError as error:
-            self._failed_saves += 1
-            if last or self._failed_saves >= MAX_FAILED_SAVES:
-                raise
-            self._note(f"Saving a checkpoint at step {step} failed; training continues. {error}")
-        else:
-            self._failed_saves = 0
-        return {metrics.SAVE_S.name: time.perf_counter() - began}
 
     def _note(self, text: str) -> None:
         if self._logger is not None:
@@ -254,7 +237,3 @@ def seed_step(seed: int, *, step: int, rank: int) -> None:
     """Make a step's random draws (dropout) a function of (seed, step, rank): no state to save."""
     (state,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     torch.manual_seed(int(state))
-
-
-def _is_due(step: int, every: int, *, last: bool) -> bool:
-    return last or (every > 0 and step % every == 0)

@@ -94,9 +94,12 @@ def _train(
         probe_eval.resume_from(first_step, best=checkpointer.best_step())
     hardware = measure_hardware(engine.device, dtype=engine.dtype)
     notes = (*checkpointer.damage, summary, hardware.describe())
-    with _open_logger(
-        run, config, plan, engine, attempt=attempt, first_step=first_step, notes=notes
-    ) as logger:
+    with (
+        _open_logger(
+            run, config, plan, engine, attempt=attempt, first_step=first_step, notes=notes
+        ) as logger,
+        checkpointer,
+    ):
         evaluator = Evaluator(
             engine,
             batches,

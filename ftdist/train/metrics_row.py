@@ -28,6 +28,9 @@ class StepReport:
     waits_s: tuple[float, ...]
     """How long each rank waited for the others at the end of the step before; 0 if unknown."""
 
+    all_written: bool
+    """Whether a checkpoint is being saved and every rank has written its part."""
+
 
 def metrics_row(
     done: int,

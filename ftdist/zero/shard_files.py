@@ -1,11 +1,14 @@
 """The files of a checkpoint: safetensors, no pickles.
 
-A rank writes three files, one per kind of state, so that at most a third of its state is copied
-in memory at a time. Names inside are the model folder's parameter names. A frozen parameter is
-only in the first file, in the model's dtype: it has neither master weight nor moments.
+A rank writes one file. Names inside are `KIND.NAME`, with the model folder's parameter names. A
+frozen parameter is only there once, as `master`, in the model's dtype: it has neither master weight
+nor moments.
 """
 
 import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,10 +28,60 @@ KINDS: tuple[Kind, ...] = ("master", "exp_avg", "exp_avg_sq")
 REFERENCE_LOGITS = "reference_logits.safetensors"
 """A short row and the engine's logits for it, which an export must reproduce."""
 
+FILES_PER_FOLDER = 256
+"""So 32,768 ranks make 128 folders: long folders are slow on network file systems."""
 
-def shard_name(kind: Kind, *, rank: int, world_size: int) -> str:
-    """File name of one rank's shards of one kind."""
-    return f"rank-{rank:05d}-of-{world_size:05d}.{kind}.safetensors"
+_DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16"}
+
+
+def shard_folder(rank: int) -> str:
+    """Name of the folder of a rank's file, in the checkpoint's folder."""
+    return f"shards-{rank // FILES_PER_FOLDER:03d}"
+
+
+def shard_folders(world_size: int) -> list[str]:
+    """Names of all folders with shards of `world_size` ranks."""
+    return [shard_folder(rank) for rank in range(0, world_size, FILES_PER_FOLDER)]
+
+
+def shard_name(*, rank: int, world_size: int) -> str:
+    """Path of one rank's file in the checkpoint's folder."""
+    return f"{shard_folder(rank)}/rank-{rank:05d}-of-{world_size:05d}.safetensors"
+
+
+def shard_key(kind: Kind, parameter: str) -> str:
+    """Name of a parameter's shard inside a file."""
+    return f"{kind}.{parameter}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One flat tensor of a file."""
+
+    key: str
+    values: Tensor
+    """One-dimensional and contiguous, on any device; not a copy."""
+
+
+def file_header(shards: Sequence[Shard]) -> bytes:
+    """What a safetensors file begins with, whose data are those of `shards`, in their order.
+
+    The format: the length of the rest of the header as 64 bits, little-endian; JSON, padded with
+    spaces so that the data begin at a multiple of 8. Shards of wider elements must come first.
+    """
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for shard in shards:
+        size = shard.values.nbytes
+        entries[shard.key] = {
+            "dtype": _DTYPES[shard.values.dtype],
+            "shape": [len(shard.values)],
+            "data_offsets": [at, at + size],
+        }
+        at += size
+    body = json.dumps(entries, separators=(",", ":")).encode()
+    body += b" " * (-len(body) % 8)
+    return len(body).to_bytes(8, "little") + body
 
 
 class SavedShards:
@@ -36,10 +89,11 @@ class SavedShards:
 
     def __init__(self, folder: Path, kind: Kind, *, world_size: int) -> None:
         def open_shard(rank: int) -> Any:
-            name = shard_name(kind, rank=rank, world_size=world_size)
+            name = shard_name(rank=rank, world_size=world_size)
             return safe_open(folder / name, framework="pt")
 
         self._open = functools.cache(open_shard)
+        self._kind = kind
         self._world_size = world_size
 
     def read(
@@ -49,7 +103,8 @@ class SavedShards:
         values = torch.empty(stop - start, dtype=dtype)
         filled = 0
         for piece in pieces(start=start, stop=stop, elements=elements, world_size=self._world_size):
-            part = self._open(piece.rank).get_slice(name)[piece.start : piece.stop]
+            shard = self._open(piece.rank).get_slice(shard_key(self._kind, name))
+            part = shard[piece.start : piece.stop]
             values[filled : filled + len(part)] = part
             filled += len(part)
         return values

@@ -1,6 +1,6 @@
 """Training state in shards: written by each rank, and read by any number of ranks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from ftdist.errors import StorageError
 from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.resharding import shard_range
-from ftdist.zero.shard_files import KINDS, Kind, SavedShards, shard_name, write_tensors
+from ftdist.zero.shard_files import KINDS, Kind, SavedShards, Shard, shard_key
 
 
 def shard_metadata(engine: Zero3Engine) -> dict[str, Any]:
-    """What `read_shards` has to know of the shards that `write_shards` writes."""
+    """What `read_shards` has to know of the shards that a rank writes."""
     states = list(engine.optimizer.state.values())
     return {
         "world_size": engine.world.size,
@@ -25,41 +25,44 @@ def shard_metadata(engine: Zero3Engine) -> dict[str, Any]:
     }
 
 
-def write_shards(engine: Zero3Engine, folder: Path) -> list[Path]:
-    """Write this rank's shards into `folder`; no communication.
+def local_shards(engine: Zero3Engine) -> list[Shard]:
+    """This rank's shards, in the order of its file; views, no copies, and no communication.
 
-    Returns:
-        the files written.
-
-    Raises:
-        StorageError: it could not be written.
+    Without the padding, which is uninitialised: equal states make equal files.
     """
-    files = []
-    for kind in KINDS:
-        file = folder / shard_name(kind, rank=engine.world.rank, world_size=engine.world.size)
-        write_tensors(dict(_shards(engine, kind)), file)
-        files.append(file)
-    return files
+    trained = [(name, p) for name, p in engine.named_parameters() if name not in engine.frozen]
+    frozen = [(name, p) for name, p in engine.named_parameters() if name in engine.frozen]
+    # Wider elements first: float32, then the model's dtype.
+    return [
+        Shard(key=shard_key(kind, name), values=_real(engine, p, _state(engine, p, kind=kind)))
+        for kind in KINDS
+        for name, p in trained
+    ] + [
+        Shard(key=shard_key("master", name), values=_real(engine, p, p.ds_tensor))
+        for name, p in frozen
+    ]
 
 
-def _shards(engine: Zero3Engine, kind: Kind) -> Iterator[tuple[str, Tensor]]:
-    from deepspeed.utils import safe_get_local_fp32_param, safe_get_local_optimizer_state
+def host_chunks(shards: Sequence[Shard]) -> Iterator[memoryview]:
+    """The bytes of the shards one after another; at most one shard at a time is in host memory."""
+    for shard in shards:
+        yield shard.values.cpu().view(torch.uint8).numpy().data
 
-    has_moments = bool(engine.optimizer.state)
-    for name, parameter in engine.named_parameters():
-        if name in engine.frozen:
-            if kind != "master":
-                continue
-            shard = parameter.ds_tensor
-        elif kind == "master":
-            shard = safe_get_local_fp32_param(parameter)
-        elif has_moments:
-            shard = safe_get_local_optimizer_state(parameter, kind)
-        else:
-            shard = torch.zeros_like(safe_get_local_fp32_param(parameter))
-        start, stop = _range(engine, parameter)
-        # Without the padding, which is uninitialised: equal states make equal files.
-        yield name, shard[: stop - start].detach().cpu()
+
+def _real(engine: Zero3Engine, parameter: Any, shard: Tensor) -> Tensor:
+    start, stop = _range(engine, parameter)
+    return shard.detach()[: stop - start]
+
+
+def _state(engine: Zero3Engine, parameter: Any, *, kind: Kind) -> Tensor:
+    # Not by `safe_get_local_*`: they bring an offloaded state to the GPU first.
+    optimizer = engine.zero_optimizer
+    key = None if kind == "master" or not engine.optimizer.state else kind
+    state: Tensor
+    state, _ = optimizer._get_fp32_opt_state_partition(
+        parameter, release_swap_buffers=True, optim_state_key=key
+    )
+    return state if key == kind or kind == "master" else torch.zeros_like(state)
 
 
 def read_shards(engine: Zero3Engine, folder: Path, saved: Mapping[str, Any]) -> None:

@@ -98,7 +98,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_used(
     assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
     before = curve(run)
     newest = run.checkpoints / f"step-{STEPS:08d}"
-    shard = newest / "rank-00001-of-00002.exp_avg.safetensors"
+    shard = newest / "shards-000" / "rank-00001-of-00002.safetensors"
     content = bytearray(shard.read_bytes())
     content[-5] ^= 1  # one bit of one number: it would load without a word
     shard.write_bytes(content)

@@ -246,6 +246,12 @@ class CheckpointConfig:
     keep_latest: PositiveInt
     """Number of newest checkpoints to keep; the best one by evaluation is kept as well."""
 
+    async_save: bool
+    """Copy the state to host memory and write it beside training, where memory suffices.
+
+    The last checkpoint, the best one, and that of a stop are awaited.
+    """
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ExportConfig:

@@ -4,7 +4,9 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
+from ftdist.checkpoint.manifest import FileRecord
 from ftdist.checkpoint.store import CheckpointStore
+from ftdist.io.hashed_writer import write_hashed
 
 RANKS = 2
 PROCESSES = multiprocessing.get_context("fork")
@@ -13,14 +15,20 @@ PROCESSES = multiprocessing.get_context("fork")
 def save(
     store: CheckpointStore, step: int, *, attempt: int = 1, size: int = 40, ranks: int = RANKS
 ) -> Path:
-    """Save as two ranks and a lead would; the content is a function of step and rank."""
+    """Save as ranks would; the content is a function of step and rank."""
     partial = store.begin(step, attempt)
-    records = []
-    for rank in range(ranks):
-        path = partial / f"rank-{rank}.bin"
-        path.write_bytes(content(step, rank, size=size))
-        records += store.describe([path])
-    return store.commit(step, attempt, records, {"step": step})
+    records = [
+        write(partial, f"rank-{rank}.bin", content(step, rank, size=size)) for rank in range(ranks)
+    ]
+    path = store.commit(step, attempt, records, {"step": step})
+    store.empty_trash()
+    return path
+
+
+def write(folder: Path, name: str, data: bytes) -> FileRecord:
+    """Write a file as a rank does, and describe it."""
+    size, digest = write_hashed(folder / name, [data])
+    return FileRecord(name=name, size=size, sha256=digest)
 
 
 def content(step: int, rank: int, *, size: int) -> bytes:

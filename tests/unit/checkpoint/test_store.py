@@ -12,7 +12,7 @@ import pytest
 from ftdist.checkpoint.manifest import verify_folder
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
-from tests.support.models.fake_checkpoints import names, never, save
+from tests.support.models.fake_checkpoints import names, never, save, write
 
 
 @pytest.fixture
@@ -139,9 +139,7 @@ def test_retention_never_deletes_the_checkpoint_just_committed(store: Checkpoint
 
 def test_a_commit_missing_a_rank_file_names_it_and_is_not_listed(store: CheckpointStore) -> None:
     partial = store.begin(5, 1)
-    (partial / "rank-0.bin").write_bytes(b"0123")
-    (partial / "rank-1.bin").write_bytes(b"0123")
-    records = store.describe([partial / "rank-0.bin", partial / "rank-1.bin"])
+    records = [write(partial, name, b"0123") for name in ("rank-0.bin", "rank-1.bin")]
     (partial / "rank-0.bin").write_bytes(b"012")
     (partial / "rank-1.bin").unlink()
     (partial / "stray.bin").write_bytes(b"")
@@ -181,8 +179,7 @@ def test_an_attempt_whose_folder_was_cleared_by_the_next_cannot_commit(
     store: CheckpointStore,
 ) -> None:
     partial = store.begin(2, 1)
-    (partial / "a.bin").write_bytes(b"0123")
-    records = store.describe([partial / "a.bin"])
+    records = [write(partial, "a.bin", b"0123")]
     store.clean_leftovers(2)
     with pytest.raises(StorageError, match="no other attempt"):
         store.commit(2, 1, records, {})

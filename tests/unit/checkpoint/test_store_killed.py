@@ -23,6 +23,7 @@ from tests.support.models.fake_checkpoints import (
     names,
     never,
     save,
+    write,
 )
 
 
@@ -39,11 +40,7 @@ def test_a_file_size_limit_is_a_storage_error_and_keeps_the_previous_checkpoint(
     def write_too_much() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
         partial = store.begin(2, 1)
-        files = []
-        for index in range(5):
-            files.append(partial / f"rank-{index}.bin")
-            files[-1].write_bytes(b"x" * 100)
-        records = store.describe(files)
+        records = [write(partial, f"rank-{index}.bin", b"x" * 100) for index in range(5)]
         try:
             store.commit(2, 1, records, {})  # the manifest of five files is longer than 300 bytes
         except StorageError as error:

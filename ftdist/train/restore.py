@@ -1,0 +1,116 @@
+"""Restores the newest undamaged checkpoint. Every rank verifies its share of the files.
+
+Rank 0 reads manifests only, so that the time does not grow with the ranks. Nothing is used before
+all ranks know that every file is sound.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdist.checkpoint.manifest import FileRecord, check_files, share_of
+from ftdist.checkpoint.search import CheckpointSearch
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.dist.collectives import all_or_none
+from ftdist.dist.world import World
+from ftdist.errors import StorageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedCheckpoint:
+    """A checkpoint whose files all ranks together have verified."""
+
+    folder: Path
+    step: int
+    metadata: dict[str, Any]
+
+
+def find_newest_verified(
+    store: CheckpointStore,
+    *,
+    attempt: int,
+    world: World,
+    on_damaged: Callable[[Path, str], None],
+) -> VerifiedCheckpoint | None:
+    """The newest undamaged checkpoint; None where nothing was ever committed. Collective.
+
+    Rank 0 chooses for all: on a network file system two ranks may see different folders. Each file
+    is hashed by one rank; where one is damaged, all go on to the checkpoint before.
+
+    Args:
+        store: the run's.
+        attempt: of the reader; what earlier ones left half written is removed.
+        world: this rank.
+        on_damaged: called on rank 0 for each one that was set aside: see `CheckpointStore`.
+
+    Raises:
+        StorageError: all are damaged, or one cannot be read just now; on every rank.
+    """
+    search: CheckpointSearch | None = None  # of rank 0
+
+    def begin() -> None:
+        nonlocal search
+        if world.is_rank0:
+            store.clean_leftovers(attempt)
+            search = store.search(on_damaged)
+
+    all_or_none(begin, world=world)
+    problems: list[str] = []
+    while True:
+
+        def offer(rejected: Sequence[str] = tuple(problems)) -> dict[str, Any] | None:
+            return None if search is None else _offer(search, rejected)
+
+        offered = all_or_none(offer, world=world)[0]
+        if offered is None:
+            return None
+        folder = Path(offered["folder"])
+        records = [FileRecord(**record) for record in offered["manifest"]["files"]]
+        problems = _verify(folder, records, world=world)
+        if not problems:
+            break
+    if search is not None:
+        search.accept()
+    return VerifiedCheckpoint(
+        folder=folder, step=offered["manifest"]["step"], metadata=offered["manifest"]["metadata"]
+    )
+
+
+def _offer(search: CheckpointSearch, rejected: Sequence[str]) -> dict[str, Any] | None:
+    """The next checkpoint to verify, after the one before was found to have these problems."""
+    if rejected:
+        search.reject(rejected)
+    candidate = search.next()
+    if candidate is None:
+        return None
+    return {"folder": str(candidate.info.path), "manifest": asdict(candidate.manifest)}
+
+
+def _verify(folder: Path, records: Sequence[FileRecord], *, world: World) -> list[str]:
+    """The problems that any rank found with its share of the files. Collective."""
+    share = share_of(records, rank=world.rank, size=world.size)
+    found = all_or_none(lambda: check_files(folder, share), world=world)
+    return [problem for of_rank in found for problem in of_rank]
+
+
+def refuse_other_run(checkpoint: VerifiedCheckpoint, identity: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that another run wrote.
+
+    Args:
+        checkpoint: about to be loaded.
+        identity: what it must share with this run.
+
+    Raises:
+        StorageError: it differs.
+    """
+    differing = [
+        f"{field} was {checkpoint.metadata[field]} and is {value}"
+        for field, value in identity.items()
+        if checkpoint.metadata[field] != value
+    ]
+    if differing:
+        raise StorageError(
+            f"Checkpoint {checkpoint.folder} belongs to another run: {'; '.join(differing)}.",
+            remedy="start a new run with `ftdist train` under another run.name.",
+        )
