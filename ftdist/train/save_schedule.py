@@ -3,14 +3,39 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 from ftdist.config.schema.training import CheckpointConfig
 from ftdist.errors import StorageError
 from ftdist.observe import metrics
-from ftdist.train.checkpointing import Checkpointer
 
 MAX_FAILED_SAVES = 3
 """Consecutive failed saves after which the attempt fails."""
+
+
+@runtime_checkable
+class StateSaver(Protocol):
+    """What saves the training state: see `ftdist.train.checkpointing.Checkpointer`."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a save has begun and is yet to be finished."""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether this rank's part of the save under way has been written, or has failed."""
+
+    def reserve_copy_memory(self) -> str | None:
+        """Take memory so that saves run beside training, or say why they do not."""
+
+    def begin(self, step: int, *, beside_training: bool) -> bool:
+        """Begin a save: whether training may go on before it is finished."""
+
+    def finish(self) -> float | None:
+        """Commit the save under way: its wall time in seconds, if there was one."""
+
+    def keep_best(self, step: int) -> None:
+        """Keep a committed checkpoint as the best."""
 
 
 class SaveSchedule:
@@ -27,7 +52,7 @@ class SaveSchedule:
 
     def __init__(
         self,
-        checkpointer: Checkpointer,
+        checkpointer: StateSaver,
         *,
         config: CheckpointConfig,
         total_steps: int,
