@@ -77,7 +77,7 @@ class ShardWriter:
         return self._host_copy() is not None
 
     def prepare(self, folder: Path, *, from_copy: bool) -> Write:
-        """What writes this rank's files of the state as it is now. Collective.
+        """What writes this rank's files of the present state. Collective.
 
         Args:
             folder: of the checkpoint.
