@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ftdist.nn.loss import summed_cross_entropy
+from ftdist.nn.loss import summed_loss
 
 Result = dict[str, Any]
 REPEATS = 20
@@ -52,9 +52,10 @@ def attention(kernel: str, *, device: torch.device, tokens: int, sample: int) ->
 def _attention(
     kernel: str, *, device: torch.device, tokens: int, sample: int
 ) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
     from ftdist.nn.attention_arguments import attention_arguments
     from ftdist.nn.attention_kernel import OWN_KERNELS, register_own_kernels
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     register_own_kernels()
     function: Any = ALL_ATTENTION_FUNCTIONS[OWN_KERNELS.get(kernel, kernel)]
@@ -96,12 +97,12 @@ def loss(*, device: torch.device, vocabulary: int, width: int, targets: int) -> 
     answers = torch.randint(vocabulary, (targets,), generator=generator).to(device)
 
     def step() -> None:
-        summed_cross_entropy(hidden, head, answers)[0].backward()
+        summed_loss(hidden, head, answers)[0].backward()
         hidden.grad = head.grad = None
 
     cost = _cost(step, device=device)
     few = hidden[:64].detach().requires_grad_()
-    total, _ = summed_cross_entropy(few, head, answers[:64])
+    total, _ = summed_loss(few, head, answers[:64])
     total.backward()
     exact_hidden, exact_head = (
         states.detach().cpu().double().requires_grad_() for states in (few, head)

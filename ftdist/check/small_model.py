@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from ftdist.check.findings import Finding
 from ftdist.data.collate import Batch
 from ftdist.errors import ModelError
+from ftdist.nn.attention_kernel import MASKED, attention_kernel
 from ftdist.nn.loss import Loss
-from ftdist.nn.model import Head, PackedCausalLM, attention_kernel, build_model
+from ftdist.nn.model import Head, PackedCausalLM, build_model
 from ftdist.train.model_checks import choose_head
 
 VOCABULARY = 512
@@ -49,18 +50,18 @@ def model_findings(folder: Path, *, attention: str, head: str) -> Iterator[Findi
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    kernels = {
-        attention_kernel(attention, config, device=device).removeprefix("ftdist_"): device
-        for device in ("cuda", "cpu")
-    }
+    kernels = dict.fromkeys(
+        attention_kernel(attention, config, device=device, dtype=dtype)
+        for device, dtype in (("cpu", torch.float32), ("cuda", torch.bfloat16))
+    )
     proofs: dict[str, _Proof] = {}
     refused: dict[str, ModelError] = {}
     unproved: dict[str, str] = {}
-    for kernel, device in kernels.items():
+    for kernel in kernels:
         try:
-            if kernel.startswith("flash"):
+            if kernel not in ("by_sample", *MASKED):
                 raise _CannotShrinkError("it runs on GPUs only")
-            proofs[kernel] = _prove(folder, attention=attention, device=device, head=head)
+            proofs[kernel] = _prove(folder, attention=kernel, head=head)
         except ModelError as error:
             refused[kernel] = error
         except _CannotShrinkError as error:
@@ -74,7 +75,7 @@ def _of_packing(
     proofs: dict[str, _Proof], refused: dict[str, ModelError], unproved: dict[str, str]
 ) -> Finding:
     check = "packed samples"
-    if proofs and not refused:
+    if proofs:
         [size, *_] = (proof.parameters for proof in proofs.values())
         others = "".join(f"; {kernel} was not checked: {why}" for kernel, why in unproved.items())
         return Finding(
@@ -83,16 +84,6 @@ def _of_packing(
             message="Samples in one row do not attend to each other, as shown on a random model of "
             f"this architecture with {size:,} parameters (attention: {' and '.join(proofs)}"
             f"{others}).",
-        )
-    if proofs:
-        [(kernel, error), *_] = refused.items()
-        [works, *_] = proofs
-        return Finding(
-            check=check,
-            status="warning",
-            message=f"Packing works with model.attention={works}, but not with {kernel}, which "
-            f"auto means on {'CPUs' if kernel == 'by_sample' else 'GPUs'}: {error.problem}",
-            remedy=f"set model.attention={works}.",
         )
     if refused:
         [error, *_] = refused.values()
@@ -174,7 +165,7 @@ class _WholeModel:
             ).float()
 
 
-def _prove(folder: Path, *, attention: str, device: str, head: str) -> _Proof:
+def _prove(folder: Path, *, attention: str, head: str) -> _Proof:
     """Run the checks of training on a small model, with narrow layers if they can be narrowed.
 
     Raises:
@@ -187,7 +178,7 @@ def _prove(folder: Path, *, attention: str, device: str, head: str) -> _Proof:
     reason = ""
     for narrow in (True, False):
         try:
-            model = _build(shrink(values, narrow=narrow), attention=attention, device=device)
+            model = _build(shrink(values, narrow=narrow), attention=attention)
             checked = _WholeModel(model)
             difference = choose_head(
                 checked, vocab_size=VOCABULARY, dtype="float32", wanted_head=head
@@ -199,13 +190,13 @@ def _prove(folder: Path, *, attention: str, device: str, head: str) -> _Proof:
     raise _CannotShrinkError(reason)
 
 
-def _build(values: dict[str, Any], *, attention: str, device: str) -> nn.Module:
+def _build(values: dict[str, Any], *, attention: str) -> nn.Module:
     def build(folder: str, sharding: AbstractContextManager[Any]) -> Any:
         return build_model(
             folder,
             dtype=torch.float32,
             attention=attention,
-            device=device,
+            device="cpu",
             activation_checkpointing="none",
             sharding=sharding,
         )

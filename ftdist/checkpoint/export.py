@@ -169,10 +169,10 @@ def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> 
     model, info = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=TORCH_DTYPE[dtype],
-        # As whoever loads it has it, unless the run chose a kernel that transformers has too.
-        attn_implementation=None
-        if config.model.attention in ("auto", "by_sample")
-        else config.model.attention,
+        # As whoever loads it has it, unless the run chose a kernel that runs everywhere.
+        attn_implementation=config.model.attention
+        if config.model.attention in ("sdpa", "eager")
+        else None,
         trust_remote_code=False,
         use_safetensors=True,
         output_loading_info=True,

@@ -1,12 +1,13 @@
 """Summed token losses: cross-entropy, and KL divergence from a reference model."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import LinearCrossEntropyOptions, functional
+from torch.nn import functional
 
 from ftdist.nn.logits_chunk import logits_chunk_rows
 
@@ -17,41 +18,6 @@ float32, in nats. A sum, not a mean: micro-batches hold different numbers of los
 of their means would weigh short answers more. The caller divides by the step's count.
 Source: https://huggingface.co/blog/gradient_accumulation.
 """
-
-
-def summed_cross_entropy(
-    hidden: Float[Tensor, "token width"],
-    head: Float[Tensor, "vocab width"],
-    targets: Int[Tensor, " token"],
-    bias: Float[Tensor, " vocab"] | None = None,
-) -> Loss:
-    """Negative log-likelihood of `targets`, without materialising all logits.
-
-    Args:
-        hidden: last hidden states of the loss tokens only, any float dtype.
-        head: output embedding; under ZeRO-3 the caller holds it gathered.
-        targets: token ids in [0, vocab).
-        bias: of the output embedding, where the model has one.
-
-    Returns:
-        sum and parts. Summed here: `reduction="sum"` of the chunked torch function returns the
-        input's dtype, which in bfloat16 is off by a percent. Without tokens the sum is 0.0 and
-        still depends on every input, so that a rank without loss tokens takes part in the
-        backward pass, with gradients of zero.
-
-    Raises:
-        RuntimeError: on CPU, for a target outside [0, vocab). CUDA stops the process instead,
-            with a device-side assert.
-    """
-    if targets.numel() == 0:
-        nothing = 0.0 * hidden.float().sum() + 0.0 * head[0].float().sum()
-        nothing = nothing if bias is None else nothing + 0.0 * bias.float().sum()
-        return nothing, nothing.detach().expand(0)
-    chunked = LinearCrossEntropyOptions(batch_chunk_size=logits_chunk_rows(len(head)))
-    losses = functional.linear_cross_entropy(
-        hidden, head, targets, linear_bias=bias, reduction="none", options=chunked
-    ).float()
-    return losses.sum(), losses.detach()
 
 
 @dataclass(frozen=True)
@@ -66,31 +32,52 @@ class ReferenceStates:
     bias: Float[Tensor, " vocab"] | None
 
 
-def summed_divergence(
+def summed_loss(
     hidden: Float[Tensor, "token width"],
     head: Float[Tensor, "vocab width"],
-    reference: ReferenceStates,
+    targets: Int[Tensor, " target"],
+    *,
     bias: Float[Tensor, " vocab"] | None = None,
+    reference: ReferenceStates | None = None,
 ) -> Loss:
-    """KL(reference || model) of the next token's distribution, without materialising all logits.
+    """Losses of the next token, without holding all logits.
 
-    Torch's chunked head takes no distributions as targets. Here each chunk's gradient is computed
-    with its loss (of the logits it is model - reference) and stored multiplied by the head, so that
-    neither logits nor the reference's head are needed again in the backward pass.
+    The first rows of `hidden` get the negative log-likelihood of `targets`, the others
+    KL(reference || model).
+
+    Logits are computed in chunks, and with each chunk its gradient, in the forward pass: the
+    backward pass needs neither logits nor either head again. That takes three matrix products of
+    the head, the fewest possible. Logits and gradients have the dtype of `hidden`; losses, and the
+    head's gradient over several chunks, are summed in float32. Inputs without `requires_grad`
+    get no gradient computed, and none do without grad mode.
+
+    Without tokens the sum is 0.0 and still depends on every input, so that a rank without loss
+    tokens takes part in the backward pass, with gradients of zero. The backward pass runs once.
 
     Args:
-        hidden: last hidden states at the positions of `reference`, any float dtype.
-        head: output embedding; under ZeRO-3 the caller holds it gathered.
-        reference: the same of the reference model; its width may differ.
+        hidden: last hidden states of the loss tokens only, any float dtype.
+        head: output embedding, of the same dtype; under ZeRO-3 the caller holds it gathered.
+        targets: token ids in [0, vocab), at most as many as rows of `hidden`.
         bias: of the output embedding, where the model has one.
+        reference: the reference model at the rows after `targets`; its width may differ.
+
+    Raises:
+        ValueError: there are more or fewer rows than targets and reference states.
+        RuntimeError: on CPU, for a target outside [0, vocab). CUDA stops the process instead,
+            with a device-side assert.
     """
+    followed = 0 if reference is None else len(reference.hidden)
+    if len(hidden) != len(targets) + followed:
+        raise ValueError(
+            f"{len(hidden)} rows for {len(targets)} targets and {followed} reference states"
+        )
     learns = torch.is_grad_enabled()  # always False inside a Function
-    loss: Loss = _Divergence.apply(hidden, head, bias, reference, learns)  # type: ignore[no-untyped-call]
+    loss: Loss = _ChunkedLoss.apply(hidden, head, bias, targets, reference, learns)  # type: ignore[no-untyped-call]
     return loss
 
 
-class _Divergence(torch.autograd.Function):
-    """See `summed_divergence`. The second result is marked as not differentiable."""
+class _ChunkedLoss(torch.autograd.Function):
+    """See `summed_loss`. The second result is marked as not differentiable."""
 
     @staticmethod
     def forward(
@@ -98,48 +85,105 @@ class _Divergence(torch.autograd.Function):
         hidden: Tensor,
         head: Tensor,
         bias: Tensor | None,
-        reference: ReferenceStates,
+        targets: Tensor,
+        reference: ReferenceStates | None,
         learns: bool,
     ) -> tuple[Tensor, Tensor]:
         """The loss; stores the unscaled gradients of the inputs that need them."""
-        each = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
-        needs = [learns and needed for needed in ctx.needs_input_grad[:3]]
-        of_hidden = torch.zeros_like(hidden) if needs[0] else None
-        of_head = torch.zeros_like(head, dtype=torch.float32) if needs[1] else None
-        of_bias = None
-        if bias is not None and needs[2]:
-            of_bias = torch.zeros_like(bias, dtype=torch.float32)
-        rows = logits_chunk_rows(len(head))
-        for first in range(0, len(hidden), rows):
-            part = slice(first, first + rows)
-            log_reference = _log_probabilities(
-                reference.hidden[part], reference.head, reference.bias
-            )
-            log_model = _log_probabilities(hidden[part], head, bias)
-            of_logits = log_reference.exp()
-            each[part] = (of_logits * (log_reference - log_model)).sum(dim=-1)
-            if not any(needs):
-                continue
-            of_logits = log_model.exp_().sub_(of_logits)
-            if of_bias is not None:
-                of_bias += of_logits.sum(dim=0)
-            of_logits = of_logits.to(hidden.dtype)
-            if of_hidden is not None:
-                of_hidden[part] = of_logits @ head
-            if of_head is not None:
-                of_head += of_logits.T @ hidden[part]
+        losses = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
+        rows = logits_chunk_rows(len(head), device=hidden.device.type)
+        wanted = [learns and needed for needed in ctx.needs_input_grad[:3]]
+        gradients = _Gradients(hidden, head, bias, wanted=wanted, sums_chunks=len(hidden) > rows)
+        for part in _chunks(len(hidden), rows, border=len(targets)):
+            # In place from here on: log-probabilities become the gradient of the logits.
+            scores = _log_probabilities(hidden[part], head, bias)
+            if part.start < len(targets):
+                losses[part] = _cross_entropy(scores, targets[part], learns=any(wanted))
+            else:
+                assert reference is not None
+                after = slice(part.start - len(targets), part.stop - len(targets))
+                losses[part] = _divergence(scores, reference, after, learns=any(wanted))
+            if any(wanted):
+                gradients.add(part, scores)
         ctx.dtype = hidden.dtype
-        ctx.gradients = of_hidden, of_head, of_bias
-        ctx.mark_non_differentiable(each)
-        return each.sum(), each
+        ctx.gradients = gradients.all
+        ctx.mark_non_differentiable(losses)
+        return losses.sum(), losses
 
     @staticmethod
     def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """The stored gradients, scaled; they are freed, since the graph may outlive this call."""
         gradients, ctx.gradients = ctx.gradients, None
         scaled = (None if g is None else g.mul_(scale).to(ctx.dtype) for g in gradients)
-        return (*scaled, None, None)
+        return (*scaled, None, None, None)
+
+
+class _Gradients:
+    """Gradients of hidden states, head and bias, summed over chunks; None where not wanted."""
+
+    def __init__(
+        self,
+        hidden: Tensor,
+        head: Tensor,
+        bias: Tensor | None,
+        *,
+        wanted: list[bool],
+        sums_chunks: bool,
+    ) -> None:
+        self._inputs = hidden, head
+        dtype = torch.float32 if sums_chunks else head.dtype
+        self._hidden = torch.zeros_like(hidden) if wanted[0] else None
+        self._head = torch.zeros_like(head, dtype=dtype) if wanted[1] else None
+        self._bias = None
+        if bias is not None and wanted[2]:
+            self._bias = torch.zeros_like(bias, dtype=torch.float32)
+
+    def add(self, part: slice, of_logits: Tensor) -> None:
+        """Add those of the rows `part`, from the gradient of their logits in float32."""
+        hidden, head = self._inputs
+        if self._bias is not None:
+            self._bias += of_logits.sum(dim=0)
+        of_logits = of_logits.to(hidden.dtype)
+        if self._hidden is not None:
+            torch.mm(of_logits, head, out=self._hidden[part])
+        if self._head is None:
+            return
+        if self._head.dtype == hidden.dtype:
+            self._head.addmm_(of_logits.T, hidden[part])
+        else:
+            self._head += of_logits.T @ hidden[part]
+
+    @property
+    def all(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Of hidden states, head and bias."""
+        return self._hidden, self._head, self._bias
+
+
+def _chunks(total: int, rows: int, *, border: int) -> Iterator[slice]:
+    """Parts of at most `rows` of `total` rows; none reaches over `border`."""
+    for first, end in ((0, border), (border, total)):
+        for start in range(first, end, rows):
+            yield slice(start, min(start + rows, end))
+
+
+def _cross_entropy(scores: Tensor, targets: Tensor, *, learns: bool) -> Tensor:
+    """Losses of log-probabilities, which become their gradient, model - target, if it `learns`."""
+    chosen = targets[:, None]
+    losses = -scores.gather(1, chosen)[:, 0]
+    if learns:
+        scores.exp_().scatter_add_(1, chosen, scores.new_full((1, 1), -1.0).expand_as(chosen))
+    return losses
+
+
+def _divergence(scores: Tensor, reference: ReferenceStates, part: slice, *, learns: bool) -> Tensor:
+    """Losses of log-probabilities, which become their gradient, model - reference."""
+    log_reference = _log_probabilities(reference.hidden[part], reference.head, reference.bias)
+    probabilities = log_reference.exp()
+    losses = (log_reference.sub_(scores).mul_(probabilities)).sum(dim=-1)
+    if learns:
+        scores.exp_().sub_(probabilities)
+    return losses
 
 
 def _log_probabilities(hidden: Tensor, head: Tensor, bias: Tensor | None) -> Tensor:
-    return functional.linear(hidden, head, bias).float().log_softmax(dim=-1)
+    return functional.linear(hidden, head, bias).log_softmax(dim=-1, dtype=torch.float32)

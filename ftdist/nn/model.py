@@ -1,6 +1,6 @@
 """A causal language model as the training step sees it: a packed row in, a loss out."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -10,14 +10,18 @@ from torch.nn import functional
 
 from ftdist.errors import ModelError
 from ftdist.nn.activation_checkpointing import checkpoint_layers
-from ftdist.nn.loss import Loss, ReferenceStates, summed_cross_entropy, summed_divergence
-from ftdist.nn.varlen_attention import BY_SAMPLE
-from ftdist.nn.varlen_attention import register as register_by_sample
+from ftdist.nn.attention_arguments import attention_arguments
+from ftdist.nn.attention_kernel import (
+    MASKED,
+    OWN_KERNELS,
+    attention_kernel,
+    check_kernel,
+    register_own_kernels,
+)
+from ftdist.nn.by_sample_attention import BY_SAMPLE
+from ftdist.nn.loss import Loss, ReferenceStates, summed_loss
 
 Head = Literal["chunked", "model"]
-
-MASKED = ("eager", "sdpa")
-"""Kernels for which transformers makes a mask; they take no borders."""
 
 
 class LossHead(nn.Module):
@@ -49,15 +53,8 @@ class LossHead(nn.Module):
         """
         if targets is None:
             return functional.linear(hidden, self.weight, self.bias)
-        with_targets, with_reference = hidden[: len(targets)], hidden[len(targets) :]
-        loss, losses = summed_cross_entropy(with_targets, self.weight, targets, self.bias)
-        if reference is None:
-            return loss, losses
-        with reference as states:
-            divergence, divergences = summed_divergence(
-                with_reference, self.weight, states, self.bias
-            )
-        return loss + divergence, torch.cat([losses, divergences])
+        with nullcontext() if reference is None else reference as states:
+            return summed_loss(hidden, self.weight, targets, bias=self.bias, reference=states)
 
 
 class PackedCausalLM(nn.Module):
@@ -154,17 +151,11 @@ class PackedCausalLM(nn.Module):
         return logits
 
     def _attention_arguments(self, cu_seqlens: Tensor, max_seqlen: int) -> dict[str, Any]:
-        """What the model's forward passes to each attention layer, by transformers' names."""
         if self._kernel in MASKED:
             return {}
         if self._kernel == BY_SAMPLE:
             cu_seqlens = cu_seqlens.cpu()  # once a row, not in each layer
-        return {
-            "cu_seq_lens_q": cu_seqlens,
-            "cu_seq_lens_k": cu_seqlens,
-            "max_length_q": max_seqlen,
-            "max_length_k": max_seqlen,
-        }
+        return attention_arguments(cu_seqlens, max_seqlen)
 
 
 class PackedReference(nn.Module):
@@ -217,18 +208,21 @@ def build_model(
             `deepspeed.zero.Init` replaces torch's constructors and breaks torch's late imports.
 
     Raises:
-        ModelError: the model has experts, or no such attention kernel.
+        ModelError: the model has experts, or the attention kernel cannot run it here.
     """
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
     from transformers.initialization import no_init_weights
 
     config = AutoConfig.from_pretrained(model_path, trust_remote_code=False)
     architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]  # `prepare` has looked
-    kernel = attention_kernel(attention, config, device=device)
-    register_by_sample()
+    kernel = attention_kernel(attention, config, device=device, dtype=dtype)
+    check_kernel(kernel, config, device=device, dtype=dtype)
+    register_own_kernels()
     try:
         with sharding, no_init_weights():
-            model: Any = architecture._from_config(config, dtype=dtype, attn_implementation=kernel)
+            model: Any = architecture._from_config(
+                config, dtype=dtype, attn_implementation=OWN_KERNELS.get(kernel, kernel)
+            )
     except (ValueError, ImportError) as error:
         if attention == "eager":
             raise
@@ -243,18 +237,6 @@ def build_model(
     checkpoint_layers(model, activation_checkpointing)
     module: nn.Module = model
     return module
-
-
-def attention_kernel(choice: str, config: Any, *, device: str) -> str:
-    """Transformers' name of the attention kernel that `model.attention` means for a model.
-
-    auto: eager if the model caps scores, which no other kernel here supports; otherwise by sample
-    on CPUs and torch's SDPA on GPUs.
-    """
-    if choice == "auto":
-        capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
-        choice = "eager" if capped else "by_sample" if device == "cpu" else "sdpa"
-    return BY_SAMPLE if choice == "by_sample" else choice
 
 
 def _experts_refused(model_type: str) -> ModelError:

@@ -104,6 +104,8 @@ def _logits_bytes(
     difference of both are added, its head is gathered, and the head's gradient is in float32.
     """
     embedding = model.vocab_size * model.hidden_size
-    rows = tokens if head == "model" else min(tokens, logits_chunk_rows(model.vocab_size))
+    device = "cuda" if size == DTYPE_BYTES["bfloat16"] else "cpu"  # as model.dtype=auto chooses
+    chunk = logits_chunk_rows(model.vocab_size, device=device)
+    rows = tokens if head == "model" else min(tokens, chunk)
     base = rows * model.vocab_size * (8 + size) + embedding * (4 + size) if uses_reference else 0
     return rows * model.vocab_size * (4 + size) + embedding * size + base

@@ -60,8 +60,8 @@ def check_families(
 ) -> dict[tuple[str, str], tuple[str, float]]:
     found: dict[tuple[str, str], tuple[str, float]] = {}
     for family in FAMILIES:
-        # auto: by_sample here; transformers has no sdpa for Gemma-2, where it is eager.
-        for kernel in ("auto",) if family == "gemma2" else ("auto", "sdpa"):
+        # auto: by_sample here; transformers has no sdpa for Gemma-2.
+        for kernel in ("auto", "eager" if family == "gemma2" else "sdpa"):
             engine = build(world, models / family, dtype, f"model.attention={kernel}")
             choose_head(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
             batch = build_batch(sequences(3))
@@ -90,7 +90,7 @@ def build_and_check(world: World, model: Path, dtype: str, *overrides: str) -> N
 def refusals(world: World, models: Path, dtype: str) -> dict[str, str]:
     model = models / "gemma2"
     found = {}
-    for kernel in ("sdpa", "by_sample"):
+    for kernel in ("sdpa", "varlen"):
         with pytest.raises(ModelError) as refused:
             build_and_check(world, model, dtype, f"model.attention={kernel}")
         found[kernel] = str(refused.value)
@@ -105,9 +105,13 @@ def refusals(world: World, models: Path, dtype: str) -> dict[str, str]:
     forward = engine._model.model.forward
 
     def leaking(**inputs: Any) -> Any:
-        # Positions that run on over a border: samples see each other.
+        # One border only: samples see each other.
         tokens = inputs["input_ids"].shape[1]
-        return forward(**{**inputs, "position_ids": torch.arange(tokens)[None]})
+        run_on = {
+            "position_ids": torch.arange(tokens)[None],
+            "cu_seq_lens_q": torch.tensor([0, tokens], dtype=torch.int32),
+        }
+        return forward(**{**inputs, **run_on})
 
     engine._model.model.forward = leaking
     with pytest.raises(ModelError) as leak:
@@ -124,7 +128,7 @@ def test_wrong_head_and_leaking_attention_are_refused(
         save_tiny_model(tmp_path / family, family)
     (found,) = run_ranks(1, refusals, tmp_path, dtype)
     assert "Gemma2ForCausalLM does not run with model.attention=sdpa" in found["sdpa"]
-    assert "has no soft cap of scores" in found["by_sample"]
+    assert "model.attention=varlen cannot be used: it runs on GPUs only" in found["varlen"]
     assert "does not fit this model" in found["capped"]
     assert "gives another loss than the model's own head" in found["scaled"]
     assert "To fix: set model.head=auto" in found["scaled"]

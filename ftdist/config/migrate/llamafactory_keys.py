@@ -64,7 +64,12 @@ WITHOUT = {
     "shift_attn": "ftdist attends to the whole sample.",
 }
 
-ATTENTION = {"fa2": "flash_attention_2", "sdpa": "sdpa", "disabled": "eager"}
+ATTENTION = {
+    "fa2": "flash_attention_2",
+    "fa3": "flash_attention_3",
+    "sdpa": "sdpa",
+    "disabled": "eager",
+}
 """Values of `flash_attn` to ftdist's kernels."""
 
 _QUESTIONS = ("instruction", "question", "q", "prompt", "query")

@@ -19,6 +19,18 @@ from ftdist.config.schema.types import (
     SequenceLength,
 )
 
+Attention = Literal[
+    "auto",
+    "varlen",
+    "flash_attention_2",
+    "flash_attention_3",
+    "kernels-community/flash-attn2",
+    "kernels-community/flash-attn3",
+    "by_sample",
+    "sdpa",
+    "eager",
+]
+
 
 def _named_checkpointing(value: object) -> object:
     """The name of what `true` and `false` mean for `model.activation_checkpointing`."""
@@ -81,10 +93,11 @@ class ModelConfig:
     dtype: Literal["auto", "bfloat16", "float32"]
     """Dtype of weights and activations; auto: bfloat16 on GPUs, float32 on CPUs."""
 
-    attention: Literal["auto", "by_sample", "sdpa", "eager", "flash_attention_2"]
-    """Attention kernel. With every kernel, a sample attends only to itself.
+    attention: Attention
+    """Attention kernel (docs/explanation/attention.md). A sample attends only to itself.
 
-    auto: by_sample on CPUs, sdpa on GPUs, eager for models that cap their attention scores.
+    auto: by_sample on CPUs; on GPUs varlen, where torch has it and it fits the model, otherwise
+    flash_attention_2 where that is installed, otherwise by_sample.
     """
 
     activation_checkpointing: Annotated[

@@ -12,7 +12,7 @@ from ftdist.config.compose import compose
 from ftdist.config.saved_config import override_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
-from ftdist.nn.loss import ReferenceStates, summed_divergence
+from ftdist.nn.loss import ReferenceStates, summed_loss
 from ftdist.nn.optim import ParameterGroup, layer_scales, parameter_groups
 from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.describe import describe
@@ -258,17 +258,18 @@ def test_frozen_parameters_need_no_gradient_or_optimizer_state(pattern: str) -> 
     assert dict(describe(plan))["parameters"] == "100, 40 of them frozen"
 
 
-@pytest.mark.parametrize("learns", ["hidden", "head"])
-def test_kl_gives_gradients_only_to_trained_parameters(learns: str) -> None:
+@pytest.mark.parametrize("learns", ["hidden", "head", "bias"])
+def test_losses_give_gradients_only_to_trained_parameters(learns: str) -> None:
     torch.manual_seed(0)
-    hidden, head, bias = torch.randn(5, 4), torch.randn(7, 4), torch.randn(7)
+    hidden, head, bias = torch.randn(8, 4), torch.randn(7, 4), torch.randn(7)
     base = ReferenceStates(hidden=torch.randn(5, 4), head=torch.randn(7, 4), bias=None)
 
     def gradients(*learning: str) -> dict[str, torch.Tensor | None]:
         own = {"hidden": hidden.clone(), "head": head.clone(), "bias": bias.clone()}
         for name in learning:
             own[name].requires_grad_()
-        loss, _ = summed_divergence(own["hidden"], own["head"], base, own["bias"])
+        targets = torch.tensor([6, 0, 2])
+        loss, _ = summed_loss(own["hidden"], own["head"], targets, bias=own["bias"], reference=base)
         loss.backward()
         return {name: tensor.grad for name, tensor in own.items()}
 
