@@ -85,6 +85,7 @@ _MEMORY_LABELS = {
     "device_gib": "device memory, per rank",
     "host_offload_gib": "host memory of offloading, per rank",
     "host_load_gib": "host memory while loading, per rank",
+    "host_save_gib": "host memory for checkpoints, per rank",
     "checkpoint_gib": "one checkpoint",
     "export_gib": "exported model",
     "disk_gib": "disk",

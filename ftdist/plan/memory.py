@@ -67,9 +67,24 @@ def memory_terms(
         "device_gib": math.fsum(device_terms.values()) - host,
         "host_offload_gib": host,
         "host_load_gib": (shard + 2 * model.largest_parameter) * size,
+        "host_save_gib": _copied_state(
+            config, total=total, trained=trained, size=size, steps=steps
+        ),
         **_disk_terms(config, total=total, trained=trained, size=size, steps=steps),
     }
     return {name: value / GIB for name, value in terms.items()}
+
+
+def _copied_state(config: RunConfig, *, total: int, trained: int, size: int, steps: int) -> float:
+    """Bytes of a rank's copy of the state, where checkpoints are written beside training."""
+    if not config.checkpoint.async_save or not 0 < config.checkpoint.every_steps < steps:
+        return 0.0
+    return _state(total=total, trained=trained, size=size) / config.cluster.world_size
+
+
+def _state(*, total: int, trained: int, size: int) -> int:
+    """Bytes of the training state of all ranks: what a checkpoint holds."""
+    return trained * OPTIMIZER_BYTES + (total - trained) * size
 
 
 def _disk_terms(
@@ -77,7 +92,7 @@ def _disk_terms(
 ) -> dict[str, float]:
     """Bytes of a checkpoint, of the export, and of all that a run keeps on disk."""
     dtype = config.export.dtype
-    checkpoint = trained * OPTIMIZER_BYTES + (total - trained) * size
+    checkpoint = _state(total=total, trained=trained, size=size)
     export = total * (size if dtype == "auto" else DTYPE_BYTES[dtype])
     saves, keeps_best = _saves(config, steps=steps)
     return {

@@ -80,6 +80,10 @@ class Plan:
     shard N b / W and, while modules are made, two whole parameters, at most the largest: input
     and output embedding, before they are tied or sharded."""
 
+    host_save_gib: float = 0.0
+    """Host memory of the copy from which checkpoints are written beside training: (12 N_t +
+    (N - N_t) b) / W, with `checkpoint.async_save`; 0 where only the last one is saved."""
+
     checkpoint_gib: float
     """One checkpoint, all ranks: 12 N_t, and (N - N_t) b of frozen parameters."""
 

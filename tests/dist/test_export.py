@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ftdist.checkpoint.export import export
-from ftdist.checkpoint.manifest import describe_file, read_manifest, write_manifest
+from ftdist.checkpoint.manifest import read_manifest, write_manifest
 from ftdist.errors import StorageError
 from ftdist.rundir import RunDir
+from tests.support.models.fake_checkpoints import describe
 from tests.support.ranks import RunRanks
 from tests.support.runs.tiny_runs import STEPS, make_run, run_attempt
 
@@ -104,7 +105,7 @@ def test_an_export_with_different_logits_is_refused_and_the_old_one_retained(
     row["logits"][0, 0] += 0.01 * row["logits"].abs().max()
     save_file(row, checkpoint / "reference_logits.safetensors")
     manifest = read_manifest(checkpoint)
-    records = tuple(describe_file(checkpoint / record.name) for record in manifest.files)
+    records = tuple(describe(checkpoint, record.name) for record in manifest.files)
     write_manifest(
         checkpoint,
         type(manifest)(

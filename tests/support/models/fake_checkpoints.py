@@ -7,6 +7,7 @@ from pathlib import Path
 from ftdist.checkpoint.manifest import FileRecord
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.io.hashed_writer import write_hashed
+from ftdist.io.hashing import file_sha256
 
 RANKS = 2
 PROCESSES = multiprocessing.get_context("fork")
@@ -29,6 +30,12 @@ def write(folder: Path, name: str, data: bytes) -> FileRecord:
     """Write a file as a rank does, and describe it."""
     size, digest = write_hashed(folder / name, [data])
     return FileRecord(name=name, size=size, sha256=digest)
+
+
+def describe(folder: Path, name: str) -> FileRecord:
+    """A file as it lies in a checkpoint's folder."""
+    path = folder / name
+    return FileRecord(name=name, size=path.stat().st_size, sha256=file_sha256(path))
 
 
 def content(step: int, rank: int, *, size: int) -> bytes:

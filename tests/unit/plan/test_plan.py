@@ -177,6 +177,15 @@ def test_memory_of_a_rank_by_hand() -> None:
     assert plan.host_load_gib == 1.5  # shard 2**28 x 2 bytes, twice the largest: 2**28 x 2 bytes
 
 
+def test_checkpoints_beside_training_take_a_copy_of_the_shards_in_host_memory() -> None:
+    words = ("cluster.tasks_per_node=4", "train.steps=20", "checkpoint.every_steps=10")
+    assert _plan(*words).host_save_gib == 3.0  # 2**30 x 12 bytes / 4 ranks
+    assert _plan(*words, "checkpoint.async_save=false").host_save_gib == 0.0
+    assert (
+        _plan(*words[:2], "checkpoint.every_steps=20").host_save_gib == 0.0
+    )  # the last is awaited
+
+
 def test_kl_to_base_adds_the_base_model_memory() -> None:
     replay = replace(_source("replay"), kl_to_base=True)
     words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16")
