@@ -1,6 +1,5 @@
 """ftdist itself, by its public command."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.measure import MemorySampler, Outcome, Step
 from benchmarks.peers import CHECKOUT, TIMEOUT_S, BenchmarkError, clean_environment
+from ftdist.io.jsonl import read_json_lines
 from ftdist.observe import metrics
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
@@ -97,5 +97,5 @@ def run_ours(name: str, *, words: list[str], folder: Path) -> Outcome:
 
 def _ranks(run: RunDir) -> Iterator[int]:
     """Processes of the ranks that have said that they started."""
-    for path in sorted(run.attempts.glob("1/rank-*.start.json")):
-        yield json.loads(path.read_text(encoding="utf-8"))["pid"]
+    for path in sorted(run.attempt(1).glob("ranks-*.jsonl")):
+        yield from (row["pid"] for row in read_json_lines(path) if row["event"] == "start")

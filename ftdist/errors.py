@@ -7,6 +7,8 @@
       StorageError       74  full disk, damaged or unwritable file
       SlurmError         69  SLURM failed (ftdist_launch.slurm.client)
       HubError           69  the Hugging Face Hub failed or is unreachable
+      DeviceError        71  a GPU is missing or faulty
+      GpuMemoryError     72  a GPU's memory is too small
       HangError          76  a rank stopped responding
       RequeueError       75  the run was saved and should be started again
       CrashLoopError     99  several consecutive attempts without progress
@@ -77,6 +79,18 @@ class HubError(FtdistError):
     """The Hugging Face Hub failed or is unreachable."""
 
     exit_code = 69
+
+
+class DeviceError(FtdistError):
+    """A GPU that was requested is missing or faulty: another node may have a good one."""
+
+    exit_code = 71
+
+
+class GpuMemoryError(FtdistError):
+    """The memory of a GPU is too small for the run as it is configured."""
+
+    exit_code = 72
 
 
 class HangError(FtdistError):

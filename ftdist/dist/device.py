@@ -3,15 +3,20 @@
 import ctypes
 import gc
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import torch
 
-from ftdist.errors import ConfigError
+from ftdist.dist.visible_gpus import VISIBLE
+from ftdist.errors import ConfigError, DeviceError
+from ftdist.io.host import node_name
+from ftdist.io.units import GIB
 from ftdist.plan.gpus import peak_tflops
 
 Device = Literal["cpu", "cuda"]
@@ -47,6 +52,54 @@ def torch_device(device: Device, *, local_rank: int) -> torch.device:
     if device == "cpu":
         return torch.device("cpu")
     return torch.device("cuda", local_rank % torch.cuda.device_count())
+
+
+def open_device(device: Device, *, local_rank: int, local_size: int) -> torch.device:
+    """This rank's own device, ready to compute; it becomes the process's current one.
+
+    Args:
+        device: that the run was planned for.
+        local_rank: of this rank, on its node.
+        local_size: ranks on the node.
+
+    Raises:
+        DeviceError: the rank has no GPU of its own, or it does not answer.
+    """
+    if device == "cpu":
+        return torch.device("cpu")
+    place = f"Rank {local_rank} of {local_size} on {node_name()}"
+    count = torch.cuda.device_count()
+    # A cluster may show each rank one GPU only; then the node has granted one for each.
+    granted = int(os.environ.get("SLURM_GPUS_ON_NODE") or 0)
+    if count == 0 or (count < local_size and not (count == 1 and granted >= local_size)):
+        raise DeviceError(
+            f"{place} was to train on a GPU, but torch {torch.__version__} sees "
+            f"{count or 'none'} there ({_why_none()}).",
+            remedy="nothing on a cluster: the run continues without this node; elsewhere, run "
+            "`ftdist doctor`, or set cluster.device=cpu.",
+        )
+    own = torch_device(device, local_rank=local_rank)
+    try:
+        torch.cuda.set_device(own)
+        torch.zeros(1, device=own)
+        torch.cuda.synchronize(own)
+    except RuntimeError as error:
+        message = " ".join(str(error).split())[:200]
+        raise DeviceError(
+            f"{place}: GPU {own.index} does not answer: {message}.",
+            remedy="nothing on a cluster: the run continues without this node; report it, and see "
+            "`nvidia-smi` and `dmesg` there.",
+        ) from error
+    return own
+
+
+def _why_none() -> str:
+    """Why a process may see too few GPUs, as far as it can tell."""
+    if torch.version.cuda is None:
+        return "it is built for CPUs"
+    driver = "a driver" if Path("/proc/driver/nvidia/version").exists() else "no driver"
+    visible = os.environ.get(VISIBLE)
+    return f"{driver}, {VISIBLE} {'not set' if visible is None else repr(visible)}"
 
 
 def wait_for_device(device: torch.device) -> None:
@@ -89,6 +142,26 @@ def give_memory_back() -> None:
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def gpu_memory() -> dict[str, float] | None:
+    """Memory of this process's current GPU, GiB; None if the process has used no GPU.
+
+    free and total are of the whole GPU; allocated, reserved and their peaks of torch's allocator
+    in this process.
+    """
+    if not torch.cuda.is_initialized():
+        return None
+    free, total = torch.cuda.mem_get_info()
+    sizes = {
+        "free": free,
+        "total": total,
+        "allocated": torch.cuda.memory_allocated(),
+        "reserved": torch.cuda.memory_reserved(),
+        "peak_allocated": torch.cuda.max_memory_allocated(),
+        "peak_reserved": torch.cuda.max_memory_reserved(),
+    }
+    return {name: size / GIB for name, size in sizes.items()}
 
 
 def use_device(device: torch.device) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.distributed
 
-from ftdist.dist.device import backend_of
+from ftdist.dist.device import backend_of, torch_device
 from ftdist.errors import HangError
 
 
@@ -74,6 +74,10 @@ def process_group(
             rank=world.rank,
             world_size=world.size,
             timeout=timedelta(seconds=timeout_s),
+            # With it NCCL connects now, so that its errors come here, and groups are split off.
+            device_id=torch_device("cuda", local_rank=world.local_rank)
+            if device == "cuda"
+            else None,
         )
     except RuntimeError as error:
         problem = _joining_problem(error, world, rendezvous, patience_s=patience_s)

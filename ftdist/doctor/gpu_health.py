@@ -1,11 +1,11 @@
 """The state of a node's GPUs, from nvidia-smi and the kernel's log. Never loads torch."""
 
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 
+from ftdist.dist.visible_gpus import smi_arguments
 from ftdist.doctor.node_report import GpuState
 
 TIMEOUT_S = 30.0
@@ -84,9 +84,8 @@ def parse_xids(text: str) -> tuple[int, ...]:
 
 
 def _query(fields: Sequence[str]) -> tuple[str, str | None]:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     words = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
-    words += [f"--id={visible}"] if visible else []
+    words += smi_arguments()
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -7,7 +7,6 @@ stop or slow down training.
 import os
 import re
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -17,7 +16,9 @@ from pathlib import Path
 
 import psutil
 
+from ftdist.dist.visible_gpus import smi_arguments
 from ftdist.dist.world import World
+from ftdist.io.host import node_name
 from ftdist.io.jsonl import append_json_line
 from ftdist.io.units import GIB
 from ftdist.observe import metrics
@@ -64,7 +65,7 @@ def monitor_node(
 
 def host_name() -> str:
     """This node's name, safe in file names and metric names."""
-    name = os.environ.get("SLURMD_NODENAME") or socket.gethostname().partition(".")[0]
+    name = node_name()
     return re.sub(r"[^A-Za-z0-9_-]", "-", name) or "node"
 
 
@@ -126,11 +127,7 @@ def _gpu_query() -> list[str] | None:
     if command is None:
         return None
     query = "--query-gpu=utilization.gpu,memory.used"
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [
-        *(command, query, "--format=csv,noheader,nounits"),
-        *([f"--id={visible}"] if visible else []),
-    ]
+    return [command, query, "--format=csv,noheader,nounits", *smi_arguments()]
 
 
 def _output(query: list[str]) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.dist.device import choose_device, device_name, torch_device, use_device
+from ftdist.dist.device import Device, device_name, open_device
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError
@@ -58,7 +58,9 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
     config = load_config(run.config)
     plan = Plan.from_json(run.plan.read_text())
     _refuse_other_world_size(plan, world, name=run.name)
-    with _joined_ranks(run, config, world, attempt=attempt, rendezvous=rendezvous) as stop:
+    with _joined_ranks(
+        run, config, world, device=plan.device, attempt=attempt, rendezvous=rendezvous
+    ) as stop:
         end = _train(run, config, plan, world=world, attempt=attempt, stop=stop)
         if world.is_rank0:
             run.record_event(
@@ -139,12 +141,18 @@ def _refuse_other_world_size(plan: Plan, world: World, *, name: str) -> None:
 
 @contextmanager
 def _joined_ranks(
-    run: RunDir, config: RunConfig, world: World, *, attempt: int, rendezvous: Rendezvous | None
+    run: RunDir,
+    config: RunConfig,
+    world: World,
+    *,
+    device: Device,
+    attempt: int,
+    rendezvous: Rendezvous | None,
 ) -> Iterator[StopRequest]:
     """Prepare this process, join the other ranks, and listen for stop signals meanwhile."""
     quiet_libraries()
     torch.set_num_threads(config.cluster.threads)
-    device = choose_device(config.cluster.device)
+    open_device(device, local_rank=world.local_rank, local_size=world.local_size)
     with (
         StopRequest.listening() as stop,
         process_group(
@@ -162,7 +170,6 @@ def _joined_ranks(
             gpus=device == "cuda",
         ),
     ):
-        use_device(torch_device(device, local_rank=world.local_rank))
         yield stop
 
 
@@ -173,7 +180,7 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
         ConfigError: sources are trained by KL, and the chunked head does not fit the model.
         ModelError: the model cannot be trained.
     """
-    device = choose_device(config.cluster.device)
+    device = plan.device
     dtype = choose_dtype(config.model.dtype, device=device)
     peak_memory_gib(device)  # counts from its first call on
     engine = build_engine(config, plan, world=world, device=device, dtype=dtype)

@@ -15,6 +15,7 @@ from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import CHECKOUT
 from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.rank_records import forget_ranks
 from ftdist_launch.restart_policy import AttemptEnd, Outcome, attempts_without_progress, decide
 from ftdist_launch.setup.code_snapshot import git_state
 
@@ -32,7 +33,9 @@ class JobExit:
 
     out_of_memory: bool
 
-    def as_attempt(self, *, stop_signal: int | None, progressed: bool) -> AttemptEnd:
+    def as_attempt(
+        self, *, stop_signal: int | None, progressed: bool, can_move: bool = False
+    ) -> AttemptEnd:
         """The input of `ftdist_launch.restart_policy.decide`."""
         codes = (code for code in self.exit_codes if code is not None and code not in OK_CODES)
         return AttemptEnd(
@@ -41,6 +44,7 @@ class JobExit:
             stop_signal=stop_signal,
             out_of_memory=self.out_of_memory,
             progressed=progressed,
+            can_move=can_move,
         )
 
 
@@ -108,6 +112,7 @@ def start_stage(run: RunDir, stage: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("rank-*.json"):
         path.unlink()
+    forget_ranks(folder)
     return folder
 
 
@@ -131,6 +136,7 @@ def finish_attempt(
     stop_signal: int | None,
     limit: int,
     ended: float | None = None,
+    can_move: bool = False,
 ) -> Finished:
     """Decide how a run continues after an attempt, and record the end of the attempt.
 
@@ -141,6 +147,7 @@ def finish_attempt(
         stop_signal: the signal that requested the stop, if any.
         limit: consecutive attempts without progress that end the run.
         ended: when it ended, seconds since the epoch; None: now.
+        can_move: whether another attempt may run on other nodes.
     """
     events = list(run.read_events())
     num_stalled = attempts_without_progress(events)
@@ -149,7 +156,7 @@ def finish_attempt(
     step = newest_step(run)
     progressed = step is not None and (before is None or step > before)
     decision = decide(
-        job_exit.as_attempt(stop_signal=stop_signal, progressed=progressed),
+        job_exit.as_attempt(stop_signal=stop_signal, progressed=progressed, can_move=can_move),
         attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
@@ -164,6 +171,7 @@ def finish_attempt(
         cause=None if failure is None else failure.problem,
         remedy=None if failure is None else failure.remedy,
         rank=None if failure is None else failure.rank,
+        failed_host=None if failure is None else failure.host,
         **({} if ended is None else {"ended": ended}),
     )
     return Finished(

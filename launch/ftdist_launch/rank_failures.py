@@ -40,6 +40,12 @@ class RankFailure:
     expected: bool
     """Whether it is an anticipated error with its own remedy."""
 
+    host: str | None = None
+    """Node of the rank, where it is known."""
+
+    gpu_memory: dict[str, float] | None = None
+    """GiB, as `ftdist.dist.device.gpu_memory`; None: no GPU was used."""
+
     @property
     def is_echo(self) -> bool:
         """Whether this rank only reports that it lost another one."""
@@ -57,8 +63,7 @@ def rank_file(folder: Path, rank: int, name: str) -> Path:
     Args:
         folder: of the attempt.
         rank: whose file.
-        name: start.json (its host and process), error.json (why it failed), traceback.txt (of an
-            unexpected error) or exit.json (its exit code; a killed rank leaves none).
+        name: error.json (why it failed) or traceback.txt (of an unexpected error).
     """
     return folder / f"rank-{rank:05d}.{name}"
 
@@ -67,12 +72,6 @@ def write_failure(folder: Path, failure: RankFailure) -> None:
     """Record why this rank failed."""
     path = rank_file(folder, failure.rank, "error.json")
     write_whole(path, json.dumps(asdict(failure), indent=2) + "\n")
-
-
-def read_exit_codes(folder: Path, ranks: int) -> tuple[int | None, ...]:
-    """The exit code of each rank; None: it left none, because it runs or was killed."""
-    files = [read_json(rank_file(folder, rank, "exit.json")) for rank in range(ranks)]
-    return tuple(None if each is None else int(each["exit_code"]) for each in files)
 
 
 def read_failures(folder: Path) -> list[RankFailure]:

@@ -1,14 +1,11 @@
 """One rank of a stage: signals, logs, and how it ended, for the launcher to read."""
 
 import faulthandler
-import json
 import os
-import re
 import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,27 +15,15 @@ from typing import Any
 
 import psutil
 
-from ftdist.errors import ConfigError, FtdistError, HangError, RequeueError
-from ftdist.io.jsonl import write_whole
+from ftdist.dist.visible_gpus import VISIBLE, own_instance, set_gpu_defaults, visible_gpus
+from ftdist.errors import ConfigError, RequeueError
+from ftdist.io.host import node_name
 from ftdist_launch.local.processes import exit_with, started_s
-from ftdist_launch.local.submit import EXIT_WITH, is_launcher_variable, visible_gpus
+from ftdist_launch.local.submit import EXIT_WITH, GPUS, is_launcher_variable
 from ftdist_launch.logs.timestamps import add_timestamps
-from ftdist_launch.rank_failures import (
-    ECHO,
-    FAILED,
-    RankFailure,
-    rank_file,
-    write_failure,
-)
-
-HANG = re.compile(
-    r"timed out waiting|watchdog caught collective operation timeout|before timing out"
-    r"|application timeout caused pair closure|timed out in monitoredbarrier|wait timeout after"
-    r"|timed out after \d+ ?(ms|milliseconds|seconds)",
-    re.IGNORECASE,
-)
-"""Messages of gloo, NCCL and the rendezvous store when a live peer does not answer."""
-
+from ftdist_launch.rank_errors import report_failure
+from ftdist_launch.rank_failures import FAILED
+from ftdist_launch.rank_records import record_exit, record_start
 
 STOP_SIGNALS = (signal.SIGUSR2, signal.SIGTERM)
 """Signals that ask a rank to stop."""
@@ -71,11 +56,10 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
     for name in filter(is_launcher_variable, list(os.environ)):
         del os.environ[name]
     info = read_rank_info()
+    _choose_gpus(info.local_rank)
     if on_slurm():
         _refuse_other_code()
-    if not visible_gpus():  # else DeepSpeed searches for an accelerator, and warns
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")
-    _write_json(rank_file(folder, info.rank, "start.json"), _start())
+    record_start(folder, info.rank, **_start())
     with (folder / f"stacks-{info.rank:05d}.txt").open("w", encoding="utf-8") as stacks:
         faulthandler.enable(stacks, all_threads=True)
         faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
@@ -90,15 +74,31 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
         except SystemExit as exit_:
             exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the rank reports it and ends
-            exit_code = _report(error, folder=folder, rank=info.rank)
+            exit_code = report_failure(error, folder=folder, rank=info.rank)
         _ignore_stop_signals()
-        _write_json(rank_file(folder, info.rank, "exit.json"), {"exit_code": exit_code})
+        record_exit(folder, info.rank, exit_code)
         with suppress(ValueError):
             faulthandler.unregister(signal.SIGUSR1)
         faulthandler.disable()
+        if not os.fstat(stacks.fileno()).st_size:
+            Path(stacks.name).unlink()  # nobody asked: no file per rank is left
     # srun takes any first code but 0 for a failure and kills the other ranks, which may be saving.
     if exit_code and not (on_slurm() and exit_code == RequeueError.exit_code):
         sys.exit(exit_code)
+
+
+def _choose_gpus(local_rank: int) -> None:
+    """Set the environment of torch's GPUs, before torch is loaded."""
+    if GPUS in os.environ:
+        os.environ[VISIBLE] = os.environ[GPUS]
+    names = visible_gpus()
+    own = own_instance(names, local_rank=local_rank)
+    if own is not None:
+        os.environ[VISIBLE] = own
+    if names:
+        set_gpu_defaults()
+    else:  # else DeepSpeed searches for an accelerator, and warns
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 
 def _start() -> dict[str, Any]:
@@ -106,64 +106,13 @@ def _start() -> dict[str, Any]:
     return {
         "time": time.time(),
         "host": socket.gethostname(),
+        "node": node_name(),
+        # Attempts of one job append to the same log: this one begins here.
+        "log_bytes": os.fstat(sys.__stdout__.fileno()).st_size if sys.__stdout__ else 0,
         "pid": process.pid,
         "started_s": started_s(process),
         "cores": len(os.sched_getaffinity(0)),
     }
-
-
-def _write_json(path: Path, fields: dict[str, Any]) -> None:
-    write_whole(path, json.dumps(fields) + "\n")
-
-
-def _report(error: BaseException, *, folder: Path, rank: int) -> int:
-    """Report why this rank failed, and return its exit code."""
-    message = " ".join(str(error).split())[:500]
-    trace, is_expected = traceback.format_exc(), True
-    path = rank_file(folder, rank, "traceback.txt")
-    if isinstance(error, FtdistError):
-        exit_code, problem, remedy = error.exit_code, error.problem, error.remedy
-    elif _is_hang(error):
-        exit_code = HangError.exit_code
-        problem = f"Rank {rank} timed out waiting for another rank: {message}"
-        remedy = (
-            f"read where each rank was in {folder}/stacks-*.txt; if a step takes longer than "
-            "cluster.collective_timeout_s, raise it."
-        )
-    else:
-        exit_code, is_expected = FtdistError.exit_code, False
-        problem = f"Rank {rank} failed: {type(error).__name__}: {message}"
-        remedy = f"read {path}; this may be a bug in ftdist."
-        if ECHO.search(message):
-            remedy = "nothing here; look at the rank that ended first."
-    if not isinstance(error, FtdistError):
-        path.write_text(trace, encoding="utf-8")
-    if exit_code == RequeueError.exit_code:
-        return exit_code
-    sys.stderr.write(" ".join(f"{FAILED}{problem} To fix: {remedy}".split()) + "\n")
-    write_failure(
-        folder,
-        RankFailure(
-            rank=rank,
-            time=time.time(),
-            problem=problem,
-            remedy=remedy,
-            exit_code=exit_code,
-            traceback=trace,
-            expected=is_expected,
-        ),
-    )
-    return exit_code
-
-
-def _is_hang(error: BaseException) -> bool:
-    """Whether a collective timed out, rather than lost a peer that had ended.
-
-    By its message: torch raises RuntimeError, and torch is not loaded here.
-    """
-    message = str(error)
-    is_timeout = bool(HANG.search(message)) and not ECHO.search(message)
-    return isinstance(error, RuntimeError) and is_timeout
 
 
 def read_rank_info() -> RankInfo:

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ftdist.errors import CrashLoopError, FtdistError, HangError, RequeueError
+from ftdist.errors import (
+    CrashLoopError,
+    DeviceError,
+    FtdistError,
+    HangError,
+    RequeueError,
+)
 
 Outcome = Literal["done", "requeue", "stopped", "failed", "crash_loop"]
 
@@ -14,7 +20,7 @@ NO_EXIT_FILE = -9
 LOST_PEER = -1
 """In place of an exit code if all ranks only report that they lost a peer."""
 
-_RETRIED = (RequeueError.exit_code, HangError.exit_code)
+_RETRIED = (RequeueError.exit_code, HangError.exit_code, DeviceError.exit_code)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,9 @@ class AttemptEnd:
     progressed: bool
     """Whether there is a newer checkpoint than before the attempt."""
 
+    can_move: bool = True
+    """Whether another attempt may run on other nodes."""
+
 
 @dataclass(frozen=True)
 class RestartDecision:
@@ -50,8 +59,9 @@ def decide(
 ) -> RestartDecision:
     """Decide whether the run is done, restarted, or given up.
 
-    Config errors, a full disk and internal errors are not retried: they would recur. A killed rank,
-    a hang and a time limit are, as long as attempts make progress.
+    Config errors, too small a GPU memory, a full disk and internal errors are not retried: they
+    would recur. A killed rank, a hang and a time limit are, as long as attempts make progress; a
+    missing or faulty GPU is where other nodes can take its place.
 
     Args:
         end: how this attempt ended.
@@ -60,7 +70,8 @@ def decide(
     """
     if end.exit_codes and all(code == 0 for code in end.exit_codes):
         return RestartDecision("done", 0)
-    if end.cause is not None and end.cause > 0 and end.cause not in _RETRIED:
+    is_retried = end.cause in _RETRIED and (end.can_move or end.cause != DeviceError.exit_code)
+    if end.cause is not None and end.cause > 0 and not is_retried:
         return RestartDecision("failed", end.cause)
     if end.stop_signal is not None:
         return RestartDecision("stopped", 128 + end.stop_signal)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.io.progress import is_quiet
 from ftdist.observe.wandb.api import WandbError
 from ftdist_launch.local.processes import handled
-from ftdist_launch.local.submit import import_path, is_launcher_variable, visible_gpus
+from ftdist_launch.local.submit import import_path, is_launcher_variable
 
 TERMINATE_S = 5.0
 """How long a terminated child may take to exit before it is killed."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.doctor.measurements import ERROR, STARTED, Measurements, read_measurements
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.io.progress import LogFn
@@ -26,7 +27,7 @@ from ftdist_launch.doctor.probe_job import expect, job_failed, job_problem, toke
 from ftdist_launch.doctor.slow_nodes import measured_findings
 from ftdist_launch.doctor.slurm_facts import read_cluster
 from ftdist_launch.doctor.storage import scratch
-from ftdist_launch.local.submit import import_path, visible_gpus
+from ftdist_launch.local.submit import import_path
 from ftdist_launch.slurm.client import Queue, SlurmError
 
 RANKS = "ftdist.doctor.ranks"

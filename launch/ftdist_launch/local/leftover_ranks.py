@@ -8,7 +8,7 @@ from ftdist.io.units import format_count
 from ftdist.rundir import RunDir
 from ftdist_launch.local.monitor import POLL_S
 from ftdist_launch.local.processes import find_process
-from ftdist_launch.rank_failures import read_json
+from ftdist_launch.rank_records import read_starts
 
 SINGLE_STAGES = ("export", "compare", "merge")
 """Stages of one process, which exits with the `ftdist` that started it: it has nothing to save."""
@@ -50,11 +50,10 @@ def leftover_pids(run: RunDir) -> list[int]:
 
 def _leftover(run: RunDir, stage: str) -> list[str]:
     """Pids of ranks running on this machine, of one folder of attempts or (*) of all."""
-    starts = map(read_json, run.attempts.glob(f"{stage}/rank-*.start.json"))
     return [
         str(start["pid"])
-        for start in starts
-        if start is not None
-        and start["host"] == socket.gethostname()
+        for folder in run.attempts.glob(stage)
+        for start in read_starts(folder).values()
+        if start["host"] == socket.gethostname()
         and find_process(start["pid"], started=start["started_s"]) is not None
     ]

@@ -17,11 +17,10 @@ from ftdist_launch.local.processes import children_of, handled, is_alive, memory
 from ftdist_launch.rank_failures import (
     exited_silently,
     first_failure,
-    rank_file,
-    read_exit_codes,
     read_failures,
-    read_json,
 )
+from ftdist_launch.rank_logs import read_log_failures
+from ftdist_launch.rank_records import read_exit_codes, read_starts
 
 if TYPE_CHECKING:
     import submitit
@@ -133,14 +132,14 @@ class _Ranks:
 
     def update(self) -> list[psutil.Process]:
         """Find ranks that started, ended or failed; return the running ones."""
-        files = [rank_file(self.folder, rank, "start.json") for rank in range(self.job.num_tasks)]
-        starts = [read_json(file) for file in files]
+        starts = read_starts(self.folder)
         self.processes.update(children_of(int(self.job.job_id)))
         running = self.running()
         pids = {process.pid for process in running}
         # Read last: a rank exits after it has written its exit code.
         codes = read_exit_codes(self.folder, self.job.num_tasks)
-        for rank, (start, code) in enumerate(zip(starts, codes, strict=True)):
+        for rank, code in enumerate(codes):
+            start = starts.get(rank)
             is_gone = self.job.done() if start is None else start["pid"] not in pids
             if is_gone and code is None and not self.killed:
                 self.gone_at.setdefault(rank, time.time())
@@ -187,16 +186,20 @@ class _Ranks:
 
     def job_exit(self) -> JobExit:
         out_of_memory = memory_kills() > self.memory_kills
+        codes = read_exit_codes(self.folder, self.job.num_tasks)
         failures = read_failures(self.folder)
+        failures += read_log_failures(self.folder, codes, log_of=self._log)
         reported = {failure.rank for failure in failures}
         for rank, gone in self.gone_at.items():
             if rank not in reported:
-                log = self.job.task(rank).paths.stdout
                 failures.append(
-                    exited_silently(rank, time=gone, out_of_memory=out_of_memory, log=log)
+                    exited_silently(
+                        rank, time=gone, out_of_memory=out_of_memory, log=self._log(rank)
+                    )
                 )
         return JobExit(
-            exit_codes=read_exit_codes(self.folder, self.job.num_tasks),
-            failure=first_failure(failures),
-            out_of_memory=out_of_memory,
+            exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory
         )
+
+    def _log(self, rank: int) -> Path:
+        return Path(self.job.task(rank).paths.stdout)

@@ -1,7 +1,6 @@
 """Start one job of one or more ranks on this machine through submitit."""
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import ftdist
 from ftdist.config.schema import ClusterConfig, RunConfig
+from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.rundir import RunDir
 from ftdist_launch.local.processes import handled
 
@@ -28,6 +28,9 @@ ON_EVERY_GPU = ("compare", "merge")
 
 EXIT_WITH = "FTDIST_EXIT_WITH"
 """Environment variable: pid of the process with which a rank exits."""
+
+GPUS = "FTDIST_GPUS"
+"""Environment variable: names of the GPUs of a job's ranks on this machine, with commas."""
 
 ATTEMPT = "FTDIST_ATTEMPT"
 """Environment variable: number of the attempt that a training rank belongs to."""
@@ -66,13 +69,12 @@ def submit_local(
     executor.update_parameters(
         timeout_min=cluster.timeout_min,
         tasks_per_node=ranks,
-        # submitit hides all GPUs that are not listed.
-        gpus_per_node=len(gpus) if stage in ON_EVERY_GPU else min(ranks, len(gpus)),
-        visible_gpus=gpus,
         signal_delay_s=min(MAX_WARNING_S, timeout_s // 4),
         stderr_to_stdout=True,
     )
-    variables = rank_environment(cluster)
+    # submitit knows indices only, and hides all that are not listed: the rank sets the names.
+    used = gpus if stage in ON_EVERY_GPU else gpus[:ranks]
+    variables = rank_environment(cluster) | {GPUS: ",".join(used)}
     if attempt is None:
         variables[EXIT_WITH] = str(os.getpid())
     else:
@@ -120,15 +122,6 @@ def common_environment(cluster: ClusterConfig) -> dict[str, str]:
         # Else `python -m` imports files of the current folder before packages.
         "PYTHONSAFEPATH": "1",
     }
-
-
-def visible_gpus() -> tuple[int, ...]:
-    """Indices of the GPUs that this process may use, without importing torch."""
-    present = sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in Path("/dev").iterdir())
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is None:
-        return tuple(range(present))
-    return tuple(int(index) for index in chosen.split(",") if index.strip().isdigit())[:present]
 
 
 @contextmanager

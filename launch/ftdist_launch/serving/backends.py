@@ -19,9 +19,9 @@ from typing import Literal
 
 import httpx
 
+from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import ConfigError, FtdistError
 from ftdist_launch.local.processes import handled
-from ftdist_launch.local.submit import visible_gpus
 from ftdist_launch.subprocesses import environment
 
 BackendName = Literal["vllm", "llama.cpp", "transformers"]

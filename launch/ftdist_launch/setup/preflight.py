@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.config.schema import RunConfig
+from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
@@ -24,7 +25,6 @@ from ftdist.plan.param_names import check_parameters
 from ftdist.plan.planner import check_context
 from ftdist.plan.surplus_tokens import check_texts
 from ftdist.rundir import RunDir
-from ftdist_launch.local.submit import visible_gpus
 
 TOKENIZER_FILES = (
     "tokenizer.json",

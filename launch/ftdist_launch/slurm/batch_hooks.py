@@ -10,7 +10,6 @@ SLURM ends and restarts a job so that `end` never runs, the next `begin` judges 
 import dataclasses
 import os
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -24,6 +23,7 @@ from pydantic import TypeAdapter
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
+from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.rundir import RunDir
 from ftdist_launch.after_attempt import after_attempt
@@ -34,19 +34,20 @@ from ftdist_launch.attempts import (
     start_attempt,
     start_stage,
 )
-from ftdist_launch.local.submit import ATTEMPT, visible_gpus
+from ftdist_launch.local.submit import ATTEMPT
 from ftdist_launch.logs.timestamps import now
 from ftdist_launch.rank_failures import (
     RankFailure,
     exited_silently,
     first_failure,
-    read_exit_codes,
     read_failures,
 )
+from ftdist_launch.rank_records import read_exit_codes
 from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.setup.code_snapshot import verify_snapshot
 from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
+from ftdist_launch.slurm.excluded_nodes import can_move, exclude_nodes
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
 from ftdist_launch.slurm.sbatch import CURATION, job_label
@@ -110,15 +111,11 @@ def _begin(run: RunDir, stage: str) -> int:
 
 
 def _resolve_device(run: RunDir, config: RunConfig) -> RunConfig:
-    """Replace device `auto` by what this node has, for the whole run."""
+    """Replace device `auto` by what was requested or this node has, for the whole run."""
     device = config.cluster.device
     if device == "auto":
-        device = "cuda" if visible_gpus() else "cpu"
-        if device == "cpu" and config.cluster.gpus_per_node:
-            sys.stderr.write(
-                f"Warning: {config.cluster.gpus_per_node} GPUs per node were requested, but "
-                f"{socket.gethostname()} has none: training on CPUs.\n"
-            )
+        # Where GPUs were requested, a rank that has none ends the attempt.
+        device = "cuda" if config.cluster.gpus_per_node or visible_gpus() else "cpu"
     cluster = dataclasses.replace(config.cluster, device=device)
     config = dataclasses.replace(config, cluster=cluster)
     plan = compute_plan(config, library=read_plan(run).library, device=device)
@@ -186,6 +183,8 @@ def _end_training(run: RunDir) -> int:
         return RequeueError.exit_code
     finished = _finish(run, config, started)
     requeued = finished.outcome == "requeue" and requeue(run)
+    if requeued:
+        exclude_nodes(run, config.cluster)
     after_attempt(run, config, finished)
     if requeued:
         wait_for_slurm()
@@ -274,6 +273,7 @@ def _finish(
         stop_signal=signal.SIGINT if was_cancelled else None,
         limit=config.cluster.max_attempts_without_progress,
         ended=ended,
+        can_move=can_move(run, config.cluster, failure),
     )
     sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
     if failure is not None:

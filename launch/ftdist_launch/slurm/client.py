@@ -201,6 +201,26 @@ class Queue:
         """
         self._output(["scontrol", "requeue", job])
 
+    def exclude(self, job: str, nodes: Collection[str]) -> None:
+        """Keep a waiting job, such as one that was just requeued, away from some nodes.
+
+        Raises:
+            SlurmError: SLURM is unavailable, or refuses.
+        """
+        names = ",".join(sorted(nodes))
+        self._output(["scontrol", "update", f"JobId={job}", f"ExcNodeList={names}"])
+
+    def usable_nodes(self, partition: str | None) -> set[str]:
+        """Names of the nodes of a partition, or of all, that are not down or drained.
+
+        Raises:
+            SlurmError: SLURM is unavailable.
+        """
+        args = ["sinfo", "--noheader", "-N", "--format=%N|%t"]
+        args += [] if partition is None else [f"--partition={partition}"]
+        lines = [line.strip().partition("|") for line in self._output(args).splitlines()]
+        return {name for name, _, state in lines if not state.startswith(("down", "dr", "fail"))}
+
     def _output(self, args: Sequence[str]) -> str:
         done = self._run(args)
         self._check(done, args)

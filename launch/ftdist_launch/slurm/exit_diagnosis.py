@@ -10,10 +10,10 @@ from ftdist_launch.rank_failures import (
     RankFailure,
     exited_silently,
     first_failure,
-    rank_file,
-    read_exit_codes,
     read_failures,
 )
+from ftdist_launch.rank_logs import read_log_failures
+from ftdist_launch.rank_records import read_exit_codes, read_starts
 
 _TASKS_ENDED = re.compile(r"^srun: error: (\S+): tasks? ([\d,\- ]+): (.+)$")
 _NODE_LOST = re.compile(r"^srun: error: Node failure on (\S+)|CANCELLED AT .* DUE TO NODE FAILURE")
@@ -41,6 +41,7 @@ def read_job_exit(folder: Path, *, ranks: int, log: Path, log_start: int) -> Job
     failures = read_failures(folder)
     out_of_memory = False
     if any(code not in OK_CODES for code in codes):
+        failures += read_log_failures(folder, codes, log_of=lambda rank: _log_of(log, rank))
         reported = {failure.rank for failure in failures}
         for killed in _killed_ranks(_lines(log, log_start), log=log):
             out_of_memory |= "out of memory" in killed.problem
@@ -80,7 +81,8 @@ def _killed_ranks(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
 
 def _unreported_failure(folder: Path, codes: Sequence[int | None], *, log: Path) -> RankFailure:
     silent = [rank for rank, code in enumerate(codes) if code is None]
-    started = [rank for rank in silent if rank_file(folder, rank, "start.json").exists()]
+    starts = read_starts(folder)
+    started = [rank for rank in silent if rank in starts]
     if started:
         return exited_silently(started[0], time=time.time(), log=log)
     return exited_silently(
@@ -90,6 +92,11 @@ def _unreported_failure(folder: Path, codes: Sequence[int | None], *, log: Path)
         problem=f"{len(silent)} of {len(codes)} ranks never started.",
         remedy=f"read the end of {log}.",
     )
+
+
+def _log_of(log: Path, rank: int) -> Path:
+    """The log of another rank than 0; submitit puts the rank into the name."""
+    return log.with_name(log.name.replace("_0_log", f"_{rank}_log"))
 
 
 def _lines(log: Path, start: int) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ftdist_launch.rank_failures import rank_file
 from ftdist_launch.rank_process import RankInfo, rank_process
+from ftdist_launch.rank_records import record_exit, record_start
 
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
@@ -86,8 +86,8 @@ def launched_run(folder: Path) -> RunDir:
 
 def leave(folder: Path, rank: int, code: int) -> None:
     """A rank that started in this attempt and ended with this exit code."""
-    rank_file(folder, rank, "start.json").write_text("{}")
-    rank_file(folder, rank, "exit.json").write_text(json.dumps({"exit_code": code}))
+    record_start(folder, rank)
+    record_exit(folder, rank, code)
 
 
 def run_rank(folder: Path, body: Callable[[RankInfo], int]) -> None:

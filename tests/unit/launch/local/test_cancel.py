@@ -14,7 +14,7 @@ import psutil
 import pytest
 from ftdist_launch.local.cancel import cancel_local
 from ftdist_launch.local.processes import started_s
-from ftdist_launch.rank_failures import rank_file
+from ftdist_launch.rank_records import record_start
 from ftdist_launch.running_stage import continue_command, running_stage
 
 from ftdist.errors import ConfigError
@@ -127,7 +127,7 @@ def test_ranks_without_their_ftdist_are_asked_unless_slurm_started_them(
             "host": socket.gethostname(),
             "started_s": started_s(psutil.Process(rank.pid)),
         }
-        rank_file(run.attempt(1), 0, "start.json").write_text(json.dumps(start))
+        record_start(run.attempt(1), 0, **start)
         if job is None:
             assert cancel_local(run, now=False) == [
                 "The `ftdist` that started the run is gone; its 1 rank was asked to finish the "

@@ -1,7 +1,6 @@
 """Comparisons, merges and exports that are stopped, and those that outlive their `ftdist`."""
 
 import hashlib
-import json
 import os
 import signal
 import socket
@@ -19,8 +18,8 @@ from ftdist_launch.local import supervisor as supervisor_module
 from ftdist_launch.local.leftover_ranks import refuse_leftover_ranks
 from ftdist_launch.local.processes import children_of, find_process, is_alive, send, started_s
 from ftdist_launch.local.supervisor import Supervisor
-from ftdist_launch.rank_failures import rank_file
 from ftdist_launch.rank_process import RankInfo
+from ftdist_launch.rank_records import read_exit_codes, read_starts, record_start
 from ftdist_launch.setup.stage_preflight import output_problems
 
 from ftdist.cli.main import main
@@ -168,7 +167,7 @@ def orphaned(run: RunDir, function: Callable[[str], None], *, folder: str) -> ps
         _wait_for((run.root / READY).exists)
         (controller,) = children_of(starter.pid)
         starter.kill()
-    start = json.loads(rank_file(run.attempts / folder, 0, "start.json").read_text())
+    start = read_starts(run.attempts / folder)[0]
     assert is_alive(controller)
     rank = find_process(start["pid"], started=start["started_s"])
     assert rank is not None
@@ -223,7 +222,7 @@ def test_a_leftover_single_stage_may_be_killed(
         folder = run.attempts / "merge"
         folder.mkdir()
         start = {"host": socket.gethostname(), "pid": own.pid, "started_s": started_s(own)}
-        rank_file(folder, 0, "start.json").write_text(json.dumps(start))
+        record_start(folder, 0, **start)
         with pytest.raises(ConfigError) as caught:
             refuse_leftover_ranks(run)
         rank.kill()
@@ -263,7 +262,7 @@ def test_a_second_stop_signal_does_not_interrupt_the_shutdown(
         _wait_for((tmp_path / READY).exists)
         if works_s:
             rank.send_signal(signal.SIGUSR2)
-        _wait_for(rank_file(tmp_path, 0, "exit.json").exists)
+        _wait_for(lambda: read_exit_codes(tmp_path, 1) != (None,))
         time.sleep(0.5)
         rank.send_signal(signal.SIGTERM)
         rank.send_signal(signal.SIGUSR2)

@@ -18,7 +18,9 @@ from ftdist_launch.attempts import Finished, newest_step
 from ftdist_launch.local.leftover_ranks import refuse_leftover_ranks
 from ftdist_launch.local.processes import children_of, is_alive, send, started_s
 from ftdist_launch.local.supervisor import Supervisor
-from ftdist_launch.rank_process import RankInfo, _is_hang
+from ftdist_launch.rank_errors import _is_hang
+from ftdist_launch.rank_process import RankInfo
+from ftdist_launch.rank_records import record_start
 from ftdist_launch.status import read_status
 
 from ftdist.checkpoint.store import CheckpointStore
@@ -390,7 +392,7 @@ def test_ranks_that_outlived_their_ftdist_block_the_run(run: RunDir) -> None:
             "pid": own.pid,
             "started_s": started_s(own),
         }
-        (run.attempt(1) / "rank-00000.start.json").write_text(json.dumps(started))
+        record_start(run.attempt(1), 0, **started)
         with pytest.raises(ConfigError) as caught:
             refuse_leftover_ranks(run)
         rank.kill()

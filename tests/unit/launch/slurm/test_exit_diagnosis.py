@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from ftdist_launch.rank_failures import RankFailure, rank_file, write_failure
+from ftdist_launch.rank_failures import RankFailure, write_failure
+from ftdist_launch.rank_records import record_start
 from ftdist_launch.restart_policy import NO_EXIT_FILE
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 
@@ -34,7 +35,7 @@ def test_a_killed_rank_is_the_cause_and_not_those_that_lost_it(
 ) -> None:
     leave(attempt, 0, 70)
     write_failure(attempt, failure(0, "Rank 0 failed: RuntimeError: Connection closed by peer"))
-    rank_file(attempt, 1, "start.json").write_text("{}")
+    record_start(attempt, 1)
     log = tmp_path / "log"
     log.write_text("srun: error: node9: task 0: Killed\nsrun: error: node2: task 1: Killed\n")
     start = log.read_text().index("srun: error: node2")

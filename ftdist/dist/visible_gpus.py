@@ -1,0 +1,78 @@
+"""The GPUs that this process may use, by the names that CUDA gives them. Never loads torch."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+DEFAULTS = {
+    # Segments grow: batches of unequal length leave no holes. Two names: torch renamed it in 2.9.
+    "PYTORCH_ALLOC_CONF": "expandable_segments:True",
+    "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+    # A collective that fails or times out ends its process, without waiting for communicators.
+    "TORCH_NCCL_ASYNC_ERROR_HANDLING": "3",
+}
+"""Environment variables of ranks on GPUs, unless the user has set them."""
+
+_ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
+
+
+def visible_gpus(
+    environment: Mapping[str, str] | None = None, *, devices: Path = Path("/dev")
+) -> tuple[str, ...]:
+    """Names of the GPUs that this process may use: indices, GPU-UUIDs or MIG-UUIDs.
+
+    As CUDA reads its variable: a name that is no GPU hides all that follow it.
+
+    Args:
+        environment: has CUDA_VISIBLE_DEVICES; None: that of this process.
+        devices: folder of the driver's device files.
+    """
+    environment = os.environ if environment is None else environment
+    present = sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in devices.iterdir())
+    chosen = environment.get(VISIBLE)
+    if chosen is None:
+        return tuple(map(str, range(present)))
+    names: list[str] = []
+    for name in map(str.strip, chosen.split(",")):
+        if name in names or not _is_gpu(name, present=present):
+            break
+        names.append(name)
+    return tuple(names)
+
+
+def _is_gpu(name: str, *, present: int) -> bool:
+    if name.isdecimal():
+        return int(name) < present
+    return present > 0 and name.startswith(("GPU-", "MIG-"))
+
+
+def smi_arguments(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Arguments by which nvidia-smi shows the visible GPUs only.
+
+    It knows no names of MIG instances: with those it shows all GPUs.
+    """
+    environment = os.environ if environment is None else environment
+    names = [name.strip() for name in environment.get(VISIBLE, "").split(",")]
+    known = all(name.isdecimal() or name.startswith("GPU-") for name in names)
+    return [f"--id={','.join(names)}"] if known else []
+
+
+def own_instance(names: Sequence[str], *, local_rank: int) -> str | None:
+    """The name that a rank must make its only one; None: it may see all `names`.
+
+    A process can use one MIG instance: each rank gets its own.
+    """
+    if len(names) > 1 and all(name.startswith("MIG-") for name in names):
+        return names[local_rank % len(names)]
+    return None
+
+
+def set_gpu_defaults() -> None:
+    """Set `DEFAULTS` in this process's environment, before torch is loaded."""
+    has_allocator = any(name in os.environ for name in _ALLOCATOR)
+    for name, value in DEFAULTS.items():
+        if not (has_allocator and name in _ALLOCATOR):
+            os.environ.setdefault(name, value)

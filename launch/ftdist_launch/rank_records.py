@@ -1,0 +1,57 @@
+"""When ranks started and how they ended: one file per node and attempt, a line per event.
+
+    ranks-node3.jsonl  {"rank": 12, "event": "start", "host": ..., "pid": ...}
+                       {"rank": 12, "event": "exit", "exit_code": 0}
+
+A killed rank leaves no exit.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ftdist.io.host import node_name
+from ftdist.io.jsonl import append_json_line, read_json_lines
+
+
+def record_start(folder: Path, rank: int, **fields: Any) -> None:
+    """Record that a rank has started on this node.
+
+    Args:
+        folder: of the attempt.
+        rank: which one.
+        **fields: its host and process, and the size of its log.
+    """
+    append_json_line(_file(folder), {"rank": rank, "event": "start", **fields})
+
+
+def record_exit(folder: Path, rank: int, exit_code: int) -> None:
+    """Record that a rank of this node ends."""
+    append_json_line(_file(folder), {"rank": rank, "event": "exit", "exit_code": exit_code})
+
+
+def read_starts(folder: Path) -> dict[int, dict[str, Any]]:
+    """The recorded starts of an attempt, by rank."""
+    return {row["rank"]: row for row in _rows(folder) if row.get("event") == "start"}
+
+
+def read_exit_codes(folder: Path, ranks: int) -> tuple[int | None, ...]:
+    """The exit code of each rank; None: it left none, because it runs or was killed."""
+    codes = {row["rank"]: int(row["exit_code"]) for row in _rows(folder) if row["event"] == "exit"}
+    return tuple(codes.get(rank) for rank in range(ranks))
+
+
+def forget_ranks(folder: Path) -> None:
+    """Remove the records of an earlier start of a stage."""
+    for path in folder.glob("ranks-*.jsonl"):
+        path.unlink()
+
+
+def _file(folder: Path) -> Path:
+    return folder / f"ranks-{re.sub(r'[^A-Za-z0-9_.-]', '-', node_name())}.jsonl"
+
+
+def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("ranks-*.jsonl")):
+        yield from read_json_lines(path)

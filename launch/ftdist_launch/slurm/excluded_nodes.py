@@ -1,0 +1,75 @@
+"""Nodes whose GPU is missing or faulty: the requeued job runs without them."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+from ftdist.config.schema import ClusterConfig
+from ftdist.errors import DeviceError
+from ftdist.rundir import RunDir
+from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.slurm.client import Queue, SlurmError
+from ftdist_launch.slurm.sbatch import job_label
+
+PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+"""Pauses between attempts: SLURM changes a requeued job once it is waiting."""
+
+
+def excluded_nodes(run: RunDir) -> list[str]:
+    """Nodes that attempts have excluded since the run was last requested by hand."""
+    nodes: list[str] = []
+    for event in run.read_events():
+        if event.get("event") == "run_requested":
+            nodes = []
+        if event.get("event") == "node_excluded":
+            nodes.append(str(event["host"]))
+    return nodes
+
+
+def can_move(run: RunDir, cluster: ClusterConfig, failure: RankFailure | None) -> bool:
+    """Whether enough nodes are left without those that failed.
+
+    If this attempt failed for a GPU, its node is recorded as excluded.
+    """
+    if failure is None or failure.exit_code != DeviceError.exit_code or failure.host is None:
+        return True
+    excluded = {*excluded_nodes(run), *_expanded(cluster.exclude), failure.host}
+    try:
+        usable = Queue().usable_nodes(os.environ.get("SLURM_JOB_PARTITION"))
+    except SlurmError as error:
+        sys.stderr.write(f"{error}\n")
+        return True
+    if len(usable - excluded) < cluster.nodes:
+        return False
+    run.append_event("node_excluded", host=failure.host, cause=failure.problem)
+    return True
+
+
+def exclude_nodes(run: RunDir, cluster: ClusterConfig) -> None:
+    """Keep this job, which was just requeued, away from the run's excluded nodes."""
+    nodes = excluded_nodes(run)
+    if not nodes:
+        return
+    names = [*nodes, *([cluster.exclude] if cluster.exclude else [])]
+    for pause_s in (*PAUSES_S, None):
+        try:
+            Queue().exclude(job_label(), names)
+            return
+        except SlurmError as error:
+            if pause_s is None:
+                sys.stderr.write(f"{error}\n")
+            else:
+                time.sleep(pause_s)
+
+
+def _expanded(nodes: str | None) -> list[str]:
+    """The names that SLURM's short form stands for, such as node[3-5]."""
+    if nodes is None:
+        return []
+    with suppress(OSError, subprocess.SubprocessError):
+        words = ["scontrol", "show", "hostnames", nodes]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+        return done.stdout.split()
+    return nodes.split(",")
