@@ -88,7 +88,7 @@ class DeviceError(FtdistError):
 
 
 class GpuMemoryError(FtdistError):
-    """The memory of a GPU is too small for the run as it is configured."""
+    """The memory of a GPU is too small for this configuration."""
 
     exit_code = 72
 

@@ -144,6 +144,19 @@ def give_memory_back() -> None:
         torch.cuda.empty_cache()
 
 
+def use_deterministic_kernels() -> None:
+    """Make the same operation on the same input give the same bits; before the GPU is used.
+
+    An operation that has no such kernel raises RuntimeError, with its name. NCCL does without
+    algorithms whose sums depend on the order of arrival (torch sees to that).
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("FLASH_ATTENTION_DETERMINISTIC", "1")  # transformers reads it
+    torch.use_deterministic_algorithms(True)
+    # Else each new tensor is filled with NaN.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
 def gpu_memory() -> dict[str, float] | None:
     """Memory of this process's current GPU, GiB; None if the process has used no GPU.
 

@@ -13,6 +13,7 @@ import torch
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import gather_over_ranks
 from ftdist.dist.device import Device, wait_for_device
+from ftdist.dist.timeouts import StepTimeouts
 from ftdist.errors import FtdistError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe.memory import peak_memory_gib
@@ -104,6 +105,9 @@ class Loop:
         self._guard = guard
         self._instruments = instruments
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
+        self._timeouts = StepTimeouts(
+            step_s=config.cluster.step_timeout_s, other_s=config.cluster.collective_timeout_s
+        )
         self._skipped_steps = 0
         self._wait_s = 0.0
         """How long this rank waited for the others at the end of the step before."""
@@ -131,7 +135,7 @@ class Loop:
                 rate = learning_rate(step, total_steps=total_steps, config=self._config.optim)
                 self._engine.set_learning_rate(rate)
                 seed_step(self._config.run.seed, step=step, rank=self._engine.world.rank)
-                with self._instruments.profiler.record(step + 1):
+                with self._instruments.profiler.record(step + 1), self._timeouts.step():
                     result = train_step(
                         self._engine,
                         batch.micro_batches,

@@ -12,8 +12,9 @@ import torch
 
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.dist.device import Device, device_name, open_device
+from ftdist.dist.device import Device, device_name, open_device, use_deterministic_kernels
 from ftdist.dist.preemption import StopRequest
+from ftdist.dist.timeouts import set_collective_timeout
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
@@ -74,6 +75,7 @@ def _train(
 ) -> LoopEnd:
     """Build everything, continue from the newest checkpoint, and train. Collective."""
     engine, summary = _build_engine(config, plan, world=world)
+    set_collective_timeout(config.cluster.collective_timeout_s)  # DeepSpeed's own groups too
     guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
     batches = BatchSource(
         plan,
@@ -151,6 +153,8 @@ def _joined_ranks(
 ) -> Iterator[StopRequest]:
     """Prepare this process, join the other ranks, and listen for stop signals meanwhile."""
     quiet_libraries()
+    if config.train.deterministic:
+        use_deterministic_kernels()
     torch.set_num_threads(config.cluster.threads)
     open_device(device, local_rank=world.local_rank, local_size=world.local_size)
     with (

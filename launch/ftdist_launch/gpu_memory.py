@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ftdist.plan.fit import change_that_fits, terms_text
-
 from ftdist.config.saved_config import load_config
+from ftdist.plan.fit import change_that_fits, terms_text
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir

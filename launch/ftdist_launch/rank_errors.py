@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from ftdist.errors import DeviceError, FtdistError, GpuMemoryError, HangError, RequeueError
 from ftdist.io.host import node_name
@@ -94,12 +95,12 @@ _SMALLER = (
 
 def _gpu_memory() -> dict[str, float] | None:
     """Memory of this rank's GPU, GiB; None if it used none, or the driver does not answer."""
-    if "torch" not in sys.modules:
+    device: Any = sys.modules.get("ftdist.dist.device")  # it loads torch, which this does not
+    if device is None:
         return None
-    from ftdist.dist.device import gpu_memory
-
     try:
-        return gpu_memory()
+        memory: dict[str, float] | None = device.gpu_memory()
+        return memory
     except Exception:  # noqa: BLE001 - a GPU in this state may refuse anything
         return None
 

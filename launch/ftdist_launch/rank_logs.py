@@ -17,7 +17,7 @@ from ftdist_launch.rank_records import read_starts
 
 TAIL_BYTES = 1 << 16
 MAX_LOGS = 1024
-"""Logs to read at most; a run of more ranks is told what some of them say."""
+"""Logs to read at most: of a run of more ranks, those of the first."""
 
 MAX_NAMED = 4
 

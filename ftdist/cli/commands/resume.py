@@ -12,8 +12,9 @@ from ftdist.io.units import format_count
 
 DESCRIPTION = """\
 Resume a run from its newest valid checkpoint; the result is the same as without the interruption.
-Keys of cluster, tracking, checkpoint, export, early_stopping and in-training eval, and
-batch.allow_uneven may change; other keys would make it a different run."""
+Keys of cluster, tracking, checkpoint, export, early_stopping and in-training eval may change, and
+those that divide or place the same computation: batch.allow_uneven, batch.micro_batch_size,
+model.activation_checkpointing, engine.offload_*. Other keys would make it a different run."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -25,7 +25,9 @@ class ClusterConfig:
     """CPU threads per rank; null: on SLURM each node's cores per task, at most 8; locally 1."""
 
     device: Literal["auto", "cpu", "cuda"]
-    """Device of training; auto: cuda if a GPU is visible."""
+    """Device of training; auto: cuda if GPUs are requested or visible. A rank without the GPU that
+    it was to use ends the attempt.
+    """
 
     timeout_min: PositiveInt
     """Time limit of one attempt, minutes."""
@@ -37,7 +39,14 @@ class ClusterConfig:
     """Seconds that ranks wait for each other at the start."""
 
     collective_timeout_s: PositiveInt
-    """Seconds after which an unfinished collective ends the attempt."""
+    """Seconds after which an unfinished collective ends the attempt, while restoring, saving or
+    evaluating and in the first step.
+    """
+
+    step_timeout_s: PositiveInt
+    """Seconds after which an unfinished collective of a later step ends the attempt; more, up to
+    `collective_timeout_s`, if a step takes longer than a fifth of it.
+    """
 
     max_attempts_without_progress: PositiveInt
     """Consecutive attempts without a new checkpoint after which the run is given up."""

@@ -74,6 +74,11 @@ class TrainConfig:
     steps: PositiveInt | None
     """Optimizer steps, however few. Set at most one of `epochs`, `exposures` and `steps`."""
 
+    deterministic: bool
+    """Whether kernels that give the same bits for the same input are required, so that GPUs repeat
+    a run bit for bit; slower. CPUs do so anyway.
+    """
+
     profile_steps: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)] | None
     """First and last step that rank 0 records with torch's profiler, such as [10,12]; at most 10
     steps. The trace, attempts/N/profile.json.gz of the run directory, opens in Perfetto.

@@ -35,6 +35,10 @@ MAY_CHANGE = (
     "early_stopping.",
     *TRAINING_EVAL_KEYS,
     "batch.allow_uneven",
+    "batch.micro_batch_size",
+    "model.activation_checkpointing",
+    "engine.offload_optimizer",
+    "engine.offload_parameters",
 )
 """Keys and prefixes of keys that `ftdist resume` takes: they do not change what a run computes."""
 

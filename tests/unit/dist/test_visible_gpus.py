@@ -1,10 +1,10 @@
 """GPUs are counted as CUDA counts them, whatever names its variable has."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from ftdist.dist import visible_gpus as module
 from ftdist.dist.visible_gpus import own_instance, set_gpu_defaults, smi_arguments, visible_gpus
 
 UUID = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
@@ -79,7 +79,7 @@ def test_segments_grow_unless_the_user_has_set_the_allocator(
     monkeypatch: pytest.MonkeyPatch, own: dict[str, str], expected: str | None
 ) -> None:
     environment = dict(own)
-    monkeypatch.setattr(module.os, "environ", environment)
+    monkeypatch.setattr(os, "environ", environment)
     set_gpu_defaults()
     assert environment.get("PYTORCH_ALLOC_CONF") == expected
     assert environment["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3"
