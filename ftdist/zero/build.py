@@ -84,8 +84,9 @@ def import_deepspeed(device: Device, *, world: World) -> Any:
 
     if device == "cpu":
         # On CPUs it would compile an extension for shared-memory collectives, and fail
-        # without a compiler; gloo does the work instead.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+        # without a compiler; gloo does the work instead. Reading the dictionary would run compilers
+        # to look what else could be compiled.
+        deepspeed.ops.__compatible_ops__ = {"deepspeed_shm_comm": False}
     # Adopts the existing process group; without this call ZeRO counts one rank.
     deepspeed.init_distributed(dist_backend=backend_of(device), auto_mpi_discovery=False)
     return deepspeed
