@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import report, tokenise
+from benchmarks import components, report, tokenise
 from benchmarks.measure import WARM_UP_STEPS, Outcome
 from benchmarks.ours import overrides, run_ours
 from benchmarks.peers import (
@@ -50,10 +50,13 @@ def main() -> int:
     try:
         runs, facts, settings = _measure(args)
         tokenised = _tokenise()
+        parts = [] if args.no_components else _components()
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
-    page = report.document(runs, facts=facts, settings=settings, tokenised=tokenised)
+    page = report.document(
+        runs, facts=facts, settings=settings, tokenised=tokenised, components=parts
+    )
     print(page)
     if args.out is not None:
         write_whole(args.out, page)
@@ -67,6 +70,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=6, help="optimizer steps of each run")
     names = (BARE, TRL_PACKED, TRL_UNPACKED)
     parser.add_argument("--against", nargs="*", choices=names, default=names, help="leave some out")
+    parser.add_argument(
+        "--no-components", action="store_true", help="do not measure where a step's time goes"
+    )
     parser.add_argument("--out", type=Path, default=PAGE, help="page to write")
     parser.add_argument(
         "--print-only", dest="out", action="store_const", const=None, help="write no page"
@@ -111,6 +117,16 @@ def _tokenise() -> dict[str, Any]:
     print("Rows to packed tokens", flush=True)
     rows = WORK / "a45" / "library" / "a45.jsonl"
     return tokenise.measure(MODEL, rows, times=TIMES_TOKENISED) | tokenise.order()
+
+
+def _components() -> list[str]:
+    """The table of a step's seconds by component."""
+    print("A step by component", flush=True)
+    folder = WORK / "components"
+    shutil.rmtree(folder, ignore_errors=True)
+    words = overrides(model=MODEL, library=WORK / "unused", steps=6, folder=folder)
+    measured = components.measure(words, model=MODEL, ranks=2, folder=folder)
+    return [*components.table(measured), ""]
 
 
 def _configurations(

@@ -46,21 +46,7 @@ def run_peer(
     launched = time.time()
     command = [str(python), "-m", module, str(path)]
     with ExitStack() as stack:
-        ranks: list[subprocess.Popen[bytes]] = []
-        port = _free_port()
-        for rank in range(settings.ranks):
-            log = stack.enter_context((folder / f"rank-{rank}.log").open("wb"))
-            environment = rank_environment(rank, ranks=settings.ranks, port=port, work=folder)
-            ranks.append(
-                subprocess.Popen(
-                    command,
-                    cwd=CHECKOUT,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            )
+        ranks = _start(command, ranks=settings.ranks, folder=folder, stack=stack)
         sampler = stack.enter_context(MemorySampler(lambda: [rank.pid for rank in ranks]))
         _wait(ranks, name=name, folder=folder)
     steps = read_steps(folder, ranks=settings.ranks)
@@ -73,6 +59,39 @@ def run_peer(
         cpu_step_s=sampler.cpu_step_s(steps),
         load_before=load_before,
     )
+
+
+def run_ranks(name: str, *, module: str, settings: Path, ranks: int) -> None:
+    """Run all ranks of `python -m MODULE SETTINGS`, in our own environment, to their end.
+
+    Raises:
+        BenchmarkError: a rank failed, or did not end in an hour.
+    """
+    command = [sys.executable, "-m", module, str(settings)]
+    with ExitStack() as stack:
+        started = _start(command, ranks=ranks, folder=settings.parent, stack=stack)
+        _wait(started, name=name, folder=settings.parent)
+
+
+def _start(
+    command: Sequence[str], *, ranks: int, folder: Path, stack: ExitStack
+) -> list[subprocess.Popen[bytes]]:
+    """The processes of all ranks, each with a log in the folder."""
+    started: list[subprocess.Popen[bytes]] = []
+    port = _free_port()
+    for rank in range(ranks):
+        log = stack.enter_context((folder / f"rank-{rank}.log").open("wb"))
+        started.append(
+            subprocess.Popen(
+                command,
+                cwd=CHECKOUT,
+                env=rank_environment(rank, ranks=ranks, port=port, work=folder),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        )
+    return started
 
 
 def rank_environment(rank: int, *, ranks: int, port: int, work: Path) -> dict[str, str]:

@@ -11,8 +11,20 @@ from typing import Any
 from benchmarks.measure import WARM_UP_STEPS, Outcome, median, ratio_by_round
 
 OURS, BARE, TRL_PACKED, TRL_UNPACKED = "ftdist", "bare DeepSpeed", "TRL packed", "TRL unpacked"
-MIN_OVER_TRL = 1.2
+MIN_OVER_BARE, MIN_OVER_TRL = 1.1, 1.35
+MAX_FIRST_STEP_OVER_TRL = 0.8
 MIN_OF_TOKENIZERS, MIN_FILLED, MAX_ORDER_US = 0.8, 0.99, 10
+
+_COMPONENTS = (
+    "## Where a step's time goes",
+    "",
+    "ftdist's engine, without launcher and logs; wall time of a rank, means over ranks. Products "
+    "are float32 matrix products, by torch's profiler in one more step; gathers, reductions and "
+    "the optimizer include the wait for other ranks. The rate is that of float32 products of one "
+    "thread, all ranks at once; its share counts 6 FLOPs per token and weight, and in the head "
+    "per loss token.",
+    "",
+)
 
 Value = Callable[[Outcome], float]
 
@@ -43,17 +55,17 @@ COLUMNS = (
 
 def medians_table(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """One line a configuration: the median of its rounds."""
-    lines = _head(["", *(column.title for column in COLUMNS)])
+    lines = head(["", *(column.title for column in COLUMNS)])
     for name, outcomes in runs.items():
         cells = [column.show(median(map(column.value, outcomes))) for column in COLUMNS]
-        lines.append(_line([name, *cells]))
+        lines.append(line([name, *cells]))
     return lines
 
 
 def every_run_table(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """One line a run, in the order in which they ran."""
     titles = ["round", "", *(column.title for column in COLUMNS), "ranks' peaks, GiB"]
-    lines = _head([*titles, "steps, s", "load before"])
+    lines = head([*titles, "steps, s", "load before"])
     for number in range(max(map(len, runs.values()))):
         for name, outcomes in runs.items():
             run = outcomes[number]
@@ -61,21 +73,21 @@ def every_run_table(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
             peaks = " ".join(f"{peak:.2f}" for peak in run.peaks_gib)
             steps = " ".join(f"{seconds:.1f}" for seconds in step_times(run))
             cells = [str(number + 1), name, *figures, peaks, steps, f"{run.load_before:.1f}"]
-            lines.append(_line(cells))
+            lines.append(line(cells))
     return lines
 
 
 def ratios_table(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """Our figures over each other configuration's: the median over rounds, and each round."""
     others = [name for name in runs if name != OURS]
-    lines = _head(["ftdist over", *(column.title for column in COLUMNS)])
+    lines = head(["ftdist over", *(column.title for column in COLUMNS)])
     for name in others:
         cells = []
         for column in COLUMNS:
             ratios = ratio_by_round(runs[OURS], runs[name], value=column.value)
             each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
             cells.append(f"{median(ratios):.2f} ({each})")
-        lines.append(_line([name, *cells]))
+        lines.append(line([name, *cells]))
     return lines
 
 
@@ -89,14 +101,22 @@ def step_times(run: Outcome) -> list[float]:
 def verdicts(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """Which goals were met, in a sentence each."""
     sentences = []
-    for name, least in ((BARE, 1.0), (TRL_PACKED, MIN_OVER_TRL)):
+    for name, least in ((BARE, MIN_OVER_BARE), (TRL_PACKED, MIN_OVER_TRL)):
         if name in runs:
             ratios = ratio_by_round(runs[OURS], runs[name], value=lambda run: run.tokens_per_s)
             goal = f"at least {least} times the tokens/s of {name}"
-            if least == 1.0:
-                goal = f"not slower than {name}"
             measured = f"{median(ratios):.2f} times its tokens/s"
             sentences.append(_verdict(goal, met=median(ratios) >= least, measured=measured))
+    if TRL_PACKED in runs:
+        ratios = ratio_by_round(
+            runs[OURS], runs[TRL_PACKED], value=lambda run: run.command_to_first_step_s
+        )
+        ratio = median(ratios)
+        goal = (
+            f"start to first step in at most {MAX_FIRST_STEP_OVER_TRL} of the time of {TRL_PACKED}"
+        )
+        met = ratio <= MAX_FIRST_STEP_OVER_TRL
+        sentences.append(_verdict(goal, met=met, measured=f"{ratio:.2f} of its time"))
     lower = [name for name in (BARE, TRL_PACKED, TRL_UNPACKED) if name in runs]
     if lower:
         own = median(run.peak_gib for run in runs[OURS])
@@ -154,6 +174,7 @@ def document(
     facts: Mapping[str, str],
     settings: Sequence[str],
     tokenised: Mapping[str, Any],
+    components: Sequence[str] = (),
 ) -> str:
     """The whole page.
 
@@ -162,6 +183,7 @@ def document(
         facts: machine, versions, date.
         settings: what was asked of each configuration, a sentence each.
         tokenised: what `benchmarks.tokenise` found.
+        components: the table of a step's components; empty: they were not measured.
     """
     rounds, steps = len(runs[OURS]), len(runs[OURS][0].steps)
     lines = [
@@ -187,6 +209,8 @@ def document(
         "",
         *ratios_table(runs),
         "",
+        *(_COMPONENTS if components else ()),
+        *components,
         "## Every run",
         "",
         *every_run_table(runs),
@@ -197,8 +221,8 @@ def document(
         "",
         "## Where",
         "",
-        *_head(["", ""]),
-        *(_line([name, value]) for name, value in facts.items()),
+        *head(["", ""]),
+        *(line([name, value]) for name, value in facts.items()),
         "",
     ]
     return "\n".join(lines)
@@ -208,9 +232,11 @@ def _verdict(goal: str, *, met: bool, measured: str) -> str:
     return f"{'Met' if met else 'NOT met'}: {goal}. Measured: {measured}."
 
 
-def _head(titles: Sequence[str]) -> list[str]:
-    return [_line(titles), _line(["---"] * len(titles))]
+def head(titles: Sequence[str]) -> list[str]:
+    """The head of a table."""
+    return [line(titles), line(["---"] * len(titles))]
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A line of a table."""
     return f"| {' | '.join(cells)} |"

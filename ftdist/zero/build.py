@@ -27,7 +27,7 @@ def build_engine(
     """
     deepspeed = import_deepspeed(device, world=world)
     settings = build_ds_config(config, plan, device=device, dtype=dtype)
-    with large_blocks_apart():
+    with large_blocks_apart(device):
         base = load_sharded_model(
             config.model,
             settings,

@@ -34,6 +34,9 @@ def build_ds_config(
         "stage3_max_live_parameters": engine.max_live_parameters,
         "stage3_max_reuse_distance": engine.max_live_parameters,
     }
+    if device == "cpu":
+        # gloo has no reduce-scatter: torch would make it of an all-reduce on a copy.
+        zero["reduce_scatter"] = False
     if resolved(engine.hpz_partition_size) > 1:
         zero["zero_hpz_partition_size"] = engine.hpz_partition_size
     in_host_memory = {"device": "cpu", "pin_memory": device == "cuda"}

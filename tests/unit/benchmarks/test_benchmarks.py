@@ -156,9 +156,13 @@ def test_memory_and_cpu_time_of_this_process_are_positive() -> None:
 
 def test_goals_are_reported_as_met_or_missed() -> None:
     fast, slow = [outcome(1.0, 2.0, 3.0)], [outcome(1.0, 2.0, 3.1, peaks_gib=(1.5, 1.5))]
-    met, missed, memory = verdicts({OURS: fast, BARE: slow, TRL_PACKED: slow})
-    assert met == "Met: not slower than bare DeepSpeed. Measured: 1.10 times its tokens/s."
-    assert missed.startswith("NOT met: at least 1.2 times the tokens/s of TRL packed.")
+    met, missed, start, memory = verdicts({OURS: fast, BARE: slow, TRL_PACKED: slow})
+    assert met.startswith("Met: at least 1.1 times the tokens/s of bare DeepSpeed. Measured: 1.1")
+    assert missed.startswith("NOT met: at least 1.35 times the tokens/s of TRL packed.")
+    assert start == (
+        "NOT met: start to first step in at most 0.8 of the time of TRL packed. "
+        "Measured: 1.00 of its time."
+    )
     assert memory == (
         "NOT met: less memory than bare DeepSpeed, TRL packed. "
         "Measured: 2.00 GiB against 1.50 (bare DeepSpeed), 1.50 (TRL packed)."
@@ -210,6 +214,8 @@ def test_peers_are_given_the_zero_sizes_and_the_optimizer_of_ftdist() -> None:
     plan = make_plan(config, model=MODEL, library=LIBRARY, device="cpu")
     ours = build_ds_config(config, plan, device="cpu", dtype="float32")
     theirs = peers.deepspeed()
+    # How gradients travel over gloo is ftdist's own choice; the sizes are the same.
+    assert ours["zero_optimization"].pop("reduce_scatter") is False
     assert theirs["zero_optimization"] == ours["zero_optimization"]
     assert theirs["gradient_clipping"] == ours["gradient_clipping"]
     assert (peers.steps, peers.ranks, peers.sequence_length) == (6, 2, 512)
