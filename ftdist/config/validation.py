@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from ftdist.config.batch_split import split_batch
+from ftdist.config.batch_split import count_groups, split_batch
 from ftdist.config.deepspeed_keys import deepspeed_problems
 from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
@@ -23,8 +23,12 @@ _BATCH_KEYS = (
     "cluster.nodes",
     "cluster.tasks_per_node",
     "batch.allow_uneven",
+    "batch.sequence_parallel_size",
 )
 """The arguments of `_batch_problems`."""
+
+_GROUP_KEYS = ("cluster.nodes", "cluster.tasks_per_node", "batch.sequence_parallel_size")
+"""The arguments of `_group_problems`."""
 
 MAX_PROFILED_STEPS = 10
 """Steps in one trace: viewers open files of a few hundred MB at most."""
@@ -137,8 +141,10 @@ def _cross_checks(
         read = [look_up(values, name) for name in names]
         return read if all(map(is_sound, names)) and ... not in read else None
 
+    if is_new and (groups := sound(*_GROUP_KEYS)):
+        problems += _group_problems(*map(int, groups))
     batch = sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2])
-    if batch and AUTO not in batch[:2]:
+    if batch and AUTO not in batch[:2] and not problems:
         problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
     if lengths := sound(*LENGTHS):
         problems += _one_length(dict(zip(LENGTHS, lengths, strict=True)))
@@ -166,6 +172,15 @@ def _profiled_problems(steps: Sequence[int]) -> list[Problem]:
     ]
 
 
+def _group_problems(nodes: int, tasks_per_node: int, sequence_parallel_size: int) -> list[Problem]:
+    """Ranks that are no whole number of groups that share their sequences."""
+    try:
+        count_groups(nodes * tasks_per_node, sequence_parallel_size=sequence_parallel_size)
+    except ConfigError as error:
+        return [Problem(error.problem, error.remedy, _GROUP_KEYS[-1])]
+    return []
+
+
 def _batch_problems(
     tokens: int,
     sequence_length: int,
@@ -173,6 +188,7 @@ def _batch_problems(
     nodes: int = 1,
     tasks_per_node: int = 1,
     allow_uneven: int = 1,
+    sequence_parallel_size: int = 1,
 ) -> list[Problem]:
     """A batch that is no whole number of sequences, or that the ranks cannot share."""
     try:
@@ -181,6 +197,7 @@ def _batch_problems(
             sequence_length=sequence_length,
             micro_batch_size=micro_batch_size,
             world_size=nodes * tasks_per_node,
+            sequence_parallel_size=sequence_parallel_size,
             allow_uneven=bool(allow_uneven),
         )
     except ConfigError as error:

@@ -23,6 +23,23 @@ class World:
     size: int
     local_rank: int
     local_size: int
+    sequence_parallel_size: int = 1
+    """Neighbouring ranks that share each row of tokens."""
+
+    @property
+    def data_parallel_size(self) -> int:
+        """Groups of ranks that each compute rows of their own."""
+        return self.size // self.sequence_parallel_size
+
+    @property
+    def data_parallel_rank(self) -> int:
+        """Which of these groups this rank is in."""
+        return self.rank // self.sequence_parallel_size
+
+    @property
+    def sequence_parallel_rank(self) -> int:
+        """Which part of its group's rows this rank computes, counted from 0."""
+        return self.rank % self.sequence_parallel_size
 
     @property
     def is_rank0(self) -> bool:

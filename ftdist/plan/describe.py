@@ -20,7 +20,7 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         (
             "one step",
             f"{format_count(plan.global_sequences, 'sequence')} of {plan.sequence_length:,} tokens "
-            f"= {format_count(plan.world_size, 'rank')} x "
+            f"= {_describe_ranks(plan)} x "
             f"{format_count(plan.micro_steps, 'micro-step')} x {plan.micro_batch_size}",
         ),
         ("parameters", f"{plan.parameters:,}{frozen}"),
@@ -44,6 +44,13 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         if getattr(plan, field)
     ]
     return rows
+
+
+def _describe_ranks(plan: Plan) -> str:
+    if plan.sequence_parallel_size == 1:
+        return format_count(plan.world_size, "rank")
+    groups = format_count(plan.data_parallel_size, "group")
+    return f"{groups} of {plan.sequence_parallel_size} ranks"
 
 
 def describe_duration(duration: Duration, *, plan: Plan) -> list[tuple[str, str]]:

@@ -46,7 +46,7 @@ def _length_key(length: TrainConfig, *, factor: float | None = None) -> str:
 
 def _remedy(config: RunConfig, *, plan: Plan) -> str:
     """The keys to write for a sound number of steps."""
-    at_once = plan.micro_batch_size * plan.world_size
+    at_once = plan.micro_batch_size * plan.data_parallel_size
     passes = count_passes(config.train, library=plan.library)
     possible = {
         length: _smallest_steps(plan, passes=passes, length=length, at_once=at_once)
@@ -65,7 +65,7 @@ def _remedy(config: RunConfig, *, plan: Plan) -> str:
         keys = _batch_keys(plan, tokens=length * at_once, length=length)
         longer = _length_key(config.train, factor=factor)
         return f"write {' '.join(filter(None, (keys, longer)))}, which gives {MIN_STEPS} steps"
-    if plan.world_size > 1:
+    if plan.data_parallel_size > 1:
         return f"run fewer ranks than {plan.world_size}, of which each has a part of every step"
     return "give the library more to learn"
 

@@ -24,6 +24,9 @@ class Plan:
     micro_batch_size: int
     micro_steps: int
     sequence_length: int
+    sequence_parallel_size: int = 1
+    """Ranks that share each row."""
+
     library: PackedDatasetInfo
     epochs: float
     """Passes over the library that `steps` make."""
@@ -95,6 +98,11 @@ class Plan:
     more if the best is kept, and the export."""
 
     estimates: tuple[str, ...]
+
+    @property
+    def data_parallel_size(self) -> int:
+        """Groups of ranks that each compute rows of their own."""
+        return self.world_size // self.sequence_parallel_size
 
     @property
     def exposures(self) -> float:

@@ -64,6 +64,7 @@ def make_plan(
         micro_batch_size=resolved(config.batch.micro_batch_size),
         micro_steps=micro_steps,
         sequence_length=length,
+        sequence_parallel_size=config.batch.sequence_parallel_size,
         library=library,
         epochs=steps * global_sequences / library.rows_per_pass,
         tokens=steps * global_sequences * length,
@@ -103,6 +104,7 @@ def _split_batch(config: RunConfig) -> tuple[int, int]:
         sequence_length=resolved(batch.sequence_length),
         micro_batch_size=resolved(batch.micro_batch_size),
         world_size=config.cluster.world_size,
+        sequence_parallel_size=batch.sequence_parallel_size,
         allow_uneven=batch.allow_uneven,
     )
 

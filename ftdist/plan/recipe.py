@@ -166,11 +166,12 @@ def _choices(config: RunConfig, chosen: RunConfig) -> Iterator[tuple[str, float]
 
 
 def _rows_at_once(config: RunConfig) -> int:
-    """Sequences of which a step needs a multiple: one micro-batch per rank."""
+    """Sequences of which a step needs a multiple: one micro-batch per group of ranks."""
     if config.batch.allow_uneven:
         return 1
-    rows = config.batch.micro_batch_size
-    return (1 if rows == AUTO else rows) * config.cluster.world_size
+    rows, groups = config.batch.micro_batch_size, config.cluster.world_size
+    groups //= config.batch.sequence_parallel_size
+    return (1 if rows == AUTO else rows) * max(1, groups)
 
 
 def _dividing_length(tokens: int, *, rows: int, lengths: list[int]) -> int:

@@ -14,7 +14,8 @@ DESCRIPTION = """\
 Resume a run from its newest valid checkpoint; the result is the same as without the interruption.
 Keys of cluster, tracking, checkpoint, export, early_stopping and in-training eval may change, and
 those that divide or place the same computation: batch.allow_uneven, batch.micro_batch_size,
-model.activation_checkpointing, engine.offload_*. Other keys would make it a different run."""
+batch.sequence_parallel_size, model.activation_checkpointing, model.activation_offload,
+model.mlp_tiles, engine.offload_*. Other keys would make it a different run."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -249,6 +249,12 @@ class BatchConfig:
     auto: as many as fit in memory.
     """
 
+    sequence_parallel_size: PositiveInt
+    """Ranks that share each row, for sequences too long for one: each has an equal part of the
+    tokens, and in attention an equal part of the heads (DeepSpeed's Ulysses). Divides the number of
+    ranks and the model's attention heads; 1: each rank has rows of its own.
+    """
+
     allow_uneven: bool
     """Whether ranks may get different numbers of sequences; a rank with fewer computes empty ones.
     """

@@ -36,7 +36,10 @@ MAY_CHANGE = (
     *TRAINING_EVAL_KEYS,
     "batch.allow_uneven",
     "batch.micro_batch_size",
+    "batch.sequence_parallel_size",
     "model.activation_checkpointing",
+    "model.activation_offload",
+    "model.mlp_tiles",
     "engine.offload_optimizer",
     "engine.offload_parameters",
 )
@@ -68,11 +71,12 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
     for note in machine_notes(config, machine=machine):
         log(note)
     world_size = config.cluster.world_size
-    if world_size != before.world_size:
+    if world_size // config.batch.sequence_parallel_size != before.data_parallel_size:
         # A step keeps its sequences; some ranks may get one fewer of them.
         config = dataclasses.replace(
             config, batch=dataclasses.replace(config.batch, allow_uneven=True)
         )
+    if world_size != before.world_size:
         log(f"Continuing with {world_size} ranks instead of {before.world_size}.")
     plan = compute_plan(config, library=_library(config, before, log=log))
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
