@@ -11,9 +11,14 @@ from torch import Tensor
 
 from ftdist.data.packing import PackedSequence
 from ftdist.data.reference_rows import ReferenceRows
+from ftdist.dist.world import World
 
 PAD_TOKEN_ID = 0
 """Fills rows up. Any token will do: no sample attends to it, and it carries no loss."""
+
+
+PAD_MULTIPLE = 8
+"""Rows, and parts of rows, have a multiple of so many tokens: GPU kernels prefer even lengths."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,39 @@ class Batch:
     reference_rows: ReferenceRows | None = None
     """Which rank keeps or holds the reference's hidden states; None: they are not cached."""
 
+    parts: int = 1
+    """How many ranks share the row; above 1, this is one rank's part of it."""
+
     @property
     def kl_positions(self) -> Int64[Tensor, " K"]:
         """Positions at which the reference model's distribution is the target."""
         return self.loss_positions[len(self.targets) :]
+
+    def part(self, index: int, *, of: int) -> "Batch":
+        """One of `of` equal parts of the row: its tokens, and the loss tokens predicted in it.
+
+        Loss tokens have their targets with them, so those at a border need nothing of the next
+        part. The borders of samples stay those of the whole row, which attention sees.
+
+        Args:
+            index: of the part, counted from 0.
+            of: number of parts; divides the tokens of the row.
+        """
+        if of == 1:
+            return self
+        tokens, rest = divmod(self.input_ids.shape[1], of)
+        assert rest == 0 and self.parts == 1, "a whole row, padded to a multiple of its parts"
+        start = index * tokens
+        inside = (start <= self.loss_positions) & (self.loss_positions < start + tokens)
+        return replace(
+            self,
+            input_ids=self.input_ids[:, start : start + tokens],
+            position_ids=self.position_ids[:, start : start + tokens],
+            loss_positions=self.loss_positions[inside] - start,
+            targets=self.targets[inside[: len(self.targets)]],
+            sources=self.sources[inside],
+            parts=of,
+        )
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`."""
@@ -71,7 +105,7 @@ class Batch:
 def build_batch(
     sequences: Sequence[PackedSequence],
     *,
-    pad_multiple: int = 8,
+    pad_multiple: int = PAD_MULTIPLE,
     sources: Sequence[int] = (),
     kl_sources: Collection[int] = (),
     uses_reference: bool = False,
@@ -81,7 +115,7 @@ def build_batch(
 
     Args:
         sequences: of one micro-batch; none gives a row of padding without loss.
-        pad_multiple: even row lengths suit GPU kernels.
+        pad_multiple: `PAD_MULTIPLE` times the parts that the row is then split into.
         sources: index of the source of each sequence; empty: all come from the first.
         kl_sources: sources for whose loss tokens the reference model's distribution is the target.
         uses_reference: whether any rank needs the reference model in this micro-step.
@@ -119,3 +153,24 @@ def build_batch(
         uses_reference=uses_reference,
         reference_rows=reference_rows,
     )
+
+
+def build_rank_batch(
+    sequences: Sequence[PackedSequence],
+    *,
+    world: World,
+    sources: Sequence[int],
+    kl_sources: Collection[int] = (),
+    uses_reference: bool = False,
+    reference_rows: ReferenceRows | None = None,
+) -> Batch:
+    """This rank's part of the row of `build_batch`: all of it, unless ranks share their rows."""
+    row = build_batch(
+        sequences,
+        pad_multiple=PAD_MULTIPLE * world.sequence_parallel_size,
+        sources=sources,
+        kl_sources=kl_sources,
+        uses_reference=uses_reference,
+        reference_rows=reference_rows,
+    )
+    return row.part(world.sequence_parallel_rank, of=world.sequence_parallel_size)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ftdist.data.collate import Batch, build_batch
+from ftdist.data.collate import Batch, build_batch, build_rank_batch
 from ftdist.data.packed_dataset import PackedLibrary
 from ftdist.data.packing import PackedSequence
 from ftdist.data.reference_rows import ReferenceHolders, ReferenceRows
@@ -127,11 +127,12 @@ class BatchSource:
         return build_batch([sample], pad_multiple=1).to(self._device)
 
     def _rows(self, refs: SequenceRefs, *, held_out: bool) -> list[Batch]:
-        """This rank's rows, in host memory.
+        """This rank's rows, or its parts of the rows of its group, in host memory.
 
         The held-out loss is always cross-entropy, also of sources that are trained by KL.
         """
-        per_micro_step = self._plan.micro_batch_size * self._world.size
+        world = self._world
+        per_micro_step = self._plan.micro_batch_size * world.data_parallel_size
         micro_steps = -(-len(refs) // per_micro_step)
         kl_sources = frozenset[int]() if held_out else self._kl_sources
         by_kl = np.zeros(micro_steps * per_micro_step, dtype=np.bool_)
@@ -143,19 +144,20 @@ class BatchSource:
         uses_reference = np.any(by_kl.reshape(micro_steps, per_micro_step), axis=1).tolist()
         micro_batches = rank_micro_batches(
             refs,
-            rank=self._world.rank,
-            world_size=self._world.size,
+            rank=world.data_parallel_rank,
+            world_size=world.data_parallel_size,
             micro_batch_size=self._plan.micro_batch_size,
             micro_steps=micro_steps,
         )
         packed = self._library.held_out if held_out else self._library.train
         return [
-            build_batch(
+            build_rank_batch(
                 [packed[source].sequence(index) for source, index in micro_batch.pairs()],
                 sources=micro_batch.sources.tolist(),
                 kl_sources=kl_sources,
                 uses_reference=uses,
                 reference_rows=rows,
+                world=world,
             )
             for micro_batch, uses, rows in zip(
                 micro_batches, uses_reference, reference_rows, strict=True
@@ -163,8 +165,11 @@ class BatchSource:
         ]
 
     def _no_holders(self) -> ReferenceHolders | None:
-        """Nobody holds any of the reference's states yet; None where they are not cached."""
-        if not self._max_cached_tokens:
+        """Nobody holds any of the reference's states yet; None where they are not cached.
+
+        They are not where ranks share rows: each would hold a part of a sequence's states.
+        """
+        if not self._max_cached_tokens or self._world.sequence_parallel_size > 1:
             return None
         return ReferenceHolders(
             {source: self._library.train[source].loss_tokens for source in self._kl_sources},

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ftdist.data.collate import Batch, build_batch
+from ftdist.data.collate import Batch, build_rank_batch
 from ftdist.data.packing import PackedSequence
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.world import World
@@ -116,7 +116,7 @@ class EvalItems:
         return digest.hexdigest()
 
     def batches(self, world: World, *, max_tokens: int) -> list[Batch]:
-        """This rank's rows of samples; each loss token's source is its sample's index."""
+        """This rank's (parts of) rows of samples; each loss token's source is its sample's index."""
         rows: list[list[int]] = []
         room = 0
         for index, sample in enumerate(self.samples):
@@ -125,10 +125,10 @@ class EvalItems:
                 room = max_tokens
             rows[-1].append(index)
             room -= len(sample.input_ids)
-        rows += [[]] * (-len(rows) % world.size)
+        rows += [[]] * (-len(rows) % world.data_parallel_size)
         return [
-            build_batch([self.samples[index] for index in row], sources=row)
-            for row in rows[world.rank :: world.size]
+            build_rank_batch([self.samples[index] for index in row], sources=row, world=world)
+            for row in rows[world.data_parallel_rank :: world.data_parallel_size]
         ]
 
     def scores(self, losses: Sequence[float]) -> ItemScores:

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftdist.data.collate import build_batch
+from ftdist.data.collate import PAD_TOKEN_ID, build_batch, build_rank_batch
 from ftdist.data.packing import PackedSequence
+from ftdist.dist.world import World
 
 
 def packed(*samples: tuple[list[int], list[int]]) -> PackedSequence:
@@ -120,3 +121,34 @@ def test_a_batch_moves_to_a_device_with_all_tensors() -> None:
     assert moved.cu_seqlens.device.type == "meta"
     assert moved.max_seqlen == 6  # the padding's
     assert moved.uses_reference == batch.uses_reference
+
+
+def test_a_part_of_a_row_has_its_tokens_and_the_loss_tokens_predicted_there() -> None:
+    rows = [packed(([11, 12, 13], [0, 1, 1]), ([21, 22], [0, 1])), packed(([31, 32], [0, 1]))]
+    row = build_batch(rows, sources=[0, 1], kl_sources={1}, pad_multiple=8)
+    assert row.loss_positions.tolist() == [0, 1, 3, 5]  # the last one is of source 1, by KL
+
+    first, second = row.part(0, of=2), row.part(1, of=2)
+    assert first.input_ids.tolist() == [[11, 12, 13, 21]]
+    assert first.position_ids.tolist() == [[0, 1, 2, 0]]
+    assert first.loss_positions.tolist() == [0, 1, 3]
+    # The target of position 3 is the first token of the second part.
+    assert first.targets.tolist() == [12, 13, 22]
+    assert first.sources.tolist() == [0, 0, 0]
+    assert first.kl_positions.tolist() == []
+    assert second.input_ids.tolist() == [[22, 31, 32, PAD_TOKEN_ID]]
+    assert second.position_ids.tolist() == [[1, 0, 1, 0]]
+    assert second.targets.tolist() == []
+    assert second.kl_positions.tolist() == [1]
+    assert second.sources.tolist() == [1]
+
+
+def test_the_part_of_a_rank_is_padded_for_all_ranks_of_its_group() -> None:
+    world = World(rank=6, size=8, local_rank=6, local_size=8, sequence_parallel_size=4)
+    assert (world.data_parallel_rank, world.sequence_parallel_rank) == (1, 2)
+    tokens = list(range(1, 34))
+    part = build_rank_batch([packed((tokens, [1] * 33))], sources=[0], world=world)
+    # 33 tokens, padded to 64: 16 for each of 4 ranks; the third has the last token.
+    assert part.input_ids.tolist() == [[33] + [PAD_TOKEN_ID] * 15]
+    assert part.loss_positions.tolist() == []
+    assert part.parts == 4
