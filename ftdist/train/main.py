@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -59,6 +60,7 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
     config = load_config(run.config)
     plan = Plan.from_json(run.plan.read_text())
     _refuse_other_world_size(plan, world, name=run.name)
+    world = replace(world, sequence_parallel_size=plan.sequence_parallel_size)
     with _joined_ranks(
         run, config, world, device=plan.device, attempt=attempt, rendezvous=rendezvous
     ) as stop:

@@ -13,6 +13,7 @@ from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.load import load_sharded_model
 from ftdist.zero.optimizer import adamw, freeze
 from ftdist.zero.reference_model import ReferenceModel
+from ftdist.zero.sequence_parallel import SequenceParallel
 from ftdist.zero.whole_layers import use_whole_layers
 
 
@@ -52,8 +53,21 @@ def build_engine(
             reference = build_reference(
                 config, without_optimizer(settings), world=world, device=device, dtype=dtype
             )
+    sequence_parallel = None
+    if world.sequence_parallel_size > 1:
+        timeout_s = config.cluster.collective_timeout_s
+        sequence_parallel = SequenceParallel(world, timeout_s=timeout_s)
+        sequence_parallel.attach(base)
+        if reference is not None:
+            sequence_parallel.attach(reference.model)
     return Zero3Engine(
-        engine, model=model, reference=reference, frozen=frozen, world=world, dtype=dtype
+        engine,
+        model=model,
+        reference=reference,
+        frozen=frozen,
+        world=world,
+        dtype=dtype,
+        sequence_parallel=sequence_parallel,
     )
 
 

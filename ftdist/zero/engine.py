@@ -1,6 +1,7 @@
 """ZeRO-3 as the training step sees it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from ftdist.nn.loss import Loss
 from ftdist.nn.model import Head, PackedCausalLM
 from ftdist.nn.optim import RATE_SCALE
 from ftdist.zero.reference_model import ReferenceModel
+from ftdist.zero.sequence_parallel import SequenceParallel
 
 
 class Zero3Engine:
@@ -34,10 +36,12 @@ class Zero3Engine:
         frozen: Mapping[str, Sequence[str]],
         world: World,
         dtype: Dtype,
+        sequence_parallel: SequenceParallel | None = None,
     ) -> None:
         self._engine = engine
         self._model = model
         self._reference = reference
+        self._sequence_parallel = sequence_parallel
         self.frozen = frozen
         """The parameters that are not trained, each with all its names."""
         self.world = world
@@ -46,15 +50,16 @@ class Zero3Engine:
 
     def forward(self, batch: Batch) -> Loss:
         """Summed loss of this rank's micro-batch, and of each loss token. Collective."""
-        loss: Loss = self._engine(
-            input_ids=batch.input_ids,
-            position_ids=batch.position_ids,
-            cu_seqlens=batch.cu_seqlens,
-            max_seqlen=batch.max_seqlen,
-            loss_positions=batch.loss_positions,
-            targets=batch.targets,
-            reference=None if self._reference is None else self._reference.states(batch),
-        )
+        with self._attention_of(batch):
+            loss: Loss = self._engine(
+                input_ids=batch.input_ids,
+                position_ids=batch.position_ids,
+                cu_seqlens=batch.cu_seqlens,
+                max_seqlen=batch.max_seqlen,
+                loss_positions=batch.loss_positions,
+                targets=batch.targets,
+                reference=None if self._reference is None else self._reference.states(batch),
+            )
         return loss
 
     def backward(self, loss: Float[Tensor, ""]) -> None:
@@ -89,7 +94,7 @@ class Zero3Engine:
         """Logits at `positions` of a row by the model's own forward, in float32. Collective."""
         self._engine.eval()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self._attention_of(batch):
                 logits = self._model.logits(
                     batch.input_ids,
                     batch.position_ids,
@@ -100,6 +105,12 @@ class Zero3Engine:
                 return logits.float()
         finally:
             self._engine.train()
+
+    def _attention_of(self, batch: Batch) -> AbstractContextManager[None]:
+        """Without an exchange between ranks for a row that this rank has for itself."""
+        if self._sequence_parallel is None or batch.parts > 1:
+            return nullcontext()
+        return self._sequence_parallel.whole_rows()
 
     @property
     def head(self) -> Head:

@@ -42,6 +42,11 @@ class ReferenceModel:
         """Bytes of one hidden state."""
         return self._width * self._dtype.itemsize
 
+    @property
+    def model(self) -> Any:
+        """The transformers model."""
+        return self._model.lm.model
+
     def states(self, batch: Batch) -> AbstractContextManager[ReferenceStates] | None:
         """The model at `batch.kl_positions`; entering it gathers the output embedding.
 
@@ -61,14 +66,16 @@ class ReferenceModel:
                 dtype=self._dtype,
                 device=batch.input_ids.device,
             )
-        tokens = batch.input_ids.shape[1] if len(batch.kl_positions) else _MIN_ROW_TOKENS
+        # Of a row that ranks share, every part is needed if any is.
+        is_cut = not len(batch.kl_positions) and batch.parts == 1
+        tokens = _MIN_ROW_TOKENS if is_cut else batch.input_ids.shape[1]
         with torch.no_grad():
             hidden: Tensor = self._engine(
                 input_ids=batch.input_ids[:, :tokens],
                 position_ids=batch.position_ids[:, :tokens],
                 positions=batch.kl_positions,
-                cu_seqlens=batch.cu_seqlens.clamp(max=tokens),
-                max_seqlen=min(batch.max_seqlen, tokens),
+                cu_seqlens=batch.cu_seqlens.clamp(max=tokens) if is_cut else batch.cu_seqlens,
+                max_seqlen=min(batch.max_seqlen, tokens) if is_cut else batch.max_seqlen,
             )
         if rows is not None:
             self._cache.keep(rows, hidden)
