@@ -63,7 +63,7 @@ def count_groups(world_size: int, *, sequence_parallel_size: int) -> int:
         raise ConfigError(
             f"batch.sequence_parallel_size={sequence_parallel_size} does not divide the "
             f"{world_size} ranks into equal groups.",
-            remedy=f"set batch.sequence_parallel_size to {_one_of(sizes)}, or start another number "
+            remedy=f"set batch.sequence_parallel_size to {one_of(sizes)}, or start another number "
             "of ranks.",
         )
     return groups
@@ -75,7 +75,8 @@ def _sharers(groups: int, sequence_parallel_size: int) -> str:
     return f"{groups} groups of {sequence_parallel_size} ranks"
 
 
-def _one_of(numbers: list[int]) -> str:
+def one_of(numbers: list[int]) -> str:
+    """Numbers to choose from, in words: 1, 2 or 4."""
     *most, last = map(str, numbers)
     return f"{', '.join(most)} or {last}" if most else last
 

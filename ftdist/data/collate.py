@@ -72,7 +72,8 @@ class Batch:
         if of == 1:
             return self
         tokens, rest = divmod(self.input_ids.shape[1], of)
-        assert rest == 0 and self.parts == 1, "a whole row, padded to a multiple of its parts"
+        assert rest == 0, "rows are padded to a multiple of their parts"
+        assert self.parts == 1, "a part has no parts"
         start = index * tokens
         inside = (start <= self.loss_positions) & (self.loss_positions < start + tokens)
         return replace(

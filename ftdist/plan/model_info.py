@@ -12,6 +12,8 @@ from ftdist.plan.stored_tensors import locate_tensors
 
 _HIDDEN = ("hidden_size", "n_embd", "d_model")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
+_KEY_VALUE_HEADS = ("num_key_value_heads", "num_kv_heads")
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx")
 
 _EXPERTS = (
@@ -61,6 +63,12 @@ class ModelInfo:
     tied: bool
     """Whether the output head is the input embedding."""
 
+    attention_heads: int | None = None
+    """None: the config does not set their number."""
+
+    key_value_heads: int | None = None
+    """Fewer than `attention_heads` with grouped-query attention."""
+
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shapes of the tensors in its files, by name."""
 
@@ -96,6 +104,7 @@ def read_model_info(path: Path) -> ModelInfo:
             remedy="download the model again.",
         )
     sizes = [math.prod(shape) for shape in shapes.values()]
+    heads = _optional_size(config, _HEADS, path=path)
     has_head = any(name.endswith("lm_head.weight") for name in shapes)
     return ModelInfo(
         parameters=sum(sizes),
@@ -106,6 +115,8 @@ def read_model_info(path: Path) -> ModelInfo:
         max_position=_optional_size(config, _POSITIONS, path=path),
         model_type=str(config.get("model_type", "unknown")),
         tied=bool(config.get("tie_word_embeddings", not has_head)),
+        attention_heads=heads,
+        key_value_heads=_optional_size(config, _KEY_VALUE_HEADS, path=path) or heads,
         shapes=shapes,
     )
 

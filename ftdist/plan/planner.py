@@ -13,6 +13,7 @@ from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 from ftdist.plan.plan import Plan, choose_dtype
 from ftdist.plan.reference_cache import reference_cache_gib
+from ftdist.plan.sequence_parallel import check_sequence_parallel
 from ftdist.plan.steps import count_passes, count_steps
 
 
@@ -47,10 +48,12 @@ def make_plan(
             this machine has an NVIDIA driver.
 
     Raises:
-        ConfigError: the batch cannot be split, or a sequence is longer than the model's context.
+        ConfigError: the batch cannot be split, ranks cannot share rows, or a sequence is longer
+            than the model's context.
         DataError: a source is empty.
     """
     check_context(config, model=model)
+    check_sequence_parallel(config, model=model)
     global_sequences, micro_steps = _split_batch(config)
     steps = _steps(config, library=library, global_sequences=global_sequences)
     length = resolved(config.batch.sequence_length)

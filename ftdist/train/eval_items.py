@@ -116,7 +116,7 @@ class EvalItems:
         return digest.hexdigest()
 
     def batches(self, world: World, *, max_tokens: int) -> list[Batch]:
-        """This rank's (parts of) rows of samples; each loss token's source is its sample's index."""
+        """This rank's (parts of) rows; each loss token's source is its sample's index."""
         rows: list[list[int]] = []
         room = 0
         for index, sample in enumerate(self.samples):

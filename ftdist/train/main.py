@@ -37,6 +37,7 @@ from ftdist.train.evaluator import Evaluator
 from ftdist.train.hardware import measure_hardware
 from ftdist.train.loop import Instruments, Loop, LoopEnd
 from ftdist.train.model_checks import (
+    check_shared_rows,
     choose_head,
     describe_frozen,
     refuse_kl_without_chunked_head,
@@ -191,12 +192,11 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     peak_memory_gib(device)  # counts from its first call on
     engine = build_engine(config, plan, world=world, device=device, dtype=dtype)
     loaded_gib = peak_memory_gib(device)
+    vocab_size = read_model_info(Path(config.model.path)).vocab_size
     difference = choose_head(
-        engine,
-        vocab_size=read_model_info(Path(config.model.path)).vocab_size,
-        dtype=dtype,
-        wanted_head=config.model.head,
+        engine, vocab_size=vocab_size, dtype=dtype, wanted_head=config.model.head
     )
+    check_shared_rows(engine, vocab_size=vocab_size)
     refuse_kl_without_chunked_head(engine, plan)
     return engine, (
         f"{format_count(world.size, 'rank')} on {device} in {dtype}; {engine.head} head (relative "

@@ -4,18 +4,21 @@
    soft-capping, logit scale and head bias; where the losses differ, the model's own head is used.
 2. A sample's logits in a packed row are those it has alone. A model whose attention (or
    recurrence) crosses sample boundaries is refused.
+3. Where ranks share their rows, they get the losses that one rank gets alone. A model of which not
+   every layer that mixes tokens is attention is refused.
 """
 
 import math
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ftdist.data.collate import Batch, build_batch
+from ftdist.data.collate import PAD_MULTIPLE, Batch, build_batch
 from ftdist.data.packing import PackedSequence
-from ftdist.dist.collectives import max_over_ranks
+from ftdist.dist.collectives import max_over_ranks, sum_over_ranks
 from ftdist.errors import ConfigError, ModelError
 from ftdist.nn.loss import Loss
 from ftdist.nn.model import Head
@@ -76,6 +79,42 @@ def choose_head(engine: CheckedModel, *, vocab_size: int, dtype: str, wanted_hea
     difference = _choose(engine, row, wanted=wanted_head, tolerance=RELATIVE_TOLERANCE[dtype])
     _check_boundaries(engine, samples)
     return difference
+
+
+def check_shared_rows(engine: Zero3Engine, *, vocab_size: int) -> None:
+    """Check that ranks that share a row get the losses of one rank alone. Collective.
+
+    The difference is measured against that of parts that see nothing of each other.
+
+    Raises:
+        ModelError: they do not.
+    """
+    parts, number = engine.world.sequence_parallel_size, engine.world.sequence_parallel_rank
+    if parts == 1:
+        return
+    samples = [_sample(tokens, vocab_size=vocab_size) for tokens in SAMPLE_TOKENS]
+    row = build_batch(samples, pad_multiple=PAD_MULTIPLE * parts)
+    row = replace(row, sources=torch.arange(len(row.targets))).to(engine.device)
+    part = row.part(number, of=parts)
+    alone = engine.evaluate(row)[1][part.sources]
+    differences = [
+        float((engine.evaluate(batch)[1] - alone).pow(2).sum())
+        for batch in (part, _apart(part, first=number * part.input_ids.shape[1]))
+    ]
+    together, apart = sum_over_ranks(differences)
+    if not math.sqrt(together) <= LEAK_SHARE * math.sqrt(apart):
+        raise ModelError(
+            f"{parts} ranks that share a row get other losses than one rank with this model: some "
+            "of its layers mix tokens outside of attention.",
+            remedy="set batch.sequence_parallel_size=1, or choose a model with attention alone.",
+        )
+
+
+def _apart(part: Batch, *, first: int) -> Batch:
+    """A part of a row, from its token `first` on, as a row of its own."""
+    tokens = part.input_ids.shape[1]
+    borders = (part.cu_seqlens - first).clamp(min=0, max=tokens)
+    return replace(part, cu_seqlens=borders, max_seqlen=tokens, parts=1)
 
 
 def refuse_kl_without_chunked_head(engine: Zero3Engine, plan: Plan) -> None:

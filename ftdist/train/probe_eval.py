@@ -105,7 +105,9 @@ class ProbeEval:
         )
         _refuse_without_library_questions(self._items, source=inputs.source, max_tokens=max_tokens)
         self._batches = self._items.batches(engine.world, max_tokens=max_tokens)
-        room = max_tokens - config.eval.max_new_tokens_in_training
+        # Ranks share rows of questions, but each writes answers of its own.
+        own_tokens = max_tokens // engine.world.sequence_parallel_size
+        room = own_tokens - config.eval.max_new_tokens_in_training
         probes = mix_kinds(inputs.probes, config.eval.num_generations)
         self._generation_probes = [probe for probe in probes if len(self._prompt(probe)) <= room]
         self._digest = self._items.digest()

@@ -237,12 +237,15 @@ def _write_sequences(draft: Draft, *, ranks: int | None) -> None:
     if total and not draft.left.get("gradient_accumulation_steps"):
         rows = draft.number("micro_batch_size") or 1
         draft.left |= {"micro_batch_size": rows, "gradient_accumulation_steps": total // rows}
+    shared_by = int(draft.number("context_parallel_size", "sequence_parallel_degree") or 1)
+    if shared_by > 1:
+        draft.set("batch.sequence_parallel_size", shared_by)
     write_batch(
         draft,
         sequence_length=length,
         micro="micro_batch_size",
         is_packed=bool(packing),
-        ranks=ranks,
+        ranks=None if ranks is None else max(1, ranks // shared_by),
     )
     strategy = draft.text("excess_length_strategy") or "drop"
     overlong = {"raise": "error", "truncate": "truncate"}.get(strategy, "drop")

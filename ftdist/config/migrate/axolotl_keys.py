@@ -47,8 +47,6 @@ WITHOUT = {
     "lr_groups": "optim.layerwise_lr_decay is the only difference between layers.",
     "cosine_constant_lr_ratio": "ftdist's cosine ends at the last step.",
     "embedding_lr*": "optim.layerwise_lr_decay is the only difference between layers.",
-    "context_parallel_size": "ftdist does not split sequences: each must fit one GPU.",
-    "sequence_parallel_degree": "ftdist does not split sequences: each must fit one GPU.",
     "tensor_parallel_size": "ftdist shards with ZeRO-3 only.",
     "do_bench_eval": "`ftdist compare` evaluates; see eval.lm_eval_tasks.",
     "do_causal_lm_eval": "`ftdist compare` evaluates; see eval.lm_eval_tasks.",

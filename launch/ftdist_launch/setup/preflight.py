@@ -23,6 +23,7 @@ from ftdist.plan.model_info import read_model_info, untrainable
 from ftdist.plan.output_head import check_head
 from ftdist.plan.param_names import check_parameters
 from ftdist.plan.planner import check_context
+from ftdist.plan.sequence_parallel import check_sequence_parallel
 from ftdist.plan.surplus_tokens import check_texts
 from ftdist.rundir import RunDir
 
@@ -226,6 +227,7 @@ def context_problems(config: RunConfig) -> Iterator[FtdistError]:
     except ModelError:
         return  # model_problems reports it
     yield from errors_of(lambda: check_context(config, model=model))
+    yield from errors_of(lambda: check_sequence_parallel(config, model=model))
     yield from errors_of(lambda: check_parameters(config, model=model))
 
 

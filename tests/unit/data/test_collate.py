@@ -152,3 +152,11 @@ def test_the_part_of_a_rank_is_padded_for_all_ranks_of_its_group() -> None:
     assert part.input_ids.tolist() == [[33] + [PAD_TOKEN_ID] * 15]
     assert part.loss_positions.tolist() == []
     assert part.parts == 4
+
+
+def test_parts_keep_the_borders_of_the_whole_row() -> None:
+    row = build_batch([packed(([1, 2, 3], [0, 1, 1]), ([4, 5], [0, 1]))], pad_multiple=8)
+    for index in range(4):
+        part = row.part(index, of=4)
+        assert part.cu_seqlens.tolist() == [0, 3, 5, 8]
+        assert part.max_seqlen == 3

@@ -86,3 +86,12 @@ def test_an_unreadable_model_is_reported_with_the_reason(tmp_path: Path) -> None
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(ModelError, match=r"lacks 1 of 1 weight files: x\.safetensors"):
         read_model_info(tmp_path)
+
+
+def test_heads_are_read_from_the_config_where_it_has_them(tmp_path: Path) -> None:
+    _write_safetensors(tmp_path / "model.safetensors", {"w": [2]})
+    heads = {"num_attention_heads": 32, "num_key_value_heads": 8}
+    info = read_model_info(_model(tmp_path, {**CONFIG, **heads}))
+    assert (info.attention_heads, info.key_value_heads) == (32, 8)
+    info = read_model_info(_model(tmp_path, {**CONFIG, "num_attention_heads": 32}))
+    assert info.key_value_heads == 32

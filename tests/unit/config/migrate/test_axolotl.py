@@ -119,6 +119,14 @@ def test_a_learning_rate_for_lora_is_not_carried_over() -> None:
     assert remark(migration, "lora_r") == remark(migration, "adapter") != ""
 
 
+def test_gpus_that_share_sequences_count_as_one() -> None:
+    members = {"sample_packing": True, "sequence_len": 256, "context_parallel_size": 2}
+    migration = converted(ranks=8, **members)
+    # 256 tokens for each of 4 pairs of ranks
+    assert migration.overrides["batch.tokens"] == "1024"
+    assert migration.overrides["batch.sequence_parallel_size"] == "2"
+
+
 def test_without_packing_the_batch_is_left_to_the_user() -> None:
     migration = converted(micro_batch_size=2, gradient_accumulation_steps=8, ranks=None)
     assert "batch.tokens" not in migration.overrides

@@ -1,0 +1,42 @@
+"""Whether ranks can share the rows of a model, before a job is queued."""
+
+from ftdist.config.batch_split import one_of
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+from ftdist.plan.model_info import ModelInfo
+
+_MASKED = ("eager", "sdpa")
+"""Attention kernels that need a mask of the whole row, which no rank has."""
+
+
+def check_sequence_parallel(config: RunConfig, *, model: ModelInfo) -> None:
+    """Refuse ranks that cannot share the model's attention.
+
+    Raises:
+        ConfigError: the heads are not divisible, or the kernel needs a mask.
+    """
+    size = config.batch.sequence_parallel_size
+    if size == 1:
+        return
+    if config.model.attention in _MASKED:
+        raise ConfigError(
+            f"model.attention={config.model.attention} does not work with "
+            f"batch.sequence_parallel_size={size}: its mask would be that of the whole row.",
+            remedy="set model.attention=auto.",
+        )
+    heads, key_heads = model.attention_heads, model.key_value_heads
+    if heads is None or key_heads is None or _can_share(heads, key_heads, size=size):
+        return
+    ranks = config.cluster.world_size
+    sizes = [n for n in range(1, ranks + 1) if ranks % n == 0]
+    fitting = [n for n in sizes if _can_share(heads, key_heads, size=n)]
+    raise ConfigError(
+        f"batch.sequence_parallel_size={size} cannot share out the model's {heads} attention heads "
+        f"and {key_heads} key heads: each rank needs equally many.",
+        remedy=f"set batch.sequence_parallel_size to {one_of(fitting)}.",
+    )
+
+
+def _can_share(heads: int, key_heads: int, *, size: int) -> bool:
+    """Whether each rank gets equally many heads; a key head may be copied to several ranks."""
+    return heads % size == 0 and (key_heads % size == 0 or size % key_heads == 0)
