@@ -146,6 +146,8 @@ def _cross_checks(
     batch = sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2])
     if batch and AUTO not in batch[:2] and not problems:
         problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
+    if offload := sound("model.activation_offload", "model.activation_checkpointing"):
+        problems += _offload_problems(*offload)
     if lengths := sound(*LENGTHS):
         problems += _one_length(dict(zip(LENGTHS, lengths, strict=True)))
     if sound("train.profile_steps") and (steps := look_up(values, "train.profile_steps")):
@@ -203,6 +205,15 @@ def _batch_problems(
     except ConfigError as error:
         return [Problem(error.problem, error.remedy, "batch.tokens")]
     return []
+
+
+def _offload_problems(offload: bool, checkpointing: object) -> list[Problem]:
+    if not offload or checkpointing not in ("none", False):
+        return []
+    problem = "model.activation_offload=true moves the inputs of layers with activation "
+    problem += "checkpointing, and model.activation_checkpointing=none has none."
+    remedy = "set model.activation_checkpointing=full."
+    return [Problem(problem, remedy, "model.activation_checkpointing")]
 
 
 def _one_length(lengths: Mapping[str, Any]) -> list[Problem]:

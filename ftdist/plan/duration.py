@@ -34,7 +34,7 @@ _STEP_S, _DATA_S = "time/step_s", "time/data_s"  # as `ftdist.observe.metrics` n
 _MIN_MEASURED_STEPS = 3
 _PLAN_FIELDS = (
     *("device", "dtype", "world_size", "parameters", "frozen_parameters"),
-    *("sequence_length", "micro_batch_size"),
+    *("sequence_length", "micro_batch_size", "sequence_parallel_size"),
 )
 _CONFIG_KEYS = (
     *("model.path", "model.attention", "model.head", "model.activation_checkpointing"),

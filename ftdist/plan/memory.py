@@ -8,6 +8,7 @@ from ftdist.io.units import GIB
 from ftdist.nn.logits_chunk import logits_chunk_rows
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
+from ftdist.plan.sequence_parallel import tokens_per_rank
 
 DTYPE_BYTES = {"bfloat16": 2, "float32": 4}
 OPTIMIZER_BYTES = 12
@@ -34,7 +35,7 @@ def memory_terms(
     world_size = config.cluster.world_size
     total, shard = model.parameters, model.parameters / world_size
     trained = total - frozen_elements(config.optim.freeze_params, model)
-    tokens = resolved(config.batch.micro_batch_size) * resolved(config.batch.sequence_length)
+    tokens = tokens_per_rank(config)
     layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
     whole = {"none": model.layers, "selective": model.layers // 2, "full": 0}[
         config.model.activation_checkpointing

@@ -2,8 +2,8 @@
 
 Sizes are GiB (2**30 bytes) on one rank unless a name says otherwise. Symbols in the formulas:
 N parameters, N_t of them trained, L layers, H hidden size, V vocabulary, W world size, T tokens of
-one micro-batch (micro_batch_size x sequence_length), b bytes of the model's dtype, a of the
-accumulation dtype.
+one micro-batch per rank (micro_batch_size x sequence_length / sequence_parallel_size), b bytes of
+the model's dtype, a of the accumulation dtype.
 """
 
 import dataclasses

@@ -1,12 +1,34 @@
-"""Whether ranks can share the rows of a model, before a job is queued."""
+"""Long rows: whether ranks can share them, and in how many tiles a rank computes its part."""
+
+import math
 
 from ftdist.config.batch_split import one_of
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import AUTO, resolved
 from ftdist.errors import ConfigError
 from ftdist.plan.model_info import ModelInfo
 
 _MASKED = ("eager", "sdpa")
 """Attention kernels that need a mask of the whole row, which no rank has."""
+
+MAX_UNTILED_TOKENS = 32_768
+"""Tokens of a row per rank up to which `model.mlp_tiles=auto` computes MLPs whole."""
+
+
+def tokens_per_rank(config: RunConfig) -> int:
+    """Tokens of a full row that a rank has outside of attention."""
+    batch = config.batch
+    tokens = resolved(batch.micro_batch_size) * resolved(batch.sequence_length)
+    return math.ceil(tokens / batch.sequence_parallel_size)
+
+
+def mlp_tiles(config: RunConfig, *, hidden_size: int) -> int:
+    """Tiles in which each MLP is computed: the same on all ranks, for rows of any length."""
+    choice = config.model.mlp_tiles
+    if choice != AUTO:
+        return choice
+    tokens = tokens_per_rank(config)
+    return 1 if tokens <= MAX_UNTILED_TOKENS else math.ceil(tokens / hidden_size)
 
 
 def check_sequence_parallel(config: RunConfig, *, model: ModelInfo) -> None:

@@ -6,14 +6,17 @@ from typing import Any
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import Device, Dtype, backend_of, large_blocks_apart, torch_device
 from ftdist.dist.world import World
+from ftdist.nn.activation_offload import offload_layer_inputs
 from ftdist.nn.model import PackedCausalLM
 from ftdist.plan.plan import Plan
+from ftdist.plan.sequence_parallel import mlp_tiles
 from ftdist.zero.ds_config import build_ds_config, without_optimizer
 from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.load import load_sharded_model
 from ftdist.zero.optimizer import adamw, freeze
 from ftdist.zero.reference_model import ReferenceModel
 from ftdist.zero.sequence_parallel import SequenceParallel
+from ftdist.zero.tiled_mlp import tile_mlps
 from ftdist.zero.whole_layers import use_whole_layers
 
 
@@ -37,6 +40,7 @@ def build_engine(
             dtype=dtype,
             activation_checkpointing=config.model.activation_checkpointing,
         )
+        _fit_long_rows(base, config, device=device)
         frozen = freeze(base, config.optim.freeze_params)
         use_whole_layers(base)
         model = PackedCausalLM(base)
@@ -83,8 +87,18 @@ def build_reference(
         dtype=dtype,
         activation_checkpointing="none",
     )
+    _fit_long_rows(model, config, device=device)
     use_whole_layers(model.requires_grad_(False))
     return ReferenceModel(model, settings=settings)
+
+
+def _fit_long_rows(model: Any, config: RunConfig, *, device: Device) -> None:
+    """What saves memory in long rows: MLPs in tiles, inputs of layers in host memory."""
+    tiles = mlp_tiles(config, hidden_size=model.config.get_text_config().hidden_size)
+    if tiles > 1:
+        tile_mlps(model, tiles=tiles)
+    if config.model.activation_offload:
+        offload_layer_inputs(model, device=device)
 
 
 def import_deepspeed(device: Device, *, world: World) -> Any:

@@ -114,6 +114,18 @@ class ModelConfig:
     auto: as few as the memory of a rank allows.
     """
 
+    activation_offload: bool
+    """Whether the inputs of layers with activation checkpointing are in host memory from the
+    forward to the backward pass.
+    """
+
+    mlp_tiles: PositiveInt | Auto
+    """Tiles of a row's tokens in which each MLP is computed, so that only one tile's activations
+    exist at once; the backward pass computes each again. 1: the whole row.
+
+    auto: 1 up to 32,768 tokens of a row per rank, and beyond that as many as tokens / hidden size.
+    """
+
     head: Literal["auto", "chunked", "model"]
     """Output head and loss: chunked (never holds all logits at once) or the model's own forward.
 
