@@ -22,6 +22,7 @@ def gradients(model: Any) -> list[Tensor]:
     return [parameter.grad.clone() for parameter in model.parameters()]
 
 
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
 @pytest.mark.parametrize(("choice", "moved"), [("full", 3), ("selective", 2)])
 def test_layer_inputs_alone_move_and_gradients_stay(
     monkeypatch: pytest.MonkeyPatch, choice: str, moved: int

@@ -24,6 +24,9 @@ def planned(*overrides: str, ranks: int = 8) -> Plan:
             "batch.tokens=512",
             f"cluster.tasks_per_node={ranks}",
             "cluster.device=cuda",
+            "engine=zero3",
+            "batch.micro_batch_size=1",
+            "model.activation_checkpointing=full",
             *overrides,
         ]
     )
@@ -67,3 +70,14 @@ def test_ranks_that_are_no_whole_groups_are_refused_with_the_key_to_change() -> 
 def test_attention_with_a_mask_is_refused() -> None:
     error = refused("batch.sequence_parallel_size=2", "model.attention=sdpa")
     assert error.remedy == "set model.attention=auto."
+
+
+def test_activations_of_a_row_are_shared_by_its_ranks() -> None:
+    whole, shared = planned(), planned("batch.sequence_parallel_size=2")
+    assert shared.activations_gib == pytest.approx(whole.activations_gib / 2)
+    assert shared.parameters_gib == whole.parameters_gib
+
+
+def test_offloaded_inputs_need_activation_checkpointing() -> None:
+    error = refused("model.activation_offload=true", "model.activation_checkpointing=none")
+    assert error.remedy == "set model.activation_checkpointing=full."

@@ -1,9 +1,8 @@
 """MLPs in tiles: the results of whole ones, and equally many tiles for rows of any length."""
 
+import pytest
 import torch
 from torch import Tensor, nn
-
-import pytest
 
 from ftdist.errors import ModelError
 from ftdist.zero.tiled_mlp import tile_mlps
