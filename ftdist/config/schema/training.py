@@ -263,7 +263,7 @@ class BatchConfig:
 
     sequence_parallel_size: PositiveInt
     """Ranks that share each row, for sequences too long for one: each has an equal part of the
-    tokens, and in attention an equal part of the heads (DeepSpeed's Ulysses). Divides the number of
+    tokens, and in attention an equal part of the heads (Ulysses). Divides the number of
     ranks and the model's attention heads; 1: each rank has rows of its own.
     """
 

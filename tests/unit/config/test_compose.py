@@ -453,7 +453,7 @@ def test_a_group_typo_suggests_the_nearest_option() -> None:
 
 
 def test_no_group_and_no_free_table_is_suggested_for_an_unknown_leaf() -> None:
-    unknown = ("engine.deepsped.x=1", "deep=x", "engine.zero_stage=3", "pipeline=2")
+    unknown = ("engine.deepsped.x=1", "deep=x", "engine.zero_stage=3", "tensor_parallel=2")
     answer = str(_refused(*NEEDED, *unknown))
     assert answer.count("See `ftdist train --help`.") == 4
 
