@@ -163,8 +163,9 @@ def time_problems(config: RunConfig) -> Iterator[FtdistError]:
     save_s = _save_s(config)
     if save_s > cluster.signal_delay_s:
         yield ConfigError(
-            f"Saving a checkpoint takes about {save_s:.0f} s ({SAVE_GIB_PER_S} GiB per second and "
-            f"node), but jobs are asked to save {cluster.signal_delay_s} s before their end.",
+            f"Saving what a stop has to save takes about {save_s:.0f} s ({SAVE_GIB_PER_S} GiB per "
+            f"second and node), but jobs are asked to stop {cluster.signal_delay_s} s before their "
+            "end.",
             remedy=f"set cluster.signal_delay_s to at least {2 * save_s:.0f}.",
         )
 
@@ -219,8 +220,13 @@ def _chosen(partitions: list[Partition], wanted: str | None) -> list[Partition]:
 
 
 def _save_s(config: RunConfig) -> float:
-    """Estimated seconds to save a checkpoint; 0 if the model cannot be read."""
-    return _terms(config).get("checkpoint_gib", 0.0) / (SAVE_GIB_PER_S * config.cluster.nodes)
+    """Estimated seconds of saving at a stop; 0 if the model cannot be read.
+
+    A checkpoint that is being written beside training is finished first: then there are two.
+    """
+    checkpoint, saves = _terms(config).get("checkpoint_gib", 0.0), config.checkpoint
+    count = 2 if saves.async_save and saves.every_steps else 1
+    return count * checkpoint / (SAVE_GIB_PER_S * config.cluster.nodes)
 
 
 def _terms(config: RunConfig) -> dict[str, float]:
