@@ -58,6 +58,7 @@ def make_run() -> Path:
     config = compose(
         [
             *("run.name=saves", f"run.root={WORK}", f"model.path={model}", "model.dtype=float32"),
+            *("engine=zero3", "batch.micro_batch_size=1", "model.activation_checkpointing=none"),
             *(f"library.path={WORK / 'a45' / 'library'}", f"library.cache_dir={WORK / 'cache'}"),
             *("library.held_out_fraction=0", "train.epochs=null", f"train.steps={STEPS}"),
             *("batch.sequence_length=256", f"batch.tokens={256 * RANKS}", "optim.peak_lr=1e-5"),
