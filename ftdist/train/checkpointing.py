@@ -5,9 +5,9 @@ The training state is the engine and one integer, the step. A save succeeds on e
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from ftdist.checkpoint.manifest import FileRecord
@@ -20,7 +20,7 @@ from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
-from ftdist.train.background import BackgroundWork
+from ftdist.train.background import BackgroundWork, IsCancelled
 from ftdist.train.restore import find_newest_verified, refuse_other_run
 from ftdist.train.shard_writer import Records, ShardWriter, Write
 from ftdist.zero.engine import Zero3Engine
@@ -129,11 +129,7 @@ class Checkpointer:
         return step
 
     def reserve_copy_memory(self) -> str | None:
-        """Take host memory for copies of the state, so that later saves run beside training.
-
-        Returns:
-            Why they do not; None if they do.
-        """
+        """Take host memory so that later saves run beside training; else, why they do not."""
         return self._shard_writer.reserve_memory()
 
     @property
@@ -164,9 +160,13 @@ class Checkpointer:
         """
         assert self._save is None
         began = time.perf_counter()
-        answers = all_or_none(
-            lambda: self._prepare(step, wants_copy=beside_training), world=self._world
-        )
+        try:
+            answers = all_or_none(
+                lambda: self._prepare(step, wants_copy=beside_training), world=self._world
+            )
+        except StorageError:
+            self._discard(step)
+            raise
         if answers[0]["superseded"]:
             raise self._guard.superseded_error()
         if answers[0]["committed"]:
@@ -201,12 +201,10 @@ class Checkpointer:
             records = [FileRecord(**record) for of_rank in written for record in of_rank]
             is_superseded = self._on_rank0(lambda: self._commit(save, records))
         except StorageError:
-            if self._world.is_rank0:
-                self._store.discard(save.step, self._attempt)
+            self._discard(save.step)
             raise
         if is_superseded:
-            if self._world.is_rank0:
-                self._store.discard(save.step, self._attempt)
+            self._discard(save.step)
             raise self._guard.superseded_error()
         now = time.perf_counter()
         self._record_event(
@@ -236,17 +234,12 @@ class Checkpointer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End the threads of this rank; a save that is under way stays uncommitted.
 
         After an error they are not waited for: the first rank to fail must be the first to say so.
         """
-        patience_s = PATIENCE_S if error is None else 0.0
+        patience_s = PATIENCE_S if kind is None else 0.0
         self._shard_writer.close(patience_s=patience_s)
         for work in (None if self._save is None else self._save.work, self._deletion):
             if work is not None:
@@ -275,13 +268,21 @@ class Checkpointer:
         self._delete_old()
         return False
 
+    def _discard(self, step: int) -> None:
+        """Remove what a failed save left, on rank 0."""
+        if self._world.is_rank0:
+            self._store.discard(step, self._attempt)
+
     def _delete_old(self) -> None:
         """Delete checkpoints that are no longer kept, beside training: they may be many files."""
+
+        def delete(_: IsCancelled) -> None:
+            with suppress(StorageError):  # tried again after the next commit
+                self._store.empty_trash()
+
         if self._deletion is not None:
             self._deletion.result()
-        self._deletion = BackgroundWork(
-            lambda _: self._store.empty_trash(), name="deletion of checkpoints"
-        )
+        self._deletion = BackgroundWork(delete, name="deletion of checkpoints")
 
     def _on_rank0(self, action: Callable[[], Any]) -> Any:
         """Call `action` on rank 0; its value, or its failure, on every rank."""
