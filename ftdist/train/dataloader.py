@@ -165,11 +165,8 @@ class BatchSource:
         ]
 
     def _no_holders(self) -> ReferenceHolders | None:
-        """Nobody holds any of the reference's states yet; None where they are not cached.
-
-        They are not where ranks share rows: each would hold a part of a sequence's states.
-        """
-        if not self._max_cached_tokens or self._world.sequence_parallel_size > 1:
+        """Nobody holds any of the reference's states yet; None where they are not cached."""
+        if not self._max_cached_tokens:
             return None
         return ReferenceHolders(
             {source: self._library.train[source].loss_tokens for source in self._kl_sources},

@@ -208,6 +208,7 @@ def test_kl_to_base_adds_the_base_model_memory() -> None:
         (("train.epochs=0.9",), 0.0),  # no row comes twice
         (("batch.micro_batch_size=2",), 0.0),  # states depend on what else is in the row
         (("batch.micro_batch_size=2", "cluster.device=cuda"), 200_000 * 4096 / 4 / GIB),
+        (("batch.sequence_parallel_size=2",), 0.0),  # a rank has a part of each row
     ],
 )
 def test_states_of_the_base_are_kept_for_rows_that_come_twice(
