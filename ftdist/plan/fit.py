@@ -1,15 +1,42 @@
 """Does a run fit its GPUs, and what is the smallest change that makes it fit?"""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.training import ActivationCheckpointing
 from ftdist.config.schema.types import resolved
 from ftdist.errors import ConfigError
 from ftdist.io.units import format_gib
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
+
+_Labels = Mapping[str, str]
+
+USABLE = 0.9
+"""Of a GPU's memory, that a plan may fill: the rest is for fragmentation, CUDA and NCCL."""
+
+_ALWAYS = {
+    "parameters_gib": "parameters",
+    "hpz_gib": "parameters shared by a node",
+    "gradients_gib": "gradients",
+    "bucket_gib": "bucket of gradients",
+    "optimizer_gib": "optimizer",
+    "base_gib": "base model",
+    "outside_gib": "CUDA and NCCL",
+}
+_PASSES: _Labels = {
+    "gathered_gib": "gathered parameters",
+    "activations_gib": "activations",
+}
+_HEAD: _Labels = {"logits_gib": "logits", "head_gradient_gib": "gradient of the head"}
+_LAYER: _Labels = {
+    "backward_gib": "backward pass of a layer",
+    "reduce_gib": "gradients being reduced",
+}
+_STEP: _Labels = {"step_gib": "optimizer step"}
 
 Change = tuple[str, RunConfig]
 """Overrides as a user types them, and the config that they make."""
@@ -29,20 +56,29 @@ def check_fits(
     Raises:
         ConfigError: it does not fit; with each term, and the smallest change that fits.
     """
-    if plan.device == "cpu" or plan.device_gib <= device_gib_available:
+    needed = plan.device_gib + plan.outside_gib
+    if plan.device == "cpu" or needed <= device_gib_available:
         return
     raise ConfigError(
-        f"A rank needs about {format_gib(plan.device_gib)} of GPU memory, and the GPU has "
+        f"A rank needs about {format_gib(needed)} of GPU memory, and the GPU has "
         f"{format_gib(device_gib_available)}: {terms_text(plan)}.",
         remedy=change_that_fits(config, plan, device_gib_available, model=model),
     )
 
 
 def terms_text(plan: Plan) -> str:
-    """The terms of a rank's device memory, largest first, as text."""
-    terms = {label: getattr(plan, name) for name, label in _TERMS.items()}
-    ordered = sorted(terms.items(), key=lambda term: -term[1])
-    return ", ".join(f"{label} {format_gib(size)}" for label, size in ordered if size >= 0.005)
+    """The terms of a rank's device memory at its peak, largest first, as text."""
+    late = _greater(plan, _HEAD, _LAYER)
+    labels = {**_ALWAYS, **_greater(plan, {**_PASSES, **late}, _STEP)}
+    sizes = {label: float(getattr(plan, name)) for name, label in labels.items()}
+    ordered = sorted(sizes.items(), key=lambda term: -term[1])
+    return ", ".join(f"{label} {format_gib(size)}" for label, size in ordered if size > 0.005)
+
+
+def _greater(plan: Plan, one: _Labels, other: _Labels) -> _Labels:
+    """The terms that take more together."""
+    sums = [math.fsum(getattr(plan, name) for name in names) for names in (one, other)]
+    return one if sums[0] >= sums[1] else other
 
 
 def change_that_fits(
@@ -53,7 +89,8 @@ def change_that_fits(
     Args:
         config: of the run, with numbers in place of `auto`.
         plan: of the run.
-        device_gib_available: memory that a rank may use, GiB.
+        device_gib_available: total memory of one GPU; a tenth of it is left to fragmentation, CUDA
+            and NCCL.
         model: the base model's sizes.
     """
     for overrides, changed in _changes(config):
@@ -63,8 +100,9 @@ def change_that_fits(
             dtype=plan.dtype,
             steps=plan.steps,
             uses_reference=any(source.kl_to_base for source in plan.library.sources),
+            device=plan.device,
         )["device_gib"]
-        if needed <= device_gib_available:
+        if needed <= USABLE * device_gib_available:
             return f"set {overrides} (about {format_gib(needed)} per rank)."
     return "take GPUs with more memory, a smaller model, or shorter sequences."
 
@@ -72,10 +110,12 @@ def change_that_fits(
 def _changes(config: RunConfig) -> Iterator[Change]:
     """Changes, each cheaper in speed or machines than the next."""
     smaller: list[str] = []
-    if config.model.activation_checkpointing != "full":
-        smaller.append("model.activation_checkpointing=full")
-        config = replace(config, model=replace(config.model, activation_checkpointing="full"))
-        yield " ".join(smaller), config
+    recomputed = ("none", "selective", "full").index(config.model.activation_checkpointing)
+    stronger: tuple[ActivationCheckpointing, ...] = ("selective", "full")
+    for choice in stronger[recomputed:]:
+        config = replace(config, model=replace(config.model, activation_checkpointing=choice))
+        smaller = [f"model.activation_checkpointing={choice}"]
+        yield smaller[0], config
     if resolved(config.batch.micro_batch_size) > 1:
         smaller.append("batch.micro_batch_size=1")
         config = replace(config, batch=replace(config.batch, micro_batch_size=1))
@@ -87,14 +127,3 @@ def _changes(config: RunConfig) -> Iterator[Change]:
         nodes = config.cluster.nodes * times
         cluster = replace(config.cluster, nodes=nodes)
         yield " ".join([*smaller, f"cluster.nodes={nodes}"]), replace(config, cluster=cluster)
-
-
-_TERMS = {
-    "parameters_gib": "parameters",
-    "gradients_gib": "gradients",
-    "optimizer_gib": "optimizer",
-    "base_gib": "base model",
-    "gathered_gib": "gathered parameters",
-    "activations_gib": "activations",
-    "logits_gib": "logits",
-}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ModelError
+from ftdist.plan.layer_shape import LayerShape, guessed_layer_shape, read_layer_shape
 from ftdist.plan.stored_tensors import locate_tensors
 
 _HIDDEN = ("hidden_size", "n_embd", "d_model")
@@ -72,6 +73,14 @@ class ModelInfo:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shapes of the tensors in its files, by name."""
 
+    layer: LayerShape | None = None
+    """What its layers are made of; None: only the sizes above are known."""
+
+    @property
+    def layer_shape(self) -> LayerShape:
+        """What its layers are made of, or a guess."""
+        return self.layer or guessed_layer_shape(self.hidden_size)
+
     @property
     def embedding(self) -> str | None:
         """Name of the input embedding in its files; None: it has no usual name."""
@@ -106,18 +115,20 @@ def read_model_info(path: Path) -> ModelInfo:
     sizes = [math.prod(shape) for shape in shapes.values()]
     heads = _optional_size(config, _HEADS, path=path)
     has_head = any(name.endswith("lm_head.weight") for name in shapes)
+    hidden_size = _size(config, _HIDDEN, path=path)
     return ModelInfo(
         parameters=sum(sizes),
         largest_parameter=max(sizes),
-        hidden_size=_size(config, _HIDDEN, path=path),
+        hidden_size=hidden_size,
         layers=_size(config, _LAYERS, path=path),
-        vocab_size=_size(config, ("vocab_size",), path=path),
+        vocab_size=_vocab_size(config, shapes, path=path),
         max_position=_optional_size(config, _POSITIONS, path=path),
         model_type=str(config.get("model_type", "unknown")),
         tied=bool(config.get("tie_word_embeddings", not has_head)),
         attention_heads=heads,
         key_value_heads=_optional_size(config, _KEY_VALUE_HEADS, path=path) or heads,
         shapes=shapes,
+        layer=read_layer_shape(config, hidden_size=hidden_size),
     )
 
 
@@ -169,6 +180,15 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ModelError(f"{file} is not a JSON object.", remedy="download it again.")
     inner = config.get("text_config")  # the language model of a multimodal model
     return {**config, **inner} if isinstance(inner, dict) else config
+
+
+def _vocab_size(
+    config: dict[str, Any], shapes: Mapping[str, tuple[int, ...]], *, path: Path
+) -> int:
+    """By config.json, which may leave a default out, or else the rows of the input embedding."""
+    size = _optional_size(config, ("vocab_size",), path=path)
+    rows = (shape[0] for name, shape in shapes.items() if name.endswith(_EMBEDDINGS))
+    return size or next(rows, 0) or _size(config, ("vocab_size",), path=path)
 
 
 def _size(config: dict[str, Any], names: tuple[str, ...], *, path: Path) -> int:

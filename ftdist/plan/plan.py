@@ -3,7 +3,9 @@
 Sizes are GiB (2**30 bytes) on one rank unless a name says otherwise. Symbols in the formulas:
 N parameters, N_t of them trained, L layers, H hidden size, V vocabulary, W world size, T tokens of
 one micro-batch per rank (micro_batch_size x sequence_length / sequence_parallel_size), b bytes of
-the model's dtype, a of the accumulation dtype.
+the model's dtype, a of the accumulation dtype, c of the communication dtype, I width of the MLP.
+Names of files are DeepSpeed's 0.19.8 (runtime/zero) and torch's. No margin for fragmentation is in
+it: leave a tenth of a GPU.
 """
 
 import dataclasses
@@ -45,11 +47,20 @@ class Plan:
     parameters_gib: float
     """N b / W, this rank's shard; in host memory with parameter offload."""
 
+    hpz_gib: float = 0.0
+    """N b / g, the second copy of parameters that g ranks share (`engine.hpz_partition_size`)."""
+
     gradients_gib: float
-    """N_t a / W accumulated, and one bucket in the reduction: min(N_t, bucket) b."""
+    """N_t a / W accumulated; in host memory with optimizer offload."""
+
+    bucket_gib: float = 0.0
+    """The buffer in which gradients are collected before they are reduced:
+    `engine.reduce_bucket_size` elements of c bytes (on CPUs at most N_t).
+    stage3.py, `ipg_buckets`."""
 
     optimizer_gib: float
-    """12 N_t / W: float32 master weights and two moments; in host memory with offload."""
+    """12 N_t / W: float32 master weights and two moments; 8 N_t / W in float32, where the
+    parameters are the master weights; in host memory with offload."""
 
     base_gib: float = 0.0
     """N b / W, this rank's shard of the base model, with `library.kl_to_base`; else 0."""
@@ -59,24 +70,50 @@ class Plan:
     `library.kl_to_base`: its loss tokens H b / W, at most `engine.reference_cache_gib`."""
 
     gathered_gib: float
-    """Maximum parameters gathered at once: min(N, max(live, largest)) b."""
+    """Parameters gathered at once, min(N, max(live, largest)) b, and the flat buffer of those
+    gathered ahead, min(N, prefetch) b; 0 with one rank, whose shard is the whole.
+    partition_parameters.py, `AllGatherCoalescedHandle`."""
 
     activations_gib: float
-    """17 T H b per layer: L of them; with activation checkpointing those that are not recomputed,
-    one more, and an input T H b of each other one."""
+    """What the forward pass saves for the backward pass: T S per layer that is not recomputed,
+    T H b per layer that is, S of one recomputed layer, and the last norm. S, bytes per token and
+    layer, follows from norms, attention and MLP: ftdist/plan/activations.py."""
 
     logits_gib: float
-    """One chunk of logits in float32 and in the model's dtype, and the head's gradient V H b.
+    """One chunk of R tokens, 8 R V, and hidden states with their gradient, 2 T H b.
 
-    With `library.kl_to_base` also the base model's chunk, the difference of both, its head V H b,
-    and the head's gradient in float32.
+    With `library.kl_to_base` twice the chunk, the base model's hidden states and its head V H b.
     """
 
+    head_gradient_gib: float = 0.0
+    """Of the head: V H b, and 4 V H while chunks are summed, or c V H when it is cast to be
+    reduced (and c V H where W does not divide V H)."""
+
+    backward_gib: float = 0.0
+    """Gradients inside one layer, T max(2 I b, 16 H) + 2 T H b, and scores with eager attention;
+    with a tied head its gradient V H b, which waits for the embedding's."""
+
+    reduce_gib: float = 0.0
+    """A bucket's copy in the order of the ranks, c bucket; or, if larger, a layer's largest
+    matrix P that exceeds the bucket, P b and its cast P c. stage3.py, `__avg_scatter_grads`."""
+
+    step_gib: float = 0.0
+    """In the optimizer step alone: a flat copy of a sub-group's gradients, 4 min(sub-group,
+    N_t / W), or a gradient in float64 for its norm, 8 largest / W. stage3.py,
+    `_prepare_fp32_grad_for_sub_group`, `get_grad_norm_direct`."""
+
     device_gib: float
-    """Sum of the terms in device memory."""
+    """Peak of torch's allocator: parameters, hpZ, gradients, bucket, optimizer, base, and the
+    greater of two phases: passes (gathered, activations, and the greater of logits with head
+    gradient and backward with reduce) and step."""
+
+    outside_gib: float = 0.0
+    """CUDA context, NCCL and libraries, outside torch's allocator: 2 GiB assumed; 0 on CPUs."""
 
     host_offload_gib: float
-    """Sum of the offloaded terms in host memory."""
+    """With `engine.offload_optimizer` 20 N_t / W: master weights and moments, and gradients
+    twice in pinned blocks, each rounded up to a power of two on GPUs; with
+    `engine.offload_parameters` N b / W, pinned. stage3.py; CachingHostAllocator.h."""
 
     host_load_gib: float
     """Peak of host memory while loading: each rank reads its own slices of the files, so its

@@ -16,6 +16,12 @@ from ftdist.plan.reference_cache import reference_cache_gib
 from ftdist.plan.sequence_parallel import check_sequence_parallel
 from ftdist.plan.steps import count_passes, count_steps
 
+ESTIMATED_TERMS = (
+    *("gathered_gib", "activations_gib", "logits_gib", "head_gradient_gib", "backward_gib"),
+    *("reduce_gib", "step_gib", "device_gib", "outside_gib"),
+)
+"""Memory terms that are rules of thumb."""
+
 
 def check_context(config: RunConfig, *, model: ModelInfo) -> None:
     """Refuse sequences longer than the model's context.
@@ -82,12 +88,13 @@ def make_plan(
             state_bytes=model.hidden_size * DTYPE_BYTES[dtype],
             device=run_device,
         ),
-        estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
+        estimates=(*guessed, *ESTIMATED_TERMS),
         **memory_terms(
             config,
             model=model,
             dtype=dtype,
             steps=steps,
+            device=run_device,
             uses_reference=any(source.kl_to_base for source in library.sources),
         ),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftdist.errors import ModelError
+from ftdist.plan.layer_shape import LayerShape, read_layer_shape
 from ftdist.plan.model_info import ModelInfo, read_model_info
 
 
@@ -52,6 +53,8 @@ def test_model_facts_come_from_the_headers_of_all_files(tmp_path: Path) -> None:
         model_type="llama",
         tied=False,
         shapes={"embed": (10, 4), "norm": (4,), "up": (3, 4), "lm_head.weight": (10, 4)},
+        # config.json says nothing of MLP and heads: four times the width, and one head
+        layer=LayerShape(mlp_width=16, gated=True, heads=1, kv_heads=1, head_width=4),
     )
 
 
@@ -95,3 +98,21 @@ def test_heads_are_read_from_the_config_where_it_has_them(tmp_path: Path) -> Non
     assert (info.attention_heads, info.key_value_heads) == (32, 8)
     info = read_model_info(_model(tmp_path, {**CONFIG, "num_attention_heads": 32}))
     assert info.key_value_heads == 32
+
+
+def test_layers_follow_from_config_json() -> None:
+    llama = {
+        "model_type": "llama",
+        "intermediate_size": 14336,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    }
+    assert read_layer_shape(llama, hidden_size=4096) == LayerShape(
+        mlp_width=14336, gated=True, heads=32, kv_heads=8, head_width=128
+    )
+    # Gemma 3's files leave defaults out: 8 heads of 256, 4 of keys and values.
+    gemma = read_layer_shape({"model_type": "gemma3_text"}, hidden_size=2560)
+    assert (gemma.heads, gemma.kv_heads, gemma.head_width) == (8, 4, 256)
+    assert (gemma.norm, gemma.post_norms, gemma.qk_norms) == ("gemma", 2, True)
+    gpt2 = read_layer_shape({"model_type": "gpt2", "n_head": 12, "n_inner": None}, hidden_size=768)
+    assert (gpt2.mlp_width, gpt2.gated, gpt2.norm, gpt2.is_known) == (3072, False, "layer", False)

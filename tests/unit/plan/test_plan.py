@@ -11,6 +11,8 @@ from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, DataError
 from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo, row_shares
 from ftdist.plan.describe import describe
+from ftdist.plan.host_memory import host_offload_bytes
+from ftdist.plan.layer_shape import LayerShape
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
@@ -52,6 +54,7 @@ MODEL = ModelInfo(
     max_position=8192,
     model_type="llama",
     tied=True,
+    layer=LayerShape(mlp_width=8192, gated=True, heads=16, kv_heads=4, head_width=128),
 )
 
 
@@ -154,26 +157,42 @@ def test_plain_text_is_seen_once_per_epoch() -> None:
     assert not [what for what, _ in describe(plan) if "answers" in what]
 
 
+LAYER_BYTES = 32_768 + 14_400 + 65_536
+"""Per token. Two norms: float32 copy, normed and output, 8 x 2,048 each. Attention, 2 bytes each:
+queries of 16 x 128, keys and values of 4 x 128, output twice; 4 bytes a head. MLP: 4 x 8,192 x 2.
+"""
+
+OUTER_BYTES = 12_288 + 512 + 16
+"""Per token. The last norm without its output; cosines and sines; indices."""
+
+
 def test_memory_of_a_rank_by_hand() -> None:
     plan = _plan(
         "cluster.tasks_per_node=4",
         "model.dtype=bfloat16",
         "engine.reduce_bucket_size=134_217_728",
         "engine.max_live_parameters=0",
+        "engine.prefetch_bucket_size=134_217_728",
         "model.activation_checkpointing=none",
     )
     assert plan.parameters_gib == 0.5  # 2**30 x 2 bytes / 4 ranks
-    assert plan.gradients_gib == 1.0 + 0.25  # float32 / 4 ranks; a bucket of 2**27 x 2 bytes
+    assert plan.gradients_gib == 1.0  # float32 / 4 ranks
+    assert plan.bucket_gib == 0.5  # 2**27 x 4 bytes
     assert plan.optimizer_gib == 3.0  # 12 bytes / 4 ranks
-    assert plan.gathered_gib == 0.5  # the largest parameter, 2**28 x 2 bytes
-    assert plan.activations_gib == 17 * 4096 * 2048 * 2 * 16 / GIB
-    # 4,096 tokens / (131,072 / 2,048 = 64) = 64 rows; head gradient 2**17 x 2**11 x 2 bytes
-    # 64 MiB hold 128 rows of 131,072 words in float32.
-    assert plan.logits_gib == (128 * 131_072 * 6 + 2**29) / GIB
+    assert plan.gathered_gib == 0.5 + 0.25  # largest: 2**28 x 2 bytes; ahead: 2**27 x 2
+    assert plan.activations_gib == 4096 * (16 * LAYER_BYTES + OUTER_BYTES) / GIB
+    # 64 MiB hold 128 rows of 131,072 words in float32; twice, and 4 x 2,048 bytes a token.
+    assert plan.logits_gib == 0.125 + 4096 * 8192 / GIB
+    assert plan.head_gradient_gib == 1.5  # 2**28 x (4 bytes summed + 2 bytes)
+    # Two of 8,192 and two of 2,048 per token in bfloat16; the tied head's gradient waits.
+    assert plan.backward_gib == 4096 * (32_768 + 8192) / GIB + 0.5
+    assert plan.reduce_gib == 0.5  # the bucket's copy: no matrix of a layer is larger
+    assert plan.step_gib == 1.0  # 2**28 x 4 bytes; the norm's 2**26 x 8 are less
+    # Logits and head gradient take more than backward and reduce, and passes than the step.
     assert plan.device_gib == pytest.approx(
-        0.5 + 1.25 + 3 + 0.5 + plan.activations_gib + plan.logits_gib
+        0.5 + 1.0 + 0.5 + 3.0 + 0.75 + plan.activations_gib + plan.logits_gib + 1.5
     )
-    assert plan.host_offload_gib == 0
+    assert (plan.host_offload_gib, plan.outside_gib) == (0, 0)
     assert plan.host_load_gib == 1.5  # shard 2**28 x 2 bytes, twice the largest: 2**28 x 2 bytes
 
 
@@ -186,14 +205,39 @@ def test_checkpoints_beside_training_take_a_copy_of_the_shards_in_host_memory() 
     )  # the last is awaited
 
 
+def test_the_larger_of_passes_and_step_is_the_peak() -> None:
+    short = ("batch.sequence_length=8", "batch.tokens=8", "model.dtype=bfloat16")
+    plan = _plan(*short, "engine.sub_group_size=1_073_741_824", "engine.reduce_bucket_size=1")
+    assert plan.step_gib == 4.0  # a flat copy of all gradients
+    resident = 2.0 + 4.0 + plan.bucket_gib + 12.0
+    assert plan.device_gib == pytest.approx(resident + 4.0)
+
+
+def test_one_rank_gathers_nothing_and_trains_float32_weights_in_place() -> None:
+    plan = _plan("model.dtype=float32")
+    assert plan.gathered_gib == 0.0
+    assert (plan.parameters_gib, plan.optimizer_gib) == (4.0, 8.0)  # no second master weights
+
+
+def test_an_hpz_copy_is_shared_by_the_ranks_of_a_node() -> None:
+    words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16")
+    assert _plan(*words, "engine.hpz_partition_size=4").hpz_gib == 0.5
+    assert _plan(*words).hpz_gib == 0.0
+
+
+def test_a_gpu_has_larger_chunks_and_memory_outside_the_allocator() -> None:
+    plan = _plan("cluster.device=cuda")
+    assert plan.logits_gib == 2.0 + 4096 * 8192 / GIB  # 2,048 rows: 1 GiB in float32, twice
+    assert plan.outside_gib == 2.0
+
+
 def test_kl_to_base_adds_the_base_model_memory() -> None:
     replay = replace(_source("replay"), kl_to_base=True)
     words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16")
     alone, beside = _plan(*words), _plan(*words, library=_library(_source(), replay))
     assert (alone.base_gib, beside.base_gib) == (0.0, 0.5)  # 2**30 x 2 bytes / 4 ranks
-    # Two chunks more of 128 rows in float32 and one in bfloat16: 10 bytes; the base's head of
-    # 2**28 x 2 bytes, and its gradient of 2**28 x 4.
-    more = 128 * 131_072 * 10 / GIB + 0.5 + 1.0
+    # A second chunk, the base's hidden states of 2,048 x 2 bytes, and its head of 2**28 x 2.
+    more = 0.125 + 4096 * 4096 / GIB + 0.5
     assert beside.logits_gib == pytest.approx(alone.logits_gib + more)
     assert beside.device_gib == pytest.approx(alone.device_gib + 0.5 + more)
 
@@ -222,13 +266,20 @@ def test_states_of_the_base_are_kept_for_rows_that_come_twice(
 
 
 def test_activation_checkpointing_stores_layer_inputs_and_one_layer() -> None:
-    plan = _plan("model.activation_checkpointing=full", "model.dtype=bfloat16")
-    assert plan.activations_gib == (17 + 16) * 4096 * 2048 * 2 / GIB
+    full, selective = (
+        _plan(f"model.activation_checkpointing={choice}", "model.dtype=bfloat16")
+        for choice in ("full", "selective")
+    )
+    inputs = 2048 * 2
+    assert full.activations_gib == 4096 * (LAYER_BYTES + 16 * inputs + OUTER_BYTES) / GIB
+    # The last of 16 layers is whole, and freed before the one below it is computed again.
+    assert selective.activations_gib == 4096 * (8 * LAYER_BYTES + 8 * inputs + OUTER_BYTES) / GIB
 
 
 def test_an_unfused_head_materializes_all_logits() -> None:
     plan = _plan("model.head=model", "model.dtype=float32")
-    assert plan.logits_gib == 4096 * 131_072 * 8 / GIB + 1.0
+    assert plan.logits_gib == 4.0 + 4096 * 2 * 2048 * 4 / GIB
+    assert plan.head_gradient_gib == 1.0
 
 
 def test_accumulation_in_bfloat16_halves_the_gradients() -> None:
@@ -242,8 +293,21 @@ def test_offload_moves_terms_from_the_device_to_the_host() -> None:
         _plan("model.dtype=bfloat16"),
         _plan("model.dtype=bfloat16", "engine=zero3_offload"),
     )
-    assert away.host_offload_gib == 12.0 + 2.0
-    assert at_home.device_gib - away.device_gib == pytest.approx(14.0)
+    assert at_home.host_offload_gib == 0.0
+    # Master weights and moments 12, gradients twice 4 each; parameters 2.
+    assert away.host_offload_gib == 20.0 + 2.0
+    assert (away.parameters_gib, away.gradients_gib, away.optimizer_gib) == (0.0, 0.0, 0.0)
+    assert away.gathered_gib > 0.0  # even a single rank copies them to its device
+
+
+def test_pinned_blocks_are_rounded_up_to_powers_of_two() -> None:
+    config = compose([*NEEDED, "engine=zero3_offload", "engine.sub_group_size=536_870_912"])
+    numbers = {"parameters": 3 * 2**28, "trained": 3 * 2**28, "size": 2}
+    # 12 x 3/4; gradients of 3 GiB in one block, then in sub-groups of 2 and 1 GiB; weights of 1.5.
+    on_cpu = host_offload_bytes(config, device="cpu", **numbers)
+    on_gpu = host_offload_bytes(config, device="cuda", **numbers)
+    assert on_cpu / GIB == 9.0 + 3.0 + 2.0 + 1.0 + 1.5
+    assert on_gpu / GIB == 9.0 + 4.0 + 2.0 + 1.0 + 2.0
 
 
 def test_disk_counts_retained_checkpoints_one_being_written_and_the_export() -> None:
@@ -300,7 +364,7 @@ def test_the_table_marks_estimates() -> None:
     rows = dict(describe(_plan("cluster.tasks_per_node=2", "train.steps=25")))
     assert rows["steps"] == "25"
     assert rows["one step"] == "32 sequences of 4,096 tokens = 2 ranks x 16 micro-steps x 1"
-    assert rows["optimizer, per rank"] == "6.00 GiB"
+    assert rows["optimizer, per rank"] == "4.00 GiB"  # 8 bytes in float32
     assert rows["activations, per rank"].startswith("about ")
     assert rows["source library"] == "300 samples, 400,000 tokens in 100 rows, 100.0% of the stream"
     assert rows["disk"] == "16.00 GiB"
