@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
+from ftdist.plan.layer_shape import LayerShape
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
 
@@ -26,8 +27,17 @@ COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def _model(
-    parameters: float, *, hidden: int, layers: int, vocabulary: int, tied: bool
+    parameters: float,
+    *,
+    hidden: int,
+    layers: int,
+    vocabulary: int,
+    tied: bool,
+    mlp: int,
+    heads: tuple[int, int, int],
+    qk_norms: bool = False,
 ) -> ModelInfo:
+    """Sizes of a model; heads: how many, of these with keys and values, and their width."""
     return ModelInfo(
         parameters=round(parameters),
         largest_parameter=vocabulary * hidden,
@@ -37,22 +47,63 @@ def _model(
         max_position=None,
         model_type="llama",
         tied=tied,
+        layer=LayerShape(
+            mlp_width=mlp,
+            gated=True,
+            heads=heads[0],
+            kv_heads=heads[1],
+            head_width=heads[2],
+            qk_norms=qk_norms,
+        ),
     )
 
 
 MODELS = {
     "1.2 B (as Llama-3.2-1B)": _model(
-        1.236e9, hidden=2048, layers=16, vocabulary=128_256, tied=True
+        1.236e9,
+        hidden=2048,
+        layers=16,
+        vocabulary=128_256,
+        tied=True,
+        mlp=8192,
+        heads=(32, 8, 64),
     ),
     "3.2 B (as Llama-3.2-3B)": _model(
-        3.213e9, hidden=3072, layers=28, vocabulary=128_256, tied=True
+        3.213e9,
+        hidden=3072,
+        layers=28,
+        vocabulary=128_256,
+        tied=True,
+        mlp=8192,
+        heads=(24, 8, 128),
     ),
-    "8 B (as Llama-3.1-8B)": _model(8.03e9, hidden=4096, layers=32, vocabulary=128_256, tied=False),
+    "8 B (as Llama-3.1-8B)": _model(
+        8.03e9,
+        hidden=4096,
+        layers=32,
+        vocabulary=128_256,
+        tied=False,
+        mlp=14_336,
+        heads=(32, 8, 128),
+    ),
     "32.8 B (as Qwen3-32B)": _model(
-        32.76e9, hidden=5120, layers=64, vocabulary=151_936, tied=False
+        32.76e9,
+        hidden=5120,
+        layers=64,
+        vocabulary=151_936,
+        tied=False,
+        mlp=25_600,
+        heads=(64, 8, 128),
+        qk_norms=True,
     ),
     "70.6 B (as Llama-3.1-70B)": _model(
-        70.55e9, hidden=8192, layers=80, vocabulary=128_256, tied=False
+        70.55e9,
+        hidden=8192,
+        layers=80,
+        vocabulary=128_256,
+        tied=False,
+        mlp=28_672,
+        heads=(64, 8, 128),
     ),
 }
 """Sizes from the models' published configurations."""
@@ -75,8 +126,8 @@ With the base model for the KL term of `experiment=expert`; in brackets, without
 OFFLOAD = """
 ## With the optimizer in host memory
 
-`engine=zero3_offload` moves AdamW's state to the hosts and runs its step on their CPUs: fewer GPUs,
-slower steps.
+`engine=zero3_offload` moves AdamW's state and gradients to the hosts and runs its step on their
+CPUs: fewer GPUs, slower steps. The host memory below must be there, however few the GPUs.
 """
 FOOTER = """
 ## Host memory and disk

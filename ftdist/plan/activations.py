@@ -36,8 +36,10 @@ def scores_of(attention: str, shape: LayerShape, *, device: Literal["cpu", "cuda
     return "eager" if attention == "eager" else "none"
 
 
-def layer_bytes(shape: LayerShape, *, hidden: int, tokens: int, size: int, scores: Scores) -> float:
-    """What one layer saves per token: norms, attention and MLP.
+def layer_bytes(
+    shape: LayerShape, *, hidden: int, tokens: int, size: int, scores: Scores, tiles: int = 1
+) -> float:
+    """What one layer saves per token: norms, attention and MLP, of which one tile exists at once.
 
     norms: 2 (n + b) H before linear layers, n H each after, n (A + K) of queries and keys, with n
     of `_norm_bytes`. MLP: gate, up, their activation and product, 4 I b; not gated, 2 I b.
@@ -48,7 +50,7 @@ def layer_bytes(shape: LayerShape, *, hidden: int, tokens: int, size: int, score
         norms += norm * (shape.query_width + shape.key_width)
     mlp = shape.mlp_width * size
     mlp *= 4 if shape.gated else 5 if shape.long_activation else 2
-    return norms + _attention_bytes(shape, tokens=tokens, size=size, scores=scores) + mlp
+    return norms + _attention_bytes(shape, tokens=tokens, size=size, scores=scores) + mlp / tiles
 
 
 def outer_bytes(shape: LayerShape, *, hidden: int, size: int) -> float:
@@ -58,14 +60,14 @@ def outer_bytes(shape: LayerShape, *, hidden: int, size: int) -> float:
 
 
 def backward_bytes(
-    shape: LayerShape, *, hidden: int, tokens: int, size: int, scores: Scores
+    shape: LayerShape, *, hidden: int, tokens: int, size: int, scores: Scores, tiles: int = 1
 ) -> float:
     """Gradients inside one layer, per token.
 
     At most two of the MLP's width, or four in float32 of a norm; two of the residual stream; with
     eager attention, those of the scores.
     """
-    inside = max(2 * shape.mlp_width * size, 4 * FLOAT32 * hidden) + 2 * hidden * size
+    inside = max(2 * shape.mlp_width * size / tiles, 4 * FLOAT32 * hidden) + 2 * hidden * size
     if scores == "eager":
         inside += (2 * FLOAT32 + size) * tokens * shape.heads
     return float(inside)

@@ -19,7 +19,7 @@ from ftdist.plan.activations import (
 from ftdist.plan.host_memory import host_offload_bytes
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
-from ftdist.plan.sequence_parallel import tokens_per_rank
+from ftdist.plan.sequence_parallel import mlp_tiles, tokens_per_rank
 
 DTYPE_BYTES = {"bfloat16": 2, "float32": 4}
 OPTIMIZER_BYTES = 12
@@ -134,6 +134,10 @@ class _Rank:
         return bucket if self.device == "cuda" else min(self.trained, bucket)
 
     @property
+    def tiles(self) -> int:
+        return mlp_tiles(self.config, hidden_size=self.model.hidden_size)
+
+    @property
     def scores(self) -> Scores:
         return scores_of(self.config.model.attention, self.model.layer_shape, device=self.device)
 
@@ -157,7 +161,7 @@ class _Rank:
         """What stands during the forward and backward passes; see `_peak_of_passes`."""
         model, shape = self.model, self.model.layer_shape
         sizes = {"hidden": model.hidden_size, "size": self.size}
-        here = {"tokens": self.tokens, "scores": self.scores}
+        here = {"tokens": self.tokens, "scores": self.scores, "tiles": self.tiles}
         return {
             "gathered_gib": self._gathered(),
             "activations_gib": self._activations(),
@@ -192,11 +196,17 @@ class _Rank:
         model, size = self.model, self.size
         shape, layers = model.layer_shape, model.layers
         layer = layer_bytes(
-            shape, hidden=model.hidden_size, tokens=self.tokens, size=size, scores=self.scores
+            shape,
+            hidden=model.hidden_size,
+            tokens=self.tokens,
+            size=size,
+            scores=self.scores,
+            tiles=self.tiles,
         )
         choice = self.config.model.activation_checkpointing
         whole = {"none": layers, "selective": layers // 2, "full": 0}[choice]
-        saved = whole * layer + (layers - whole) * model.hidden_size * size
+        inputs = 0 if self.config.model.activation_offload else model.hidden_size * size
+        saved = whole * layer + (layers - whole) * inputs
         # The last layer is the first to be computed again, above everything else.
         if choice == "full" or (choice == "selective" and layers % 2):
             saved += layer
