@@ -47,7 +47,7 @@ from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.setup.code_snapshot import verify_snapshot
 from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.excluded_nodes import can_move, exclude_nodes
+from ftdist_launch.slurm.excluded_nodes import NO_NODE_LEFT, can_move, exclude_nodes
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
 from ftdist_launch.slurm.sbatch import CURATION, job_label
@@ -265,7 +265,10 @@ def _finish(
             failure = None  # it was killed on request
         elif slurm_cause is not None:
             failure = dataclasses.replace(failure, problem=slurm_cause)
-        job_exit = dataclasses.replace(job_exit, failure=failure)
+    may_move = can_move(run, config.cluster, failure)
+    if failure is not None and not may_move:
+        failure = dataclasses.replace(failure, remedy=NO_NODE_LEFT)
+    job_exit = dataclasses.replace(job_exit, failure=failure)
     finished = finish_attempt(
         run,
         number,
@@ -273,7 +276,7 @@ def _finish(
         stop_signal=signal.SIGINT if was_cancelled else None,
         limit=config.cluster.max_attempts_without_progress,
         ended=ended,
-        can_move=can_move(run, config.cluster, failure),
+        can_move=may_move,
     )
     sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
     if failure is not None:

@@ -17,6 +17,12 @@ PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """Pauses between attempts: SLURM changes a requeued job once it is waiting."""
 
 
+NO_NODE_LEFT = (
+    "report the nodes (`ftdist status` lists them): too few others are left in the partition. Then "
+    "`ftdist resume`, perhaps with cluster.partition, cluster.exclude or fewer cluster.nodes."
+)
+
+
 def excluded_nodes(run: RunDir) -> list[str]:
     """Nodes that attempts have excluded since the run was last requested by hand."""
     nodes: list[str] = []
