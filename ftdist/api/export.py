@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ftdist_launch.attempts import Finished
-from ftdist_launch.local.supervisor import damages, refuse_all_damaged
+from ftdist_launch.local.supervisor import damages, refuse_all_damaged, unchecked_export
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.run_setup import read_plan
@@ -49,6 +49,8 @@ def export_run(
         finished = supervisor.once("export")
     for problem in damages(run)[known:]:
         log(f"Corrupt checkpoint set aside: {problem}")
+    if finished.exit_code == 0 and (unchecked := unchecked_export(run)):
+        log(f"Warning: {unchecked}")
     return finished
 
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 from huggingface_hub import split_state_dict_into_shards_factory
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ftdist.checkpoint.manifest import Manifest, read_manifest
-from ftdist.checkpoint.model_card import model_card
+from ftdist.checkpoint.model_card import model_card, with_note
 from ftdist.checkpoint.store import CheckpointStore
+from ftdist.checkpoint.verify_export import verify_export
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.default_template import ensure_chat_template
 from ftdist.data.prompt_builder import PromptBuilder
-from ftdist.dist.device import TORCH_DTYPE, choose_device
+from ftdist.dist.device import TORCH_DTYPE
 from ftdist.errors import StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.filesystem import set_modes, storage_errors
@@ -29,9 +29,6 @@ from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist.zero.shard_files import REFERENCE_LOGITS, SavedShards, write_tensors
 
-TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
-"""Largest difference of logits, relative to the largest logit, between engine and export."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
@@ -40,8 +37,11 @@ class Exported:
     folder: Path
     step: int
     dtype: str
-    largest_difference: float
-    """Of the reference logits, relative to the largest one."""
+    largest_difference: float | None
+    """Of the reference logits, relative to the largest one; None: it could not be computed."""
+
+    unchecked: str | None
+    """Why the exported model could not be compared with the trained one, if so."""
 
 
 def export(run_dir: Path) -> Exported:
@@ -51,7 +51,8 @@ def export(run_dir: Path) -> Exported:
 
     Weights are read parameter by parameter from the ranks' shards and written in files of at
     most `export.max_shard_gib`; memory never holds more than one such file. Then plain
-    transformers loads the folder and its logits are compared with the engine's.
+    transformers loads the folder and its logits are compared with the engine's; where that is
+    impossible, the export stays and says so.
 
     Args:
         run_dir: of a run with a committed checkpoint.
@@ -72,10 +73,24 @@ def export(run_dir: Path) -> Exported:
         _write_companions(config, tmp, dtype=dtype)
         plan = Plan.from_json(run.plan.read_text())
         write_whole(tmp / "README.md", model_card(run, config, plan, step=manifest.step))
-        difference = _check(checkpoint, tmp, config, dtype=dtype)
+        verification = verify_export(
+            tmp,
+            checkpoint / REFERENCE_LOGITS,
+            choice=config.cluster.device,
+            dtype=dtype,
+            trained_dtype=manifest.metadata["dtype"],
+            attention=config.model.attention,
+        )
+        if verification.unchecked is not None:
+            card = tmp / "README.md"
+            write_whole(card, with_note(card.read_text(encoding="utf-8"), verification.unchecked))
         set_modes(tmp, private=config.run.private)
     return Exported(
-        folder=run.export, step=manifest.step, dtype=dtype, largest_difference=difference
+        folder=run.export,
+        step=manifest.step,
+        dtype=dtype,
+        largest_difference=verification.largest_difference,
+        unchecked=verification.unchecked,
     )
 
 
@@ -152,49 +167,3 @@ def _generation_config(base: Path, model_config: Any, tokenizer: Any) -> Any:
     ends = PromptBuilder(tokenizer, system_prompt=None).ends(config.eos_token_id)
     config.eos_token_id = ends if len(ends) > 1 else ends[0] if ends else None
     return config
-
-
-def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> float:
-    """Largest relative difference between the reloaded model's logits and the engine's.
-
-    Raises:
-        StorageError: parameters are missing, or the difference is more than rounding.
-    """
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    device = choose_device(config.cluster.device)
-    model: Any
-    model, info = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=TORCH_DTYPE[dtype],
-        # As whoever loads it has it, unless the run chose a kernel that runs everywhere.
-        attn_implementation=config.model.attention
-        if config.model.attention in ("sdpa", "eager")
-        else None,
-        trust_remote_code=False,
-        use_safetensors=True,
-        output_loading_info=True,
-    )
-    if info["missing_keys"]:
-        raise StorageError(
-            f"The exported folder lacks parameters: {', '.join(sorted(info['missing_keys']))}.",
-            remedy="report this with the model's config.json.",
-        )
-    reference = load_file(checkpoint / REFERENCE_LOGITS)
-    model.eval().to(device)
-    with torch.no_grad():
-        logits = model(input_ids=reference["input_ids"].to(device), use_cache=False).logits[0]
-    exported = logits[reference["positions"].to(device)].float().cpu()
-    scale = reference["logits"].abs().max().clamp(min=1e-6)
-    difference = float((exported - reference["logits"]).abs().max() / scale)
-    # Both sides round: the engine computed in the dtype that it was trained in.
-    tolerance = max(TOLERANCE[dtype], TOLERANCE[read_manifest(checkpoint).metadata["dtype"]])
-    if not difference <= tolerance:
-        raise StorageError(
-            f"The exported model's logits differ from the trained one's by {difference:.1e} of the "
-            f"largest (tolerance {tolerance:.0e}).",
-            remedy="report this with the model's config.json; the checkpoint is unharmed.",
-        )
-    return difference

@@ -84,6 +84,12 @@ def _of_layers(config: RunConfig, plan: Plan) -> list[str]:
     return lines
 
 
+def with_note(card: str, note: str) -> str:
+    """The card with a sentence at the end of its recipe."""
+    head, scores = card.split(SCORES)
+    return f"{head.rstrip()}\n- {note}\n\n{SCORES}{scores}"
+
+
 def with_scores(card: str, rows: Sequence[Sequence[str]]) -> str:
     """The card with its last section, the scores, replaced.
 

@@ -111,7 +111,7 @@ def gather_json(value: Json, *, world: World) -> list[Json]:
     gathered = own.new_empty(world.size * longest)
     torch.distributed.gather(own, list(gathered.split(longest)), dst=0)
     rows = gathered.cpu().view(world.size, longest)
-    lengths = rows[:, :_HEADER].contiguous().view(torch.int64).flatten()
+    lengths = torch.frombuffer(bytearray(rows[:, :_HEADER].numpy().tobytes()), dtype=torch.int64)
     return _decode_rows(rows[:, _HEADER:].flatten(), lengths)
 
 

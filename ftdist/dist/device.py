@@ -48,6 +48,16 @@ def choose_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
     return "cuda" if visible and choice != "cpu" else "cpu"
 
 
+def inference_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
+    """The device on which a run's models are evaluated in this process.
+
+    `cluster.device` is that of training: a model that was trained on GPUs is evaluated on a CPU
+    where this process sees no GPU.
+    """
+    visible = torch.cuda.is_available() and torch.cuda.device_count() > 0
+    return "cuda" if visible and choice != "cpu" else "cpu"
+
+
 def torch_device(device: Device, *, local_rank: int) -> torch.device:
     """This rank's own device; the index counts among the visible GPUs.
 

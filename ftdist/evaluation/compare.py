@@ -19,7 +19,6 @@ from pydantic import TypeAdapter, ValidationError
 from ftdist.checkpoint.model_card import with_scores
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
-from ftdist.dist.device import choose_device
 from ftdist.errors import ConfigError, ModelError
 from ftdist.evaluation.base_answers import base_answers
 from ftdist.evaluation.contamination import seen_in_training
@@ -28,7 +27,7 @@ from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
-from ftdist.evaluation.runner import ask, log
+from ftdist.evaluation.runner import ask, evaluation_device, log
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import AnswerVerdict, LibraryMarks, judge
@@ -62,7 +61,7 @@ def compare(run_dir: Path) -> None:
             remedy=f"run `ftdist export {run.name}`, then compare again.",
         )
     eval_set = read_eval_set(settings, library=Path(config.library.path))
-    device = choose_device(config.cluster.device)
+    device = evaluation_device(config)
     num_generations = sum(probe.kind == "general_open" for probe in eval_set.probes)
     log(
         f"compare: {len(eval_set.probes) - num_generations} probes from {eval_set.source}, "

@@ -24,14 +24,14 @@ from ftdist.checkpoint.model_card import with_scores
 from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
-from ftdist.dist.device import choose_device
+from ftdist.dist.device import inference_device
 from ftdist.evaluation.base_answers import MADE_BY, base_answers
 from ftdist.evaluation.compare import judge_all, requested_config
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.merge_sweep import POINTS_NAME, read_merge_sweep
-from ftdist.evaluation.runner import ask, log
+from ftdist.evaluation.runner import ask, evaluation_device, log
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.selection import (
     Scores,
@@ -122,7 +122,7 @@ def _fingerprints(
         "max_answer_tokens": settings.max_new_tokens,
         "system_prompt": config.library.system_prompt,
         "fixed_opening": has_fixed_opening(run.plan),
-        "device": choose_device(config.cluster.device),
+        "device": inference_device(config.cluster.device),
     }
     with storage_errors("read", run.export):
         return {"export": model_fingerprint(run.export), "asked": fingerprint(request)}
@@ -139,7 +139,7 @@ def _measure(
     alphas: Sequence[float],
 ) -> dict[float, Scores]:
     """Evaluate each alpha against the base, and append its scores as soon as they exist."""
-    device = choose_device(config.cluster.device)
+    device = evaluation_device(config)
     answers_of_base = base_answers(config, eval_set, settings, run=run, device=device)
     base = judge_all(eval_set, answers_of_base)
     candidate_dir = run.merge / "model.partial"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftdist.config.schema import EvalConfig
-from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
+from ftdist.config.schema import EvalConfig, RunConfig
+from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back, inference_device
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_requests import Answers, EvalRequests
 from ftdist.evaluation.eval_set import EvalSet
@@ -38,6 +38,14 @@ class _Replica:
     system_prompt: str | None
     chat_template: str | None
     fixed_opening: bool
+
+
+def evaluation_device(config: RunConfig) -> Device:
+    """The device on which this process evaluates the models of a run."""
+    device = inference_device(config.cluster.device)
+    if device == "cpu" and config.cluster.device == "cuda":
+        log("compare: this process sees no GPU: models are evaluated on the CPU, in float32")
+    return device
 
 
 def ask(

@@ -20,7 +20,7 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.messages import Message, is_text
 from ftdist.data.thoughts import is_unfinished
-from ftdist.dist.device import choose_device, give_memory_back
+from ftdist.dist.device import give_memory_back, inference_device
 from ftdist.errors import INTERRUPTED, FtdistError
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.model_folder import resolve_model_folder
@@ -137,7 +137,9 @@ def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> H
     folder = run.merged_model if name == "merged" else run.export
     if name == "base":
         folder = resolve_model_folder(config.model.path, config.model.revision)
-    device = choose_device(settings.device)
+    device = inference_device(settings.device)
+    if device == "cpu" and settings.device == "cuda":
+        _note("This process sees no GPU: the model runs on the CPU.")
     # A base model without a chat template gets the one that the tuned model was trained with.
     template = run.export / "chat_template.jinja"
     _note(f"Loading the {_label(name)} from {folder}.")

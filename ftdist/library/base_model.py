@@ -131,11 +131,11 @@ def _load_encoder(path: str, reasoning: "Reasoning") -> "ChatEncoder":
 
 
 def _load(path: str) -> "HFModel":
-    from ftdist.dist.device import choose_device
+    from ftdist.dist.device import inference_device
     from ftdist.inference.hf_model import HFModel
     from ftdist.inference.replicas import plan_replicas
 
-    device = choose_device("auto")
+    device = inference_device("auto")
     replicas = plan_replicas(Path(path), device=device, num_replicas=1)
     return HFModel(
         path,

@@ -23,7 +23,10 @@ from ftdist.observe.metrics import (
 from ftdist.rundir import RunDir
 
 SYSTEM_POLL_S = 5.0
-"""Least time between two reads of all nodes' files."""
+"""Least time between two reads of the nodes' files."""
+
+MAX_NODES = 64
+"""Of an attempt. Each has several curves of its own; those of thousands could not be read."""
 
 
 class MetricsTail:
@@ -40,7 +43,7 @@ class MetricsTail:
         self._lines = JsonlTail(run.metrics)
         self._lines.skip_to_end()
         self._backlog: list[Row] = read_metrics(run.metrics)
-        self._system = _SystemMetrics(run.attempts)
+        self._system = _SystemMetrics(run)
         self.last = after
         """The last step that was yielded."""
         sent = [row for row in self._backlog if row[STEP.name] <= after and TIME.name in row]
@@ -95,17 +98,19 @@ class JsonlTail:
 
 
 class _SystemMetrics:
-    """System metrics of all nodes and attempts, aggregated between two training rows.
+    """System metrics of up to `MAX_NODES` nodes of each attempt, aggregated between training rows.
 
     Args:
-        attempts: the folder of attempts.
+        run: whose attempts.
         clock: seconds since any fixed time.
     """
 
-    def __init__(self, attempts: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._attempts = attempts
+    def __init__(self, run: RunDir, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = run
         self._clock = clock
-        self._tails: dict[Path, JsonlTail] = {}
+        self._tails: dict[str, JsonlTail] = {}
+        """Of the attempt that is followed, by host."""
+        self._attempt = 0
         self._samples: deque[tuple[float, str, Row]] = deque()
         """Time, host and row, oldest first."""
         self._polled_at: float | None = None
@@ -126,11 +131,24 @@ class _SystemMetrics:
             return
         self._polled_at = now
         samples = list(self._samples)
-        for path in sorted(self._attempts.glob("*/system-*.jsonl")):
-            host = path.stem.removeprefix("system-")
-            tail = self._tails.setdefault(path, JsonlTail(path))
-            samples += [(row[TIME.name], host, row) for row in tail.read()]
+        newest = self._run.newest_attempt()
+        for attempt in range(self._attempt, newest):
+            samples += self._read(attempt)  # its last rows
+        samples += self._read(newest)
         self._samples = deque(sorted(samples, key=lambda sample: sample[0]))
+
+    def _read(self, attempt: int) -> Iterator[tuple[float, str, Row]]:
+        """Rows of an attempt's nodes that were not read yet."""
+        if attempt != self._attempt:
+            self._attempt, self._tails = attempt, {}
+        if len(self._tails) < MAX_NODES:
+            for path in sorted(self._run.attempt(attempt).glob("system-*.jsonl"))[:MAX_NODES]:
+                host = path.stem.removeprefix("system-")
+                if len(self._tails) < MAX_NODES:
+                    self._tails.setdefault(host, JsonlTail(path))
+        for host, tail in self._tails.items():
+            for row in tail.read():
+                yield row[TIME.name], host, row
 
 
 def _aggregate(name: str, values: list[float]) -> float:

@@ -85,7 +85,7 @@ def _words(event: Event) -> str:
         case "requeue_failed":
             return f"The job could not be requeued. {event.get('cause', '')}"
         case "model_exported":
-            return f"Step {event['step']:,} was exported."
+            return f"Step {event['step']:,} was exported. {event.get('unchecked') or ''}".rstrip()
     return ""
 
 

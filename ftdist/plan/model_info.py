@@ -132,6 +132,15 @@ def read_model_info(path: Path) -> ModelInfo:
     )
 
 
+def read_vocab_size(path: Path) -> int:
+    """Tokens of the model in a folder, by its config.json alone.
+
+    Raises:
+        ModelError: there is no config.json, or it does not say.
+    """
+    return _size(_read_config(path), ("vocab_size",), path=path)
+
+
 def embedding_rows(path: Path) -> int | None:
     """How many token ids the model in a folder knows; None for a folder without a model."""
     try:

@@ -27,7 +27,7 @@ from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.system_metrics import monitor_node
 from ftdist.plan.duration import estimate_duration
-from ftdist.plan.model_info import read_model_info
+from ftdist.plan.model_info import read_vocab_size
 from ftdist.plan.plan import Plan, choose_dtype
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
@@ -192,7 +192,7 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     peak_memory_gib(device)  # counts from its first call on
     engine = build_engine(config, plan, world=world, device=device, dtype=dtype)
     loaded_gib = peak_memory_gib(device)
-    vocab_size = read_model_info(Path(config.model.path)).vocab_size
+    vocab_size = read_vocab_size(Path(config.model.path))
     difference = choose_head(
         engine, vocab_size=vocab_size, dtype=dtype, wanted_head=config.model.head
     )

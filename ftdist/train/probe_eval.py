@@ -34,7 +34,6 @@ from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.observe import metrics
 from ftdist.plan.dataset_info import has_fixed_opening
-from ftdist.plan.model_info import embedding_rows
 from ftdist.rundir import RunDir
 from ftdist.train.eval_items import EvalItems, ItemScores, compare_to_base, mix_kinds
 from ftdist.train.sharded_generate import generate, stop_tokens
@@ -92,7 +91,7 @@ class ProbeEval:
             self._tokenizer,
             system_prompt=config.library.system_prompt,
             fixed_opening=has_fixed_opening(run.plan),
-            embedding_rows=embedding_rows(Path(config.model.path)),
+            embedding_rows=engine.embedding_rows,
         )
         inputs = _read_eval_set(config)
         max_tokens = resolved(config.batch.sequence_length)
@@ -217,10 +216,13 @@ class ProbeEval:
             prompts,
             stops=self._prompt_builder.ends(stop_tokens(Path(self._config.model.path))),
             max_tokens=self._config.eval.max_new_tokens_in_training,
+            row_tokens=resolved(self._config.batch.sequence_length),
             should_stop=should_stop,
             world=self._world,
             on_token=lambda done: self._heartbeat.beat(done, len(prompts), "written answers"),
         )
+        if not self._world.is_rank0:
+            return []
         return [
             {
                 "kind": probe.kind,

@@ -8,9 +8,12 @@ import torch
 
 from ftdist.data.collate import build_batch
 from ftdist.data.packing import PackedSequence
-from ftdist.dist.collectives import all_gather_json, max_over_ranks
+from ftdist.dist.collectives import gather_json, sum_over_ranks
 from ftdist.dist.world import World
 from ftdist.zero.engine import Zero3Engine
+
+STOP_CHECK_TOKENS = 16
+"""Tokens between two checks whether any rank wants to stop."""
 
 
 def generate(
@@ -19,39 +22,73 @@ def generate(
     *,
     stops: Sequence[int],
     max_tokens: int,
+    row_tokens: int,
     should_stop: Callable[[], bool],
     world: World,
     on_token: Callable[[int], None],
 ) -> list[list[int]]:
-    """The greedy answer to each prompt. Collective.
+    """The greedy answer to each prompt, on rank 0; nothing on the others. Collective.
 
-    Each rank generates one answer at a time. No rank ever holds the whole model, and there is no
-    key-value cache: every token is a forward pass over the whole row.
+    Each rank generates its share of the answers, as many at once as fit into a row. No rank ever
+    holds the whole model, and there is no key-value cache: every token is a forward pass over the
+    whole row.
 
     Args:
         engine: holds the parameters.
         prompts: token ids, the same on every rank.
         stops: tokens that end an answer; they are not part of it.
         max_tokens: of an answer.
-        should_stop: whether to leave the answers unfinished; called before every token. Collective.
+        row_tokens: of a row with several prompts and their answers.
+        should_stop: whether to leave the answers unfinished. Collective.
         world: this rank.
         on_token: called before every token with the number of finished answers.
     """
-    answers: list[list[int]] = []
-    for first in range(0, len(prompts), world.size):
-        index = first + world.rank
-        prompt = prompts[index] if index < len(prompts) else None
-        answer: list[int] = []
-        for _ in range(max_tokens):
-            is_open = prompt is not None and not (answer and answer[-1] in stops)
-            on_token(len(answers))
-            if max_over_ranks(float(is_open)) == 0 or should_stop():
-                break
-            token = _next_token(engine, [*prompt, *answer] if prompt and is_open else [])
-            answer += [token] if is_open else []
-        own = answer[:-1] if answer and answer[-1] in stops else answer
-        answers += all_gather_json(own, world=world)
-    return answers[: len(prompts)]
+    if not prompts:
+        return []
+    own = range(world.rank, len(prompts), world.size)
+    per_row = max(1, row_tokens // (max(map(len, prompts)) + max_tokens))
+    answers: list[tuple[int, list[int]]] = []
+    for first in range(0, -(-len(prompts) // world.size), per_row):
+        indices = own[first : first + per_row]
+        begun = min(len(prompts), (first + per_row) * world.size)
+        generated = _generate_row(
+            engine,
+            [prompts[index] for index in indices],
+            stops=stops,
+            max_tokens=max_tokens,
+            should_stop=should_stop,
+            on_token=lambda num_open, begun=begun: on_token(begun - num_open),  # type: ignore[misc]
+        )
+        answers += zip(indices, generated, strict=True)
+    of_ranks = gather_json(answers, world=world)
+    by_index = {index: ids for of_rank in of_ranks for index, ids in of_rank}
+    return [by_index[index] for index in sorted(by_index)]
+
+
+def _generate_row(
+    engine: Zero3Engine,
+    prompts: Sequence[list[int]],
+    *,
+    stops: Sequence[int],
+    max_tokens: int,
+    should_stop: Callable[[], bool],
+    on_token: Callable[[int], None],
+) -> list[list[int]]:
+    """The answers to a rank's prompts in one row; none: it only joins the others. Collective."""
+    answers: list[list[int]] = [[] for _ in prompts]
+    still_open = list(range(len(prompts)))
+    for number in range(max_tokens):
+        (num_open,) = sum_over_ranks([float(len(still_open))])
+        on_token(int(num_open))
+        if num_open == 0 or (number % STOP_CHECK_TOKENS == 0 and should_stop()):
+            break
+        tokens = _next_tokens(engine, [[*prompts[at], *answers[at]] for at in still_open])
+        for at, token in zip(list(still_open), tokens, strict=True):
+            if token in stops:
+                still_open.remove(at)
+            else:
+                answers[at].append(token)
+    return answers
 
 
 def stop_tokens(model: Path) -> int | list[int] | None:
@@ -64,9 +101,10 @@ def stop_tokens(model: Path) -> int | list[int] | None:
     return stops
 
 
-def _next_token(engine: Zero3Engine, row: list[int]) -> int:
-    """The likeliest next token of a row. With an empty row, only joins the others' forward pass."""
-    sequences = [PackedSequence.of_sample(row, loss=False)] if row else []
-    batch = build_batch(sequences).to(engine.device)
-    last = torch.tensor([max(0, len(row) - 1)], device=engine.device)
-    return int(engine.logits(batch, last)[0].argmax())
+def _next_tokens(engine: Zero3Engine, samples: Sequence[list[int]]) -> list[int]:
+    """The likeliest next token of each sample. Without samples, only joins the forward pass."""
+    batch = build_batch([PackedSequence.of_sample(ids, loss=False) for ids in samples])
+    ends = torch.tensor([len(ids) for ids in samples] or [1]).cumsum(0) - 1
+    on_device = batch.to(engine.device)
+    tokens: list[int] = engine.logits(on_device, ends.to(engine.device)).argmax(dim=-1).tolist()
+    return tokens[: len(samples)]

@@ -118,6 +118,11 @@ class Zero3Engine:
         return self._model.head
 
     @property
+    def embedding_rows(self) -> int:
+        """How many token ids the model knows."""
+        return int(self._model.model.get_input_embeddings().weight.ds_shape[0])
+
+    @property
     def can_chunk(self) -> bool:
         """Whether the chunked head fits the model's output embedding."""
         return self._model.can_chunk

@@ -63,7 +63,14 @@ def export(run_dir: str) -> None:
         from ftdist.observe.wandb.stage_upload import upload_artifacts
 
         exported = export_run(run.root)
-        run.record_event("model_exported", step=exported.step, dtype=exported.dtype)
+        run.record_event(
+            "model_exported",
+            step=exported.step,
+            dtype=exported.dtype,
+            unchecked=exported.unchecked,
+        )
+        if exported.unchecked is not None:
+            sys.stdout.write(f"Warning: {exported.unchecked}\n")
         upload_artifacts(run, load_config(run.config), log=print)
 
 

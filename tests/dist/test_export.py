@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from ftdist.checkpoint.export import export
 from ftdist.checkpoint.manifest import read_manifest, write_manifest
+from ftdist.config.saved_config import load_config
 from ftdist.errors import StorageError
 from ftdist.rundir import RunDir
 from tests.support.models.fake_checkpoints import describe
@@ -22,10 +23,16 @@ from tests.support.runs.tiny_runs import STEPS, make_run, run_attempt
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, ingredients: Path) -> RunDir:
-    """A run trained on 3 ranks, so that every parameter lies in three unequal pieces."""
+    """A run trained on 3 ranks, so that every parameter lies in three unequal pieces.
+
+    Its config is that of a run whose first attempt found GPUs; the export finds none.
+    """
     folder = tmp_path_factory.mktemp("export")
     run = make_run(folder / "run", ingredients, world_size=3)
     assert run_attempt(RunRanks(root=folder), run, 1, world_size=3) == [0, 0, 0]
+    text = run.config.read_text()
+    run.config.write_text(text.replace("device: cpu", "device: cuda"))
+    assert load_config(run.config).cluster.device == "cuda"
     return run
 
 
@@ -61,7 +68,7 @@ exporting.export(Path(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("killed_at", ["_write_companions", "_check", "set_modes"])
+@pytest.mark.parametrize("killed_at", ["_write_companions", "verify_export", "set_modes"])
 @pytest.mark.timeout(120)
 def test_a_killed_export_leaves_the_previous_one_intact(trained: RunDir, killed_at: str) -> None:
     export(trained.root)

@@ -69,6 +69,8 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "stage_interrupted": lambda event: f"stage {event['stage']} was interrupted and restarts",
     "requeue_failed": lambda event: f"SLURM did not restart the job: {event['cause']}",
     "cancel_requested": _cancel_requested,
-    "model_exported": lambda event: f"model of step {event['step']} exported",
+    "model_exported": lambda event: (
+        f"model of step {event['step']} exported{', not verified' * bool(event.get('unchecked'))}"
+    ),
 }
 """By the name of the event."""

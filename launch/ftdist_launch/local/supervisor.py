@@ -172,6 +172,12 @@ def exported_step(run: RunDir) -> int | None:
     return steps[-1] if steps else None
 
 
+def unchecked_export(run: RunDir) -> str | None:
+    """Why the newest export could not be compared with the trained model, if so."""
+    exports = [e for e in run.read_events() if e.get("event") == "model_exported"]
+    return exports[-1].get("unchecked") if exports else None
+
+
 def damages(run: RunDir) -> list[str]:
     """The problem of every checkpoint that was set aside as corrupt, oldest first."""
     return [e["problem"] for e in run.read_events() if e.get("event") == "checkpoint_corrupt"]
