@@ -1,6 +1,7 @@
 """Attempts of a run: record the start, judge and record the end."""
 
 import socket
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,8 @@ def finish_attempt(
         "attempt_finished",
         attempt=number,
         outcome=decision.outcome,
-        exit_codes=list(job_exit.exit_codes),
+        # Counted: the events are read often, and there may be thousands of ranks.
+        exit_codes=dict(Counter(map(str, job_exit.exit_codes))),
         checkpoint=step,
         progressed=progressed,
         cause=None if failure is None else failure.problem,
