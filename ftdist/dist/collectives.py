@@ -5,7 +5,7 @@ Objects travel as JSON, never as pickles: what comes from another process is dat
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
@@ -15,6 +15,7 @@ from torch import Tensor
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 
+Value = TypeVar("Value")
 Json = Any
 """Whatever `json` reads and writes."""
 
@@ -152,26 +153,29 @@ def on_rank0(action: Callable[[], Json], *, world: World) -> Json:
     return outcome["value"]
 
 
-def all_or_none(action: Callable[[], Json], *, world: World) -> list[Json]:
-    """Call `action` on every rank; if it fails on one, it fails on all. Collective, twice.
+def all_or_none(action: Callable[[], Value], *, world: World) -> Value:
+    """Call `action` on every rank; if it fails on one, it fails on all. Collective, once.
 
     Args:
-        action: runs no collective; returns a JSON value.
+        action: runs no collective.
         world: this rank.
 
     Returns:
-        every rank's value, in rank order.
+        this rank's value.
 
     Raises:
         StorageError: some rank raised OSError or StorageError; the same message on every rank.
     """
-    outcomes = all_gather_json(_outcome(action), world=world)
-    for rank, outcome in enumerate(outcomes):
-        _raise_problem(outcome, rank=rank)
-    return [outcome["value"] for outcome in outcomes]
+    outcome = _outcome(action)
+    if max_over_ranks(float("problem" in outcome)) > 0:
+        problems = {name: outcome[name] for name in outcome if name != "value"}
+        for rank, problem in enumerate(all_gather_json(problems, world=world)):
+            _raise_problem(problem, rank=rank)
+    value: Value = outcome["value"]
+    return value
 
 
-def _outcome(action: Callable[[], Json]) -> Json:
+def _outcome(action: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"value": action()}
     except StorageError as error:

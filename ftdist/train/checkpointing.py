@@ -14,7 +14,7 @@ from ftdist.checkpoint.manifest import FileRecord
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
-from ftdist.dist.collectives import all_or_none
+from ftdist.dist.collectives import all_or_none, gather_json, max_over_ranks, on_rank0
 from ftdist.errors import StorageError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.plan.plan import Plan
@@ -161,19 +161,18 @@ class Checkpointer:
         assert self._save is None
         began = time.perf_counter()
         try:
-            answers = all_or_none(
-                lambda: self._prepare(step, wants_copy=beside_training), world=self._world
-            )
+            answer = self._on_rank0(lambda: self._prepare(step))
         except StorageError:
             self._discard(step)
             raise
-        if answers[0]["superseded"]:
+        if answer["superseded"]:
             raise self._guard.superseded_error()
-        if answers[0]["committed"]:
+        if answer["committed"]:
             return False
-        can_copy = all(answer["has_copy"] for answer in answers)
+        has_copy = beside_training and self._shard_writer.has_memory()
+        can_copy = max_over_ranks(float(not has_copy)) == 0
         metadata = self._identity | shard_metadata(self._engine)
-        write = self._shard_writer.prepare(Path(answers[0]["folder"]), from_copy=can_copy)
+        write = self._shard_writer.prepare(Path(answer["folder"]), from_copy=can_copy)
         work = None
         if can_copy:
             work = BackgroundWork(write, name=f"checkpoint of step {step}")
@@ -197,7 +196,7 @@ class Checkpointer:
             return None
         began = time.perf_counter()
         try:
-            written = all_or_none(save.records, world=self._world)
+            written = gather_json(all_or_none(save.records, world=self._world), world=self._world)
             records = [FileRecord(**record) for of_rank in written for record in of_rank]
             is_superseded = self._on_rank0(lambda: self._commit(save, records))
         except StorageError:
@@ -245,12 +244,9 @@ class Checkpointer:
             if work is not None:
                 work.cancel(patience_s=patience_s)
 
-    def _prepare(self, step: int, *, wants_copy: bool) -> dict[str, Any]:
-        """Whether this rank has memory for a copy; on rank 0, the folder to write to, if any."""
+    def _prepare(self, step: int) -> dict[str, Any]:
+        """The folder to write to, if any; asked on rank 0."""
         answer: dict[str, Any] = {"superseded": False, "committed": False}
-        answer["has_copy"] = wants_copy and self._shard_writer.has_memory()
-        if not self._world.is_rank0:
-            return answer
         if self._guard.is_superseded():
             return answer | {"superseded": True}
         if self._store.is_committed(step):
@@ -286,8 +282,7 @@ class Checkpointer:
 
     def _on_rank0(self, action: Callable[[], Any]) -> Any:
         """Call `action` on rank 0; its value, or its failure, on every rank."""
-        values = all_or_none(lambda: action() if self._world.is_rank0 else None, world=self._world)
-        return values[0]
+        return on_rank0(action, world=self._world)
 
     def _record_event(self, event: str, **values: Any) -> None:
         if self._world.is_rank0:

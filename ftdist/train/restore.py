@@ -12,7 +12,7 @@ from typing import Any
 from ftdist.checkpoint.manifest import FileRecord, check_files, share_of
 from ftdist.checkpoint.search import CheckpointSearch
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.dist.collectives import all_or_none
+from ftdist.dist.collectives import all_gather_json, all_or_none, max_over_ranks, on_rank0
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 
@@ -51,18 +51,17 @@ def find_newest_verified(
 
     def begin() -> None:
         nonlocal search
-        if world.is_rank0:
-            store.clean_leftovers(attempt)
-            search = store.search(on_damaged)
+        store.clean_leftovers(attempt)
+        search = store.search(on_damaged)
 
-    all_or_none(begin, world=world)
+    on_rank0(begin, world=world)
     problems: list[str] = []
     while True:
 
         def offer(rejected: Sequence[str] = tuple(problems)) -> dict[str, Any] | None:
             return None if search is None else _offer(search, rejected)
 
-        offered = all_or_none(offer, world=world)[0]
+        offered = on_rank0(offer, world=world)
         if offered is None:
             return None
         folder = Path(offered["folder"])
@@ -90,8 +89,10 @@ def _offer(search: CheckpointSearch, rejected: Sequence[str]) -> dict[str, Any] 
 def _verify(folder: Path, records: Sequence[FileRecord], *, world: World) -> list[str]:
     """The problems that any rank found with its share of the files. Collective."""
     share = share_of(records, rank=world.rank, size=world.size)
-    found = all_or_none(lambda: check_files(folder, share), world=world)
-    return [problem for of_rank in found for problem in of_rank]
+    own = all_or_none(lambda: check_files(folder, share), world=world)
+    if max_over_ranks(len(own)) == 0:
+        return []
+    return [problem for of_rank in all_gather_json(own, world=world) for problem in of_rank]
 
 
 def refuse_other_run(checkpoint: VerifiedCheckpoint, identity: Mapping[str, Any]) -> None:

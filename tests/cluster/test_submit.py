@@ -1,17 +1,27 @@
 """A cluster run, from `ftdist submit` to the comparison with its base."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ftdist.config.saved_config import load_config
+from ftdist.io.jsonl import write_whole
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
 from tests.support.runs.tiny_runs import curve, state_hash
 from tests.support.slurm.cluster import Login, copy_checkout, logged_in
-from tests.support.slurm.queued_runs import STEPS, committed, events, left_over, submit
+from tests.support.slurm.queued_runs import (
+    STEPS,
+    committed,
+    events,
+    left_over,
+    submit,
+    wait_for_step,
+)
 
 
 def local_twin(run: RunDir, folder: Path) -> RunDir:
@@ -44,6 +54,16 @@ def busy(login: Login) -> Iterator[None]:
         login.lab.client("scancel", job)
 
 
+def say_it_trained_on_gpus(run: RunDir) -> None:
+    """Its config as the first attempt on nodes with GPUs would have fixed it."""
+    text = run.config.read_text()
+    text = text.replace("device: cpu", "device: cuda")
+    text = re.sub(r"gpus_per_node: .*", "gpus_per_node: 1", text)
+    write_whole(run.config, text)
+    cluster = load_config(run.config).cluster
+    assert (cluster.device, cluster.gpus_per_node) == ("cuda", 1)
+
+
 def write_probes(path: Path) -> Path:
     rows = [
         {"question": f"Count {number}.", "answer": f"It is {number}.", "keys": [str(number)]}
@@ -69,8 +89,10 @@ def test_two_nodes_are_bit_identical_to_two_local_ranks_and_export_and_compare(
     )
     # Behind a training that waits: all three are in the queue at once.
     login("export", "r")
-    login("compare", "r", "eval.num_replicas=2")
     run = login.run("r")
+    wait_for_step(login, run, 1)
+    say_it_trained_on_gpus(run)
+    login("compare", "r", "eval.num_replicas=2")
     login.wait_for_state(login.job("r", "compare"), "COMPLETED", timeout_s=240)
 
     submitted = {event["stage"]: event for event in events(run, "job_submitted")}
@@ -87,6 +109,16 @@ def test_two_nodes_are_bit_identical_to_two_local_ranks_and_export_and_compare(
     assert json.loads((run.report / "scores.json").read_text()).keys() >= {"base", "tuned"}
     assert oct(run.root.stat().st_mode)[-3:] == "700"
     assert oct((run.export / "config.json").stat().st_mode)[-3:] == "600"
+
+    # The export asked for no GPU, the comparison for one that no process can use.
+    gpus = [
+        "--gpus-per-node=1" in next((run.jobs / stage).glob("*.sh")).read_text()
+        for stage in ("export", "compare")
+    ]
+    assert gpus == [False, True]
+    assert events(run, "model_exported")[0]["unchecked"] is None
+    compared = next((run.jobs / "compare").glob("*_0_log.out")).read_text()
+    assert "this process sees no GPU: models are evaluated on the CPU" in compared
 
     twin = local_twin(run, tmp_path)
     assert len(curve(run)) == STEPS

@@ -68,7 +68,7 @@ def test_a_full_disk_on_one_rank_fails_the_save_and_training_continues(
     assert sorted(path.name for path in run.checkpoints.iterdir()) == kept
 
 
-def failing_on(world: World, failing: int) -> tuple[list[int], str]:
+def failing_on(world: World, failing: int) -> tuple[int, str]:
     def action(fail: bool) -> int:
         if fail:
             raise OSError(28, "No space left on device")
@@ -83,6 +83,7 @@ def failing_on(world: World, failing: int) -> tuple[list[int], str]:
 
 
 def test_failure_on_one_rank_fails_on_all_with_the_same_message(run_ranks: RunRanks) -> None:
-    for values, problem in run_ranks(3, failing_on, 1):
-        assert values == [0, 10, 20]
+    ended = run_ranks(3, failing_on, 1)
+    assert [value for value, _ in ended] == [0, 10, 20]
+    for _, problem in ended:
         assert problem == "Rank 1: [Errno 28] No space left on device."

@@ -31,10 +31,10 @@ CALLS: dict[str, Callable[[World], Any]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("size", [2, MANY])
-def test_values_take_two_collectives(name: str, size: int) -> None:
+def test_values_take_two_collectives_at_most(name: str, size: int) -> None:
     with fake_group(size) as (world, called):
         CALLS[name](world)
-    assert len(called) == 2
+    assert len(called) == (1 if name == "all_or_none" else 2)
 
 
 def test_a_rank_loops_over_no_values_that_only_rank_0_needs() -> None:

@@ -88,7 +88,8 @@ def _planned(nodes: int) -> Counted:
             *("run.name=r", "model.path=m", "library.path=l", "cluster.device=cuda"),
             *(f"cluster.nodes={nodes}", "cluster.tasks_per_node=8", "cluster=slurm"),
             *(f"batch.tokens={8 * nodes * 4096}", "batch.sequence_length=4096"),
-            "train.epochs=1",
+            *("train.epochs=1", "engine=zero3", "batch.micro_batch_size=1"),
+            "model.activation_checkpointing=full",
         ]
     )
     return count(lambda: make_plan(config, model=MODEL, library=library, device="cuda"))
