@@ -41,6 +41,8 @@ def test_export_reloads_in_plain_transformers_with_the_engines_logits(trained: R
 
     exported = export(trained.root)
     assert exported.step == STEPS
+    assert exported.unchecked is None
+    assert exported.largest_difference is not None
     assert exported.largest_difference < 1e-5
     model = AutoModelForCausalLM.from_pretrained(trained.export)
     reference = load_file(

@@ -10,7 +10,7 @@ from safetensors.torch import save_model
 from torch import nn
 
 from ftdist.dist.world import World
-from ftdist.plan.model_info import vocab_size
+from ftdist.plan.model_info import read_vocab_size
 from ftdist.zero import load
 from ftdist.zero.resharding import shard_range
 from tests.support.counting import count
@@ -70,5 +70,5 @@ def test_a_rank_opens_each_file_once_to_find_tensors_and_once_to_read_them(
 
 def test_the_vocabulary_is_known_without_the_weights(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"text_config": {"vocab_size": 520}}')
-    assert count(lambda: vocab_size(tmp_path)).opened == [str(tmp_path / "config.json")]
-    assert vocab_size(tmp_path) == 520
+    assert count(lambda: read_vocab_size(tmp_path)).opened == [str(tmp_path / "config.json")]
+    assert read_vocab_size(tmp_path) == 520
