@@ -29,6 +29,20 @@ def peak_memory_gib(device_kind: Literal["cpu", "cuda"]) -> float:
     return _sampler(os.getpid()).peak_gib()
 
 
+def allocator_gib(device_kind: Literal["cpu", "cuda"]) -> tuple[float, float] | None:
+    """What can run out on this rank's GPU, GiB; None on CPUs.
+
+    Returns:
+        the peak that torch's allocator has reserved so far, unused blocks included, and the memory
+        that the driver has free now.
+    """
+    if device_kind == "cpu":
+        return None
+    import torch
+
+    return torch.cuda.max_memory_reserved() / GIB, torch.cuda.mem_get_info()[0] / GIB
+
+
 def anonymous_memory_gib() -> float:
     """Anonymous resident memory of this process now, GiB. Linux only."""
     for line in Path("/proc/self/status").read_text().splitlines():

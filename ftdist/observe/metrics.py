@@ -122,6 +122,12 @@ PEAK_GIB = Metric(
     "peak so far of the rank with the highest: GPU allocations, or anonymous host memory",
     "GiB",
 )
+RESERVED_GIB = Metric(
+    "memory/reserved_gib",
+    "peak so far of what torch's allocator reserved on rank 0's GPU, unused blocks included",
+    "GiB",
+)
+FREE_GIB = Metric("memory/free_gib", "memory that rank 0's GPU has free", "GiB")
 
 CPU_PERCENT = Metric("cpu_percent", "utilisation of the node's cores, by all users", "%")
 MEMORY_GIB = Metric("memory_gib", "memory in use on the node, without caches", "GiB")
@@ -157,6 +163,8 @@ METRICS: dict[str, Metric] = {
             SAVE_S,
             SAVE_TOTAL_S,
             PEAK_GIB,
+            RESERVED_GIB,
+            FREE_GIB,
         ),
     )
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftdist.observe import metrics
+from ftdist.observe.memory import allocator_gib
 from ftdist.observe.throughput import StepTimes
 from ftdist.plan.plan import Plan
 from ftdist.train.dataloader import StepBatches
@@ -71,7 +72,16 @@ def metrics_row(
         **rank_lag(report.waits_s),
         metrics.ETA_S.name: times.eta_s,
         metrics.PEAK_GIB.name: report.peak_gib,
+        **_allocator(plan),
     }
+
+
+def _allocator(plan: Plan) -> dict[str, float]:
+    """What can run out on this rank's GPU; empty on CPUs."""
+    sizes = allocator_gib(plan.device)
+    if sizes is None:
+        return {}
+    return {metrics.RESERVED_GIB.name: sizes[0], metrics.FREE_GIB.name: sizes[1]}
 
 
 def rank_lag(waits_s: Sequence[float]) -> dict[str, float]:
