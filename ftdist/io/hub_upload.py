@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ftdist.errors import ConfigError, HubError
+from ftdist.io.http_errors import http_error
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -185,7 +186,6 @@ def _size(content: Content) -> int:
 @contextmanager
 def _hub_errors(name: str) -> Iterator[None]:
     """Convert errors of the Hub and of the network into a HubError or ConfigError."""
-    from httpx2 import HTTPError
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
@@ -197,7 +197,7 @@ def _hub_errors(name: str) -> Iterator[None]:
         ) from error
     except HfHubHTTPError as error:
         raise _refusal(name, error) from error
-    except (HTTPError, OSError, RuntimeError, ValueError) as error:
+    except (http_error(), OSError, RuntimeError, ValueError) as error:
         cause = error.__cause__
         if isinstance(cause, HfHubHTTPError):
             raise _refusal(name, cause) from error

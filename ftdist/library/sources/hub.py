@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ftdist.errors import DataError, FtdistError, StorageError
+from ftdist.io.http_errors import http_error
 from ftdist.library.sources.choice import set_option
 from ftdist.library.sources.reference import DataReference, HubPath
 from ftdist.library.sources.repository import CARD_FILES, files_inside, repository_files
@@ -154,25 +155,26 @@ class _Snapshots:
         return [file.path for file in tree if _is_inside(file.path)]
 
     def _reported(self, download: Callable[[], _Result], *, revision: str | None) -> _Result:
-        from httpx2 import HTTPError
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+        network_error = http_error()
         for attempt in range(1, _ATTEMPTS + 1):
             _limit_requests()
             try:
                 return download()
             except LocalEntryNotFoundError as error:
                 raise self._unreachable(error) from error
-            except (HTTPError, OSError) as error:
+            except (network_error, OSError) as error:
                 is_server = isinstance(error, HfHubHTTPError) and error.response.status_code >= 500
-                is_network = isinstance(error, HTTPError) and not isinstance(error, HfHubHTTPError)
+                is_network = isinstance(error, network_error) and not isinstance(
+                    error, HfHubHTTPError
+                )
                 if attempt == _ATTEMPTS or not (is_server or is_network):
                     raise self._error(error, revision=revision) from error
                 time.sleep(_PAUSE_S * attempt)
         raise AssertionError
 
     def _error(self, error: Exception, *, revision: str | None) -> FtdistError:
-        from httpx2 import HTTPError
         from huggingface_hub.errors import (
             GatedRepoError,
             HfHubHTTPError,
@@ -206,7 +208,7 @@ class _Snapshots:
                     f"{key}: the Hub answers {error.response.status_code} for the dataset {repo}.",
                     remedy="try again later; files that are complete are not downloaded again.",
                 )
-            case HTTPError():
+            case _ if isinstance(error, http_error()):
                 return self._unreachable(error)
         number = error.errno if isinstance(error, OSError) else None
         full = number in (errno.ENOSPC, errno.EDQUOT)
