@@ -40,6 +40,7 @@ OWNED: dict[str, str] = {
     "zero_allow_untested_optimizer": _OPTIM,
     "zero_force_ds_cpu_optimizer": _OPTIM,
     "activation_checkpointing": "set model.activation_checkpointing instead.",
+    "timers": "leave it out: ftdist measures throughput itself.",
     "checkpoint": "set the keys of checkpoint instead.",
     **dict.fromkeys(("tensorboard", "wandb", "csv_monitor", "comet"), _TRACKING),
     f"{_ZERO}.stage": "leave it out: ftdist runs stage 3.",

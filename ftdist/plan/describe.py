@@ -3,7 +3,7 @@
 from ftdist.io.units import format_count, format_duration, format_gib
 from ftdist.plan.dataset_info import row_shares
 from ftdist.plan.duration import Duration
-from ftdist.plan.plan import Plan
+from ftdist.plan.plan import Choice, Plan
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:
@@ -38,6 +38,7 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{loss}"))
         if source.origin:
             rows.append(("  read from", source.origin))
+    rows += [*describe_choices(plan), *describe_traffic(plan)]
     rows += [
         (label, estimated(field, format_gib(getattr(plan, field))))
         for field, label in _MEMORY_LABELS.items()
@@ -51,6 +52,45 @@ def _describe_ranks(plan: Plan) -> str:
         return format_count(plan.world_size, "rank")
     groups = format_count(plan.data_parallel_size, "group")
     return f"{groups} of {plan.sequence_parallel_size} ranks"
+
+
+MAX_KEYS = 3
+"""With the same reason, that are shown by name."""
+
+
+def describe_choices(plan: Plan) -> list[tuple[str, str]]:
+    """What the plan chose, and why; keys with the same reason share a row."""
+    by_reason: dict[str, list[str]] = {}
+    for choice in plan.choices:
+        by_reason.setdefault(choice.reason, []).append(f"{choice.key}={choice_text(choice)}")
+    rows = [("chosen for", plan.hardware)] if plan.choices else []
+    for reason, keys in by_reason.items():
+        shown = " ".join(keys) if len(keys) <= MAX_KEYS else f"{len(keys)} keys of engine"
+        rows.append(("  by the plan", f"{shown}: {reason}"))
+    return rows
+
+
+def choice_text(choice: Choice) -> str:
+    """The value of a choice as a user types it."""
+    return str(choice.value).lower() if isinstance(choice.value, bool) else str(choice.value)
+
+
+def describe_traffic(plan: Plan) -> list[tuple[str, str]]:
+    """What ranks send each other in a step."""
+    if plan.world_size == 1:
+        return []
+    per_rank = (
+        f"{format_count(plan.gathers, 'gather')} of all parameters, "
+        f"{format_gib(plan.all_gather_gib)}; gradients {format_gib(plan.reduce_scatter_gib)}"
+    )
+    rows = [("received per rank and step", per_rank)]
+    if plan.between_nodes_gib:
+        links = (
+            f"inside a node {format_gib(plan.inside_node_gib)} per rank, from other nodes "
+            f"{format_gib(plan.between_nodes_gib)} per node"
+        )
+        rows.append(("  by link", links))
+    return rows
 
 
 def describe_duration(duration: Duration, *, plan: Plan) -> list[tuple[str, str]]:

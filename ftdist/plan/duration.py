@@ -1,7 +1,6 @@
 """Estimate how long a run takes: from an earlier run of its kind, else from published rates."""
 
 import os
-import re
 import socket
 import statistics
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from ftdist.config.validation import look_up
 from ftdist.io.jsonl import read_json_lines
 from ftdist.plan.flops import step_flops
 from ftdist.plan.gpus import find_gpu
+from ftdist.plan.hardware import ASSUMED_GPU, driver_gpu
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
-ASSUMED_GPU = "A100"
 MFU = 0.3
 """Share of the peak that model FLOPs reach, recomputation not counted. torchtitan reports 5,762
 tokens/s per H100 for Llama-3.1-8B in sequences of 8,192: 0.32. ftdist itself was not measured on a
@@ -44,8 +43,6 @@ _CONFIG_KEYS = (
 )
 """Settings on which the rate depends. Of GPUs only the partition is known before a job starts."""
 
-_GPUS = Path("/proc/driver/nvidia/gpus")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Duration:
@@ -68,7 +65,7 @@ def estimate_duration(config: RunConfig, *, plan: Plan, gpu: str | None = None) 
     Args:
         config: planned, with absolute paths.
         plan: of that config.
-        gpu: name of the GPU; None: this machine's if it has one, else `ASSUMED_GPU`.
+        gpu: name of the GPU; None: `cluster.gpu`, this machine's, or `ASSUMED_GPU`.
 
     Raises:
         ModelError: the model cannot be read.
@@ -141,7 +138,7 @@ def _published_rate(config: RunConfig, *, plan: Plan, gpu: str | None) -> tuple[
             threads = min(threads, len(os.sched_getaffinity(0)))
         basis = f"assumed: {CPU_GFLOPS} GFLOP/s per core, as measured on one CPU"
         return threads * CPU_GFLOPS * 1e9 / flops.hardware, basis
-    named = gpu or _gpu_here()
+    named = gpu or config.cluster.gpu or driver_gpu()
     known = find_gpu(named) if named else None
     taken = known or find_gpu(ASSUMED_GPU)
     assert taken is not None
@@ -150,11 +147,3 @@ def _published_rate(config: RunConfig, *, plan: Plan, gpu: str | None) -> tuple[
     what = taken.name if known else f"{unknown}{taken.name} assumed"
     basis = f"published: {what}, {peak:g} TFLOP/s at {MFU:.0%} MFU"
     return plan.world_size * peak * 1e12 * MFU / flops.model, basis
-
-
-def _gpu_here() -> str | None:
-    """The model of this machine's first GPU, as its driver names it; None: there is none."""
-    for path in sorted(_GPUS.glob("*/information")):
-        if found := re.search(r"^Model:\s*(.+)$", path.read_text(errors="replace"), re.MULTILINE):
-            return found[1].strip()
-    return None

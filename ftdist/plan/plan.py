@@ -17,6 +17,15 @@ from ftdist.plan.dataset_info import PackedDatasetInfo
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The value of a key that was `auto`, and why."""
+
+    key: str
+    value: bool | int | str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Steps, memory and disk of a run. The fields named in `estimates` are rules of thumb."""
 
@@ -45,7 +54,9 @@ class Plan:
     """Of these, frozen by `optim.freeze_params`, by the names in the model's files."""
 
     parameters_gib: float
-    """N b / W, this rank's shard; in host memory with parameter offload."""
+    """N b / W, the shard; in host memory with parameter offload. With hpZ over g ranks, N b / g
+    more.
+    """
 
     hpz_gib: float = 0.0
     """N b / g, the second copy of parameters that g ranks share (`engine.hpz_partition_size`)."""
@@ -137,6 +148,27 @@ class Plan:
 
     estimates: tuple[str, ...]
 
+    gathers: int = 0
+    """How often a step gathers all parameters, the base model's included."""
+
+    all_gather_gib: float = 0.0
+    """Parameters that a rank receives per step."""
+
+    reduce_scatter_gib: float = 0.0
+    """Gradients that a rank receives per step."""
+
+    inside_node_gib: float = 0.0
+    """Of both, received from ranks of the same node, per rank and step."""
+
+    between_nodes_gib: float = 0.0
+    """Of both, received from other nodes, per node and step."""
+
+    hardware: str = ""
+    """What the engine's settings were chosen for."""
+
+    choices: tuple[Choice, ...] = ()
+    """Values of the keys that were `auto`."""
+
     @property
     def data_parallel_size(self) -> int:
         """Groups of ranks that each compute rows of their own."""
@@ -157,6 +189,7 @@ class Plan:
         values = json.loads(text)
         values["library"] = PackedDatasetInfo.from_values(values["library"])
         values["estimates"] = tuple(values["estimates"])
+        values["choices"] = tuple(Choice(**each) for each in values.get("choices", ()))
         return cls(**values)
 
 

@@ -43,9 +43,9 @@ def train_step(
         sources: number of sources.
     """
     loss_sums = torch.zeros(sources, dtype=torch.float32, device=engine.device)
-    for batch in micro_batches:
+    for number, batch in enumerate(micro_batches, start=1):
         loss_sum, losses = engine.forward(batch)
-        engine.backward(loss_sum / loss_tokens)
+        engine.backward(loss_sum / loss_tokens, is_last=number == len(micro_batches))
         loss_sums.index_add_(0, batch.sources, losses)
     grad_norm, skipped = engine.step()
     return StepResult(loss_sums=loss_sums, grad_norm=grad_norm, skipped=skipped)

@@ -57,13 +57,20 @@ def build_ds_config(
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": _NEVER_PRINT,
+        # It would wait for the device at each forward and step.
+        "timers": {"throughput": {"enabled": False}},
     }
     return _merge(own, engine.deepspeed)
 
 
 def without_optimizer(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The same settings for a model that is not trained."""
-    left_out = ("gradient_clipping", "zero_allow_untested_optimizer", "offload_optimizer")
+    left_out = (
+        "gradient_clipping",
+        "zero_allow_untested_optimizer",
+        "offload_optimizer",
+        "zero_hpz_partition_size",
+    )
     return {
         key: without_optimizer(value) if key == "zero_optimization" else value
         for key, value in settings.items()

@@ -62,8 +62,16 @@ class Zero3Engine:
             )
         return loss
 
-    def backward(self, loss: Float[Tensor, ""]) -> None:
-        """Add the gradient of `loss`, summed over ranks. Collective."""
+    def backward(self, loss: Float[Tensor, ""], *, is_last: bool = True) -> None:
+        """Add the gradient of `loss`, summed over ranks. Collective.
+
+        Args:
+            loss: of this rank's micro-batch.
+            is_last: whether `step` follows. With the optimizer in host memory, only then do the
+                gradients go to the copy that it reads.
+        """
+        if self.zero_optimizer.offload_optimizer:
+            self._engine.set_gradient_accumulation_boundary(is_last)
         self._engine.backward(loss * self.world.size, scale_wrt_gas=False)
 
     def step(self) -> tuple[Float[Tensor, ""], bool]:

@@ -146,6 +146,7 @@ def _refresh_weights(engine: Zero3Engine) -> None:
     # weights, and parameters that stay whole between steps are gathered again.
     optimizer = engine.zero_optimizer
     optimizer._partition_all_parameters()
+    optimizer.invalidate_secondary_tensor()  # hpZ's copy is of the weights before
     for group in range(len(optimizer.fp32_partitioned_groups_flat)):
         optimizer._reassign_or_swap_out_partitioned_parameters(group)
     if optimizer.persistent_parameters:

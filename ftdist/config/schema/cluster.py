@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ftdist.config.schema.types import STRICT, NonNegativeInt, PositiveInt, SafePath, SlurmWord
+from ftdist.config.schema.types import (
+    STRICT,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SafePath,
+    SlurmWord,
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -74,6 +81,19 @@ class ClusterConfig:
 
     gpus_per_node: NonNegativeInt | None
     """GPUs to request per node; null: one per task, if the partition's nodes have as many."""
+
+    gpu: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/()+-]{0,63}$")] | None
+    """Name of the nodes' GPUs, such as H100, by which `ftdist plan` chooses; null: this machine's,
+    if training runs here, else assumed.
+    """
+
+    gpu_memory_gib: PositiveFloat | None
+    """Memory of one GPU, GiB; null: by the GPU's name."""
+
+    network_gbit_s: PositiveFloat | None
+    """Network of one node to the others, Gbit/s over all its ports; null: as such GPUs are usually
+    sold.
+    """
 
     memory_gib: NonNegativeInt | None
     """Host memory to request per node, GiB; 0: all of it; null: the cluster's default."""

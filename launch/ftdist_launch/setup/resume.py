@@ -12,6 +12,7 @@ from ftdist.io.progress import LogFn
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
+from ftdist_launch.setup.machine_plan import plan_again, run_device
 from ftdist_launch.setup.preflight import (
     Machine,
     machine_notes,
@@ -21,7 +22,6 @@ from ftdist_launch.setup.preflight import (
 )
 from ftdist_launch.setup.resolve_data import resolve_eval, resolve_library
 from ftdist_launch.setup.run_setup import (
-    compute_plan,
     executor_problems,
     prepare_library,
     read_plan,
@@ -78,10 +78,13 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
         )
     if world_size != before.world_size:
         log(f"Continuing with {world_size} ranks instead of {before.world_size}.")
-    plan = compute_plan(config, library=_library(config, before, log=log))
+    config, plan = plan_again(
+        config,
+        before,
+        library=_library(config, before, log=log),
+        device=run_device(config, machine=machine),
+    )
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
-    # The length of the run is fixed: a newer formula must not change it.
-    plan = dataclasses.replace(plan, steps=before.steps, epochs=before.epochs, tokens=before.tokens)
     return config, plan
 
 

@@ -19,14 +19,14 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.library.sources.reference import is_hub
 from ftdist.plan.dataset_info import PackedDatasetInfo
-from ftdist.plan.engine_choice import resolve_engine
 from ftdist.plan.few_steps import refuse_few_steps
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
-from ftdist.plan.planner import make_plan
+from ftdist.plan.planner import plan_with_choices
 from ftdist.plan.recipe import describe_choices, resolve_recipe
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
+from ftdist_launch.setup.machine_plan import check_memory, run_device
 from ftdist_launch.setup.preflight import (
     Machine,
     check_run,
@@ -83,7 +83,7 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
     for note in library_warnings(config):
         log(note)
     config, plan = _first_plan(
-        config, library=library, device=_device(config, machine=machine), log=log
+        config, library=library, device=run_device(config, machine=machine), log=log
     )
     if new:
         keep = config.checkpoint.keep_latest
@@ -105,20 +105,14 @@ def _first_plan(
         ConfigError: the run would have too few steps.
     """
     model = read_model_info(Path(config.model.path))
-    chosen = resolve_engine(resolve_recipe(config, model=model, library=library))
-    plan = make_plan(chosen, model=model, library=library, device=device)
+    chosen = resolve_recipe(config, model=model, library=library)
+    recipe = describe_choices(config, chosen)
+    chosen, plan, hardware = plan_with_choices(chosen, model=model, library=library, device=device)
     refuse_few_steps(chosen, plan=plan)
-    if choices := describe_choices(config, chosen):
-        log(f"Chosen for this library and model: {choices}")
+    check_memory(chosen, plan, hardware=hardware, model=model, log=log)
+    if recipe:
+        log(f"Chosen for this library and model: {recipe}")
     return chosen, plan
-
-
-def compute_plan(
-    config: RunConfig, *, library: PackedDatasetInfo, device: Literal["cpu", "cuda"] | None = None
-) -> Plan:
-    """The plan of a config with a model that exists."""
-    model = read_model_info(Path(config.model.path))
-    return make_plan(config, model=model, library=library, device=device)
 
 
 def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
@@ -128,15 +122,6 @@ def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[Ftdist
     else:
         yield from machine_problems(config, machine=machine)
         yield from tracking_problems(config, os.environ)
-
-
-def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
-    """The device of the ranks; on a cluster whose GPUs are not counted yet, assume cuda."""
-    if config.cluster.device != "auto":
-        return config.cluster.device
-    if config.cluster.executor == "slurm":
-        return "cpu" if config.cluster.gpus_per_node == 0 else "cuda"
-    return "cuda" if machine.gpus else "cpu"
 
 
 def resolve_paths(config: RunConfig, *, log: LogFn, weights: bool = True) -> RunConfig:
@@ -260,7 +245,7 @@ def write_first_plan(
     Raises:
         ConfigError: the run would have too few steps.
     """
-    device = _device(config, machine=Machine.here())
+    device = run_device(config, machine=Machine.here())
     config, plan = _first_plan(config, library=library, device=device, log=log)
     write_plan(run, config=config, plan=plan)
     return plan

@@ -25,6 +25,7 @@ from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
+from ftdist.plan.hardware import driver_gpu
 from ftdist.rundir import RunDir
 from ftdist_launch.after_attempt import after_attempt
 from ftdist_launch.attempts import (
@@ -45,7 +46,8 @@ from ftdist_launch.rank_failures import (
 from ftdist_launch.rank_records import read_exit_codes
 from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.setup.code_snapshot import verify_snapshot
-from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_plan
+from ftdist_launch.setup.machine_plan import plan_again
+from ftdist_launch.setup.run_setup import read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.excluded_nodes import NO_NODE_LEFT, can_move, exclude_nodes
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
@@ -116,9 +118,11 @@ def _resolve_device(run: RunDir, config: RunConfig) -> RunConfig:
     if device == "auto":
         # Where GPUs were requested, a rank that has none ends the attempt.
         device = "cuda" if config.cluster.gpus_per_node or visible_gpus() else "cpu"
-    cluster = dataclasses.replace(config.cluster, device=device)
+    gpu = (config.cluster.gpu or driver_gpu()) if device == "cuda" else None
+    cluster = dataclasses.replace(config.cluster, device=device, gpu=gpu)
     config = dataclasses.replace(config, cluster=cluster)
-    plan = compute_plan(config, library=read_plan(run).library, device=device)
+    before = read_plan(run)
+    config, plan = plan_again(config, before, library=before.library, device=device)
     model = dataclasses.replace(config.model, dtype=plan.dtype)
     config = dataclasses.replace(config, model=model)
     write_plan(run, config=config, plan=plan)

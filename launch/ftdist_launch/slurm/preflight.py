@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.io.units import format_count, format_gib
-from ftdist.plan.engine_choice import resolve_engine
+from ftdist.plan.engine_choice import choose_engine
+from ftdist.plan.hardware import find_hardware
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.recipe import largest_values
@@ -236,8 +238,18 @@ def _terms(config: RunConfig) -> dict[str, float]:
     except ModelError:
         return {}  # reported by another check
     dtype = "bfloat16" if config.model.dtype == "auto" else config.model.dtype
+    device: Literal["cpu", "cuda"] = "cuda"
+    if config.cluster.device == "cpu" or config.cluster.gpus_per_node == 0:
+        device = "cpu"
+    chosen, _ = choose_engine(
+        largest_values(config, max_position=model.max_position),
+        model=model,
+        dtype=dtype,
+        hardware=find_hardware(config.cluster, device=device),
+        uses_reference=bool(config.library.kl_to_base),
+    )
     return memory_terms(
-        resolve_engine(largest_values(config, max_position=model.max_position)),
+        chosen,
         model=model,
         dtype=dtype,
         steps=config.train.steps or MANY_STEPS,
