@@ -26,6 +26,7 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.validation import look_up
 from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
+from ftdist.plan.plan import Plan
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
 DESCRIPTION = """\
@@ -59,12 +60,13 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"Hydra cannot compose this: {error}", remedy="change what it names."
         ) from None
-    found = (find_run(each, runs_root=RUNS_ROOT) for each in runs)
+    found = [find_run(each, runs_root=RUNS_ROOT) for each in runs]
     explanation = Explanation(
         name=flags.key,
         key=key,
         settings=tuple(settings),
         runs={run.name: _value_in(run, flags.key) for run in found},
+        reasons={run.name: reason for run in found if (reason := _reason_in(run, flags.key))},
     )
     print_result(explanation.as_json() if flags.json else explanation.as_text())
     return 0
@@ -120,6 +122,9 @@ class Explanation:
     runs: dict[str, Any]
     """Its value in each run that was named."""
 
+    reasons: dict[str, str]
+    """Why the plan of such a run chose it."""
+
     def as_text(self) -> str:
         """For a terminal."""
         lines = [f"{self.name}: {self.key.meaning}", f"  valid    {self.key.fits}"]
@@ -128,7 +133,10 @@ class Explanation:
             lines.append(f"  {label:<8} {_shown(setting.value)}, from {setting.origin}")
         if not self.settings:
             lines.append("  default  not set")
-        lines += [f"  in run   {run}: {_shown(value)}" for run, value in self.runs.items()]
+        for run, value in self.runs.items():
+            lines.append(f"  in run   {run}: {_shown(value)}")
+            if reason := self.reasons.get(run):
+                lines.append(f"           chosen by the plan: {reason}")
         others = sorted(alias for alias, meant in ALIASES.items() if meant == self.key.name)
         if others:
             lines.append(f"  known as {', '.join(others)}")
@@ -141,7 +149,9 @@ class Explanation:
         """For scripts."""
         settings = [dataclasses.asdict(setting) for setting in self.settings]
         fields = {"key": self.name, "meaning": self.key.meaning, "valid": self.key.fits}
-        return json.dumps({**fields, "settings": settings, "runs": self.runs})
+        return json.dumps(
+            {**fields, "settings": settings, "runs": self.runs, "reasons": self.reasons}
+        )
 
 
 def _shown(value: Any) -> str:
@@ -159,3 +169,12 @@ def _verbs(name: str) -> list[str]:
 def _value_in(run: RunDir, name: str) -> Any:
     value = look_up(dataclasses.asdict(load_config(Path(run.config))), name)
     return None if value is ... else value
+
+
+def _reason_in(run: RunDir, name: str) -> str:
+    """Why the plan of a run chose this value; empty if it did not."""
+    try:
+        plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""  # not planned yet, or of another version
+    return next((choice.reason for choice in plan.choices if choice.key == name), "")

@@ -11,6 +11,7 @@ import yaml
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.io.units import format_count
+from ftdist.plan.gpus import find_gpu
 from ftdist_launch.doctor.limits import time_limit_min
 from ftdist_launch.doctor.partitions import PartitionChoice, preemption
 from ftdist_launch.doctor.slurm_facts import ClusterFacts, Gpus, PartitionFacts
@@ -40,6 +41,9 @@ class Software:
 
     interfaces: tuple[str, ...] = ()
     """All interfaces of a compute node, with their speeds in words."""
+
+    gpu: str | None = None
+    """The GPUs of a compute node, as their driver names them; None: unknown."""
 
     has_cuda: bool | None = None
     """Whether torch sees the GPUs of a compute node; None: not checked."""
@@ -96,6 +100,7 @@ def cluster_yaml(
         f"tasks_per_node: {tasks}  # {'one per GPU' if kind.gpu_count else 'ranks on CPUs'}",
         f"cpus_per_task: {max(1, min(MAX_THREADS, kind.cpus // tasks))}",
         *_device_lines(kind.gpu_count, software),
+        *_gpu_lines(kind.gpus, software),
         *_memory_lines(facts),
         "",
         *_time_lines(facts, choice),
@@ -167,6 +172,23 @@ def _device_lines(gpus: int, software: Software) -> list[str]:
         return ["device: cuda  # a job that sees no GPU ends with an error"]
     reason = "not checked" if software.has_cuda is None else "torch saw none"
     return [f"device: auto  # set cuda once GPUs work on the nodes ({reason})"]
+
+
+def _gpu_lines(gpus: Sequence[Gpus], software: Software) -> list[str]:
+    """What `ftdist plan` chooses the engine's settings for."""
+    if not gpus:
+        return []
+    named = software.gpu or " + ".join(each.kind for each in gpus)
+    known = find_gpu(re.sub(r"[_-]", " ", named).upper())
+    if known is None:
+        return ["gpu: null  # its name, such as H100: `ftdist plan` chooses by it"]
+    source = "by its driver" if software.gpu else "by SLURM's name; correct it if wrong"
+    lines = [f"gpu: {scalar(named if software.gpu else known.name)}  # {source}"]
+    lines.append(f"gpu_memory_gib: null  # null: {known.memory_gib:g}, by its name")
+    lines.append(
+        "network_gbit_s: null  # of a node, all ports; null: as such GPUs are usually sold"
+    )
+    return lines
 
 
 def _memory_lines(facts: ClusterFacts) -> list[str]:

@@ -139,6 +139,7 @@ def _software(reports: Sequence[NodeReport]) -> Software:
         containers=containers(run_command),
         interface=network_interface(reports),
         interfaces=tuple(interface_words(reports[0])) if reports else (),
+        gpu=next((gpu.name for report in reports for gpu in report.gpus), None),
         has_cuda=all(report.cuda_devices for report in reports) if reports else None,
     )
 

@@ -41,6 +41,9 @@ def text_of(facts: ClusterFacts, *, software: Software = NONE, wanted: str | Non
                 "tasks_per_node": 8,
                 "cpus_per_task": 8,  # of 192 / 8 = 24
                 "device": "auto",
+                "gpu": "H100",
+                "gpu_memory_gib": None,
+                "network_gbit_s": None,
                 "memory_gib": 0,
                 "timeout_min": 720,  # the QOS of the partition: 12 h
                 "signal_delay_s": 300,
@@ -71,6 +74,7 @@ def text_of(facts: ClusterFacts, *, software: Software = NONE, wanted: str | Non
                 "tasks_per_node": 2,
                 "cpus_per_task": 1,
                 "device": "auto",
+                "gpu": None,
                 "memory_gib": None,
                 "timeout_min": 1440,
                 "signal_delay_s": 300,
@@ -213,3 +217,13 @@ NCCL/2.27
 
     assert modules(nothing) == ()
     assert containers(nothing) == ()
+
+
+def test_the_file_names_the_gpus_for_the_plan_by_their_driver_or_by_slurm() -> None:
+    facts = captured("gpus")
+    by_slurm = yaml.safe_load(text_of(facts))
+    assert by_slurm["gpu"] in ("A100", "H100")
+    driver = Software(gpu="NVIDIA H100 80GB HBM3")
+    assert yaml.safe_load(text_of(facts, software=driver))["gpu"] == "NVIDIA H100 80GB HBM3"
+    assert yaml.safe_load(text_of(captured("odd")))["gpu"] is None  # without types
+    assert "gpu" not in yaml.safe_load(text_of(captured("cpus")))

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_first_plan
+from ftdist_launch.setup.machine_plan import plan_again
+from ftdist_launch.setup.run_setup import read_plan, write_first_plan
 
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config, save_config
@@ -47,8 +48,29 @@ def test_the_first_plan_writes_numbers_in_place_of_auto(run: RunDir) -> None:
         "optim.peak_lr=0.003 train.exposures=54"
     ]
     # A later attempt plans from the config, and comes to the same.
-    again = compute_plan(load_config(run.config), library=ANSWERS, device="cpu")
+    config, again = plan_again(load_config(run.config), plan, library=ANSWERS, device="cpu")
+    assert config == load_config(run.config)
     assert again == plan == read_plan(run)
+
+
+def test_a_run_on_other_ranks_chooses_its_engine_again_and_keeps_what_was_typed(
+    run: RunDir,
+) -> None:
+    typed = load_config(run.config)
+    typed = replace(typed, engine=replace(typed.engine, prefetch_bucket_size=7))
+    plan = write_first_plan(run, typed, library=ANSWERS, log=lambda _: None)
+    config = load_config(run.config)
+    moved = replace(config, cluster=replace(config.cluster, device="cuda", gpu="H100"))
+    changed, again = plan_again(moved, plan, library=ANSWERS, device="cuda")
+    # All parameters of so small a model stay on every rank.
+    assert config.engine.param_persistence_threshold == 100_000
+    assert changed.engine.param_persistence_threshold == 2
+    assert changed.engine.prefetch_bucket_size == 7
+    assert changed.engine.communication_dtype == config.engine.communication_dtype
+    assert (again.steps, again.hardware) == (plan.steps, "H100, 80 GiB, by cluster.gpu")
+    assert {c.key for c in again.choices} == {c.key for c in plan.choices}
+    # On the same machine, nothing is chosen again.
+    assert plan_again(changed, again, library=ANSWERS, device="cuda") == (changed, again)
 
 
 def test_too_few_steps_are_refused_once_the_library_is_known(run: RunDir) -> None:
