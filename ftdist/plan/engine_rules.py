@@ -81,12 +81,16 @@ class Planned:
 
     @property
     def rows(self) -> int:
-        """Sequences of a rank in one step, rounded up; 1 before the size of a step is known."""
+        """Sequences of a rank in one step, rounded up; 1 before the size of a step is known.
+
+        Of the ranks that share a row, all have the same ones.
+        """
         batch = self.config.batch
         if batch.tokens == AUTO:
             return 1
         sequences = resolved(batch.tokens) // resolved(batch.sequence_length)
-        return max(1, -(-sequences // self.config.cluster.world_size))
+        groups = max(1, self.config.cluster.world_size // batch.sequence_parallel_size)
+        return max(1, -(-sequences // groups))
 
 
 Values = tuple[dict[str, Any], dict[str, str]]
@@ -230,7 +234,8 @@ def _place_parameters(run: Planned, values: dict[str, Any], reasons: dict[str, s
 def _micro_batch(run: Planned, values: dict[str, Any]) -> tuple[int, str]:
     """The largest divisor of a rank's sequences that fits."""
     length = resolved(run.config.batch.sequence_length)
-    most = max(1, min(run.rows, MAX_ROW_TOKENS // length))
+    of_rank = MAX_ROW_TOKENS * run.config.batch.sequence_parallel_size
+    most = max(1, min(run.rows, of_rank // length))
     divisors = [size for size in range(most, 0, -1) if run.rows % size == 0]
     size = next((size for size in divisors if run.fits({**values, MICRO_BATCH: size})), 1)
     of_all = f"of {format_count(run.rows, 'sequence')} per rank and step"
@@ -259,6 +264,7 @@ def _reduce_dtype(run: Planned, values: dict[str, Any], reasons: dict[str, str])
     seconds = traffic.inside_bytes / hardware.inside_gb_per_s / 1e9
     seconds += traffic.between_bytes / hardware.between_gb_per_s / 1e9
     tokens = run.rows * resolved(config.batch.sequence_length)
+    tokens //= config.batch.sequence_parallel_size
     computing = 6 * run.model.parameters * tokens / (GEMM_SHARE * hardware.tflops * 1e12)
     if seconds > HIDDEN_SHARE * computing:
         values[key] = "bfloat16"

@@ -99,6 +99,8 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
                     name=name,
                     world=world,
                 )
+                # hpZ's copy is of what stood there before; DeepSpeed makes a new one.
+                vars(names[name])["ds_secondary_tensor"] = None
     _read_buffers(model, files, prefix=prefix)
 
 

@@ -29,7 +29,9 @@ class ClusterConfig:
     """Processes (ranks) per node: one per GPU; on CPUs, any number."""
 
     cpus_per_task: PositiveInt | None
-    """CPU threads per rank; null: on SLURM each node's cores per task, at most 8; locally 1."""
+    """CPU threads per rank; null: on SLURM, and here on GPUs, each node's cores per task, at most 8;
+    here on CPUs 1.
+    """
 
     device: Literal["auto", "cpu", "cuda"]
     """Device of training; auto: cuda if GPUs are requested or visible. A rank without the GPU that

@@ -15,6 +15,7 @@ from ftdist.plan.model_info import ModelInfo, read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import plan_with_choices
 from ftdist_launch.setup.preflight import Machine
+from ftdist_launch.slurm.preflight import MAX_THREADS
 
 
 def run_device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
@@ -24,6 +25,20 @@ def run_device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]
     if config.cluster.executor == "slurm":
         return "cpu" if config.cluster.gpus_per_node == 0 else "cuda"
     return "cuda" if machine.gpus else "cpu"
+
+
+def with_threads(
+    config: RunConfig, *, machine: Machine, device: Literal["cpu", "cuda"]
+) -> RunConfig:
+    """The config with this machine's cores shared by ranks on its GPUs, if it names no number.
+
+    With the optimizer in host memory, they compute its step.
+    """
+    cluster = config.cluster
+    if cluster.executor != "local" or device == "cpu" or cluster.cpus_per_task is not None:
+        return config
+    threads = max(1, min(MAX_THREADS, machine.cores // cluster.tasks_per_node))
+    return replace(config, cluster=replace(cluster, cpus_per_task=threads))
 
 
 def check_memory(

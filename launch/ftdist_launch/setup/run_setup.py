@@ -26,7 +26,7 @@ from ftdist.plan.planner import plan_with_choices
 from ftdist.plan.recipe import describe_choices, resolve_recipe
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
-from ftdist_launch.setup.machine_plan import check_memory, run_device
+from ftdist_launch.setup.machine_plan import check_memory, run_device, with_threads
 from ftdist_launch.setup.preflight import (
     Machine,
     check_run,
@@ -82,9 +82,9 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
     library = prepare_library(config)
     for note in library_warnings(config):
         log(note)
-    config, plan = _first_plan(
-        config, library=library, device=run_device(config, machine=machine), log=log
-    )
+    device = run_device(config, machine=machine)
+    config = with_threads(config, machine=machine, device=device)
+    config, plan = _first_plan(config, library=library, device=device, log=log)
     if new:
         keep = config.checkpoint.keep_latest
         root = run_dir(config).root
