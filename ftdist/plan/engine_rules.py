@@ -60,20 +60,21 @@ class Planned:
             dtype=self.dtype,
             steps=1,
             uses_reference=self.uses_reference,
+            device="cuda" if self.hardware.gpu else "cpu",
         )
 
     def device_gib(self, values: dict[str, Any]) -> float:
-        """The memory of the device with these values."""
-        return self.terms(values)["device_gib"]
+        """The memory of the device with these values, the allocator's and what CUDA takes."""
+        return _device_gib(self.terms(values))
 
     def fits(self, values: dict[str, Any]) -> bool:
         """Whether a rank has the memory for these values."""
         terms = self.terms(values)
         if self.hardware.gpu is None:
-            return terms["device_gib"] + terms["host_offload_gib"] <= self.usable_gib
+            return _device_gib(terms) + terms["host_offload_gib"] <= self.usable_gib
         in_host = terms["host_offload_gib"]
         host = self.hardware.host_gib
-        return terms["device_gib"] <= self.usable_gib and (host is None or in_host <= host)
+        return _device_gib(terms) <= self.usable_gib and (host is None or in_host <= host)
 
     def is_open(self, key: str) -> bool:
         """Whether the config says auto."""
@@ -91,6 +92,10 @@ class Planned:
         sequences = resolved(batch.tokens) // resolved(batch.sequence_length)
         groups = max(1, self.config.cluster.world_size // batch.sequence_parallel_size)
         return max(1, -(-sequences // groups))
+
+
+def _device_gib(terms: dict[str, float]) -> float:
+    return terms["device_gib"] + terms["outside_gib"]
 
 
 Values = tuple[dict[str, Any], dict[str, str]]

@@ -88,7 +88,7 @@ def chosen(
 
 def device_gib(config: RunConfig, model: ModelInfo) -> float:
     terms = memory_terms(config, model=model, dtype="bfloat16", steps=1, uses_reference=False)
-    return terms["device_gib"]
+    return terms["device_gib"] + terms["outside_gib"]
 
 
 def test_an_8b_model_on_eight_h100_keeps_all_parameters_on_every_rank() -> None:
