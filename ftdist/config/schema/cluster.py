@@ -29,8 +29,8 @@ class ClusterConfig:
     """Processes (ranks) per node: one per GPU; on CPUs, any number."""
 
     cpus_per_task: PositiveInt | None
-    """CPU threads per rank; null: on SLURM, and here on GPUs, each node's cores per task, at most 8;
-    here on CPUs 1.
+    """CPU threads per rank; null: each node's cores per task, at most 8, on SLURM and on GPUs; 1 on
+    CPUs of this machine.
     """
 
     device: Literal["auto", "cpu", "cuda"]
