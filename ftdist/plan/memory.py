@@ -19,7 +19,14 @@ from ftdist.plan.activations import (
 from ftdist.plan.host_memory import host_offload_bytes
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
-from ftdist.plan.sequence_parallel import mlp_tiles, tokens_per_rank
+from ftdist.plan.sequence_parallel import (
+    checkpointed_layers,
+    exchanged_elements,
+    inputs_on_device,
+    inputs_on_host,
+    mlp_tiles,
+    tokens_per_rank,
+)
 
 DTYPE_BYTES = {"bfloat16": 2, "float32": 4}
 OPTIMIZER_BYTES = 12
@@ -65,7 +72,8 @@ def memory_terms(
         "host_offload_gib": host_offload_bytes(
             config, parameters=rank.total, trained=rank.trained, size=rank.size, device=device
         )
-        + (rank.shard * rank.size if rank.offloads_parameters and uses_reference else 0.0),
+        + (rank.shard * rank.size if rank.offloads_parameters and uses_reference else 0.0)
+        + inputs_on_host(config, model.layers) * rank.tokens * model.hidden_size * rank.size,
         "host_save_gib": _copied_state(
             config, total=rank.total, trained=rank.trained, size=rank.size, steps=steps
         ),
@@ -204,9 +212,9 @@ class _Rank:
             tiles=self.tiles,
         )
         choice = self.config.model.activation_checkpointing
-        whole = {"none": layers, "selective": layers // 2, "full": 0}[choice]
-        inputs = 0 if self.config.model.activation_offload else model.hidden_size * size
-        saved = whole * layer + (layers - whole) * inputs
+        whole = layers - checkpointed_layers(self.config, layers)
+        saved = whole * layer + inputs_on_device(self.config, layers) * model.hidden_size * size
+        saved += exchanged_elements(self.config, shape) * size
         # The last layer is the first to be computed again, above everything else.
         if choice == "full" or (choice == "selective" and layers % 2):
             saved += layer

@@ -87,7 +87,7 @@ class Plan:
 
     activations_gib: float
     """What the forward pass saves for the backward pass: T S per layer that is not recomputed,
-    T H b per layer that is (0 with `model.activation_offload`), S of one recomputed layer, and the
+    T H b per layer that is (two with `model.activation_offload`), S of one recomputed layer, and the
     last norm. S, bytes per token and
     layer, follows from norms, attention and MLP: ftdist/plan/activations.py."""
 

@@ -6,6 +6,7 @@ from ftdist.config.batch_split import one_of
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.types import AUTO, resolved
 from ftdist.errors import ConfigError
+from ftdist.plan.layer_shape import LayerShape
 from ftdist.plan.model_info import ModelInfo
 
 _MASKED = ("eager", "sdpa")
@@ -29,6 +30,33 @@ def mlp_tiles(config: RunConfig, *, hidden_size: int) -> int:
         return choice
     tokens = tokens_per_rank(config)
     return 1 if tokens <= MAX_UNTILED_TOKENS else math.ceil(tokens / hidden_size)
+
+
+def exchanged_elements(config: RunConfig, shape: LayerShape) -> int:
+    """Elements per token of copies around the exchange of queries, keys and values for heads.
+
+    In DeepSpeed's order, as it is received, and in the kernel's order.
+    """
+    if config.batch.sequence_parallel_size == 1:
+        return 0
+    return 3 * (shape.query_width + 2 * shape.key_width)
+
+
+def checkpointed_layers(config: RunConfig, layers: int) -> int:
+    """Layers of `layers` that keep their input alone."""
+    choice = config.model.activation_checkpointing
+    return {"none": 0, "selective": layers - layers // 2, "full": layers}[choice]
+
+
+def inputs_on_device(config: RunConfig, layers: int) -> int:
+    """Layer inputs of activation checkpointing that are in device memory at once."""
+    inputs = checkpointed_layers(config, layers)
+    return min(2, inputs) if config.model.activation_offload else inputs
+
+
+def inputs_on_host(config: RunConfig, layers: int) -> int:
+    """Layer inputs of activation checkpointing that are in host memory."""
+    return checkpointed_layers(config, layers) if config.model.activation_offload else 0
 
 
 def check_sequence_parallel(config: RunConfig, *, model: ModelInfo) -> None:
