@@ -87,9 +87,10 @@ class Plan:
 
     activations_gib: float
     """What the forward pass saves for the backward pass: T S per layer that is not recomputed,
-    T H b per layer that is (two with `model.activation_offload`), S of one recomputed layer, and the
-    last norm. S, bytes per token and
-    layer, follows from norms, attention and MLP: ftdist/plan/activations.py."""
+    T H b per layer that is (two with `model.activation_offload`), S of one recomputed layer,
+    and the last norm. S, bytes per token and layer, follows from norms, attention and MLP:
+    ftdist/plan/activations.py. Ranks that share rows: three copies of their queries, keys and
+    values around an exchange."""
 
     logits_gib: float
     """One chunk of R tokens, 8 R V, and hidden states with their gradient, 2 T H b.
