@@ -155,4 +155,3 @@ def _shares(plan: Plan) -> tuple[float, float]:
     weighted = list(zip(sources, row_shares(sources), strict=True))
     loss = math.fsum(share * s.loss_tokens / max(1, s.tokens) for s, share in weighted)
     return loss, math.fsum(share for source, share in weighted if source.kl_to_base)
-
