@@ -70,6 +70,7 @@ docs: .venv/installed ## write the pages that are made from the code (docs/refer
 	@$(PY) -m tools.config_reference
 	@$(PY) -m tools.metrics_reference
 	@$(PY) -m tools.hardware_reference
+	@$(PY) -m tools.performance_page
 
 site: .venv/installed ## build the documentation site into build/site
 	@NO_COLOR=1 .venv/bin/zensical build --strict

@@ -12,6 +12,7 @@ from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
 from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.gpus import find_gpu
+from ftdist.plan.hardware import find_hardware
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
@@ -47,11 +48,12 @@ def page() -> str:
 
 def computed(
     name: str, *, nodes: int, length: int, micro: int, attention: str, checkpointing: str
-) -> tuple[StepTime, Plan, ModelInfo]:
+) -> tuple[StepTime, RunConfig, Plan, ModelInfo]:
     """A step of whole samples of `length` tokens, all with loss, on nodes of 8 GPUs."""
     words = [
         *("experiment=expert", "run.name=r", "model.path=m", "library.path=l"),
-        *("cluster.device=cuda", f"cluster.nodes={nodes}", "cluster.tasks_per_node=8"),
+        *("cluster=slurm", f"cluster.gpu={GPU}", "cluster.device=cuda"),
+        *(f"cluster.nodes={nodes}", "cluster.tasks_per_node=8"),
         *("engine=zero3", f"model.attention={attention}", "train.steps=100"),
         f"model.activation_checkpointing={checkpointing}",
         f"batch.sequence_length={length}",
@@ -62,7 +64,8 @@ def computed(
     model, gpu = MODELS[name], find_gpu(GPU)
     assert gpu is not None
     plan = make_plan(config, model=model, library=_library(length), device="cuda")
-    return step_time(config, plan=plan, model=model, gpu=gpu), plan, model
+    links = find_hardware(config.cluster, device="cuda")
+    return step_time(config, plan=plan, model=model, gpu=gpu, links=links), config, plan, model
 
 
 def _library(length: int) -> PackedDatasetInfo:
@@ -88,16 +91,18 @@ def _table() -> Iterator[str]:
     yield f"| ms of one step | {' | '.join(case[0] for case in CASES)} |"
     yield f"| --- |{' --- |' * len(CASES)}"
     for field in fields(StepTime):
-        cells = (f"{getattr(time, field.name) * 1e3:,.0f}" for time, _, _ in found)
+        cells = (f"{getattr(time, field.name) * 1e3:,.0f}" for time, _, _, _ in found)
         yield f"| {field.name.removesuffix('_s')} | {' | '.join(cells)} |"
-    yield f"| **sum** | {' | '.join(f'{time.total_s * 1e3:,.0f}' for time, _, _ in found)} |"
-    rates = [plan.tokens / plan.steps / plan.world_size / time.total_s for time, plan, _ in found]
+    yield f"| **sum** | {' | '.join(f'{time.total_s * 1e3:,.0f}' for time, _, _, _ in found)} |"
+    rates = [
+        plan.tokens / plan.steps / plan.world_size / time.total_s for time, _, plan, _ in found
+    ]
     yield f"| tokens/s per GPU | {' | '.join(f'{rate:,.0f}' for rate in rates)} |"
     gpu = find_gpu(GPU)
     assert gpu is not None
     shares = (
         6 * model.parameters * rate / gpu.tflops / 1e12
-        for rate, (_, _, model) in zip(rates, found, strict=True)
+        for rate, (_, _, _, model) in zip(rates, found, strict=True)
     )
     yield f"| MFU (6 N) | {' | '.join(f'{share:.0%}' for share in shares)} |"
 

@@ -90,7 +90,7 @@ def loss(*, device: torch.device, vocabulary: int, width: int, targets: int) -> 
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
 
     def draw(rows: int) -> Tensor:
-        values = torch.randn(rows, width, generator=generator) * width**-0.5
+        values: Tensor = torch.randn(rows, width, generator=generator) * width**-0.5
         return values.to(device, dtype).requires_grad_()
 
     hidden, head = draw(targets), draw(vocabulary)

@@ -1,10 +1,10 @@
-"""Estimate how long a run takes: from an earlier run of its kind, else from published rates."""
+"""Estimate how long a run takes: from an earlier run of its kind, else from the device's speed."""
 
 import os
 import socket
 import statistics
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,13 @@ import yaml
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import look_up
 from ftdist.io.jsonl import read_json_lines
-from ftdist.plan.flops import step_flops
+from ftdist.plan.flops import flops_per_token, step_flops
 from ftdist.plan.gpus import find_gpu
-from ftdist.plan.hardware import ASSUMED_GPU, driver_gpu
-from ftdist.plan.model_info import read_model_info
+from ftdist.plan.hardware import ASSUMED_GPU, driver_gpu, find_hardware
+from ftdist.plan.model_info import ModelInfo, read_model_info
 from ftdist.plan.plan import Plan
+from ftdist.plan.step_time import step_time
 from ftdist.rundir import RunDir
-
-MFU = 0.3
-"""Share of the peak that model FLOPs reach, recomputation not counted. torchtitan reports 5,762
-tokens/s per H100 for Llama-3.1-8B in sequences of 8,192: 0.32. ftdist itself was not measured on a
-GPU."""
 
 CPU_GFLOPS = 40
 """GFLOP/s of a core in a step of SmolLM2-135M in float32: docs/LOG.md, 96 tokens/s on two cores of
@@ -70,7 +66,7 @@ def estimate_duration(config: RunConfig, *, plan: Plan, gpu: str | None = None) 
     Raises:
         ModelError: the model cannot be read.
     """
-    rate, basis = _measured_rate(config, plan=plan) or _published_rate(config, plan=plan, gpu=gpu)
+    rate, basis = _measured_rate(config, plan=plan) or _computed_rate(config, plan=plan, gpu=gpu)
     return Duration(seconds=plan.tokens / rate, tokens_per_s=rate, basis=basis)
 
 
@@ -129,21 +125,31 @@ def _is_alike(run: RunDir, config: RunConfig, attempt: int | None) -> bool:
     return config.cluster.executor != "local" or not hosts or socket.gethostname() in hosts
 
 
-def _published_rate(config: RunConfig, *, plan: Plan, gpu: str | None) -> tuple[float, str]:
-    """Tokens/s of all ranks from the peak of the device."""
-    flops = step_flops(config, plan=plan, model=read_model_info(Path(config.model.path)))
+def _computed_rate(config: RunConfig, *, plan: Plan, gpu: str | None) -> tuple[float, str]:
+    """Tokens/s of all ranks from the speed of the device."""
+    model = read_model_info(Path(config.model.path))
     if plan.device == "cpu":
+        flops = step_flops(config, plan=plan, model=model)
         threads = plan.world_size * config.cluster.threads
         if config.cluster.executor == "local":
             threads = min(threads, len(os.sched_getaffinity(0)))
         basis = f"assumed: {CPU_GFLOPS} GFLOP/s per core, as measured on one CPU"
         return threads * CPU_GFLOPS * 1e9 / flops.hardware, basis
     named = gpu or config.cluster.gpu or driver_gpu()
+    return _gpu_rate(config, plan=plan, model=model, named=named)
+
+
+def _gpu_rate(
+    config: RunConfig, *, plan: Plan, model: ModelInfo, named: str | None
+) -> tuple[float, str]:
     known = find_gpu(named) if named else None
-    taken = known or find_gpu(ASSUMED_GPU)
-    assert taken is not None
-    peak = taken.tflops
-    unknown = f"the peak of {named} is not known, " if named else ""
-    what = taken.name if known else f"{unknown}{taken.name} assumed"
-    basis = f"published: {what}, {peak:g} TFLOP/s at {MFU:.0%} MFU"
-    return plan.world_size * peak * 1e12 * MFU / flops.model, basis
+    sheet = known or find_gpu(ASSUMED_GPU)
+    assert sheet is not None
+    links = find_hardware(replace(config.cluster, gpu=sheet.name), device="cuda")
+    seconds = step_time(config, plan=plan, model=model, gpu=sheet, links=links).total_s
+    rate = plan.tokens / plan.steps / seconds
+    flops = flops_per_token(plan.parameters, frozen=plan.frozen_parameters)
+    mfu = flops * rate / plan.world_size / sheet.tflops / 1e12
+    unknown = f"the speed of {named} is not known, " if named else ""
+    what = sheet.name if known else f"{unknown}{sheet.name} assumed"
+    return rate, f"computed for {what}, {mfu:.0%} MFU"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from ftdist.config.schema import RunConfig
 from ftdist.plan.dataset_info import row_shares
 from ftdist.plan.gpus import Gpu
+from ftdist.plan.hardware import Hardware
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.traffic import step_traffic
@@ -32,20 +33,15 @@ MASKED = 0.15
 BANDWIDTH = 0.8
 """Share of the memory bandwidth that elementwise kernels reach."""
 
-NVLINK = 0.39
-"""Share of NVLink's rate, both directions, that a ring of collectives reaches: 350 of 900 GB/s."""
-
-NETWORK_GB_PER_S = 37.5
-"""Of a GPU's own link between nodes: 400 Gb/s at three quarters."""
-
-PCIE_GB_PER_S = 20.0
-
 ELEMENTWISE_BYTES = 480
 """Read and written per token, layer and unit of width, forward and backward: norms, rotary
 embedding, SwiGLU and residuals, each a kernel of its own."""
 
 OPTIMIZER_BYTES = 60
 """Read and written per parameter of a rank: gradient norm, clipping, AdamW, and the new weights."""
+
+HOST_GB_PER_S = 10.0
+"""Of host memory for each CPU thread of a rank that runs the optimizer step."""
 
 HIDDEN = 0.7
 """Of the computation, behind which communication can hide."""
@@ -80,7 +76,7 @@ class StepTime:
     """What does not hide behind 0.7 of the computation, at least a tenth."""
 
     optimizer_s: float
-    """60 N / W / (0.8 B)."""
+    """60 N / W / (0.8 B); with the optimizer in host memory, over 10 GB/s for each thread."""
 
     @property
     def total_s(self) -> float:
@@ -88,7 +84,9 @@ class StepTime:
         return math.fsum(getattr(self, field.name) for field in fields(self))
 
 
-def step_time(config: RunConfig, *, plan: Plan, model: ModelInfo, gpu: Gpu) -> StepTime:
+def step_time(
+    config: RunConfig, *, plan: Plan, model: ModelInfo, gpu: Gpu, links: Hardware
+) -> StepTime:
     """Compute the time of a step on GPUs.
 
     Args:
@@ -96,6 +94,7 @@ def step_time(config: RunConfig, *, plan: Plan, model: ModelInfo, gpu: Gpu) -> S
         plan: of that config.
         model: the base model's sizes.
         gpu: each rank's.
+        links: between the ranks.
     """
     peak, bandwidth = gpu.tflops * 1e12, gpu.memory_gb_per_s * 1e9 * BANDWIDTH
     tokens = plan.tokens / plan.steps / plan.world_size
@@ -114,8 +113,11 @@ def step_time(config: RunConfig, *, plan: Plan, model: ModelInfo, gpu: Gpu) -> S
     loss_tokens, reference = _shares(plan)
     head = 6 * embedding * tokens * loss_tokens / (PRODUCTS * peak)
     forward = (products + attention + elementwise) / (3 + again)
+    optimizer_bandwidth = bandwidth
+    if config.engine.offload_optimizer:
+        optimizer_bandwidth = HOST_GB_PER_S * 1e9 * config.cluster.threads
     computed = products + attention + elementwise + head + reference * forward
-    communication = _communication_s(config, plan=plan, model=model, gpu=gpu)
+    communication = _communication_s(config, plan=plan, model=model, links=links)
     return StepTime(
         products_s=products,
         attention_s=attention,
@@ -123,11 +125,11 @@ def step_time(config: RunConfig, *, plan: Plan, model: ModelInfo, gpu: Gpu) -> S
         head_s=head,
         reference_s=reference * forward,
         communication_s=max(EXPOSED * communication, communication - HIDDEN * computed),
-        optimizer_s=OPTIMIZER_BYTES * model.parameters / plan.world_size / bandwidth,
+        optimizer_s=OPTIMIZER_BYTES * model.parameters / plan.world_size / optimizer_bandwidth,
     )
 
 
-def _communication_s(config: RunConfig, *, plan: Plan, model: ModelInfo, gpu: Gpu) -> float:
+def _communication_s(config: RunConfig, *, plan: Plan, model: ModelInfo, links: Hardware) -> float:
     """Seconds of a step's collectives: the slower of the links inside and between nodes."""
     traffic = step_traffic(
         config,
@@ -136,9 +138,10 @@ def _communication_s(config: RunConfig, *, plan: Plan, model: ModelInfo, gpu: Gp
         micro_steps=plan.micro_steps,
         uses_reference=any(source.kl_to_base for source in plan.library.sources),
     )
-    inside = NVLINK * gpu.nvlink_gb_per_s or PCIE_GB_PER_S
-    between = NETWORK_GB_PER_S * config.cluster.tasks_per_node
-    return max(traffic.inside_bytes / inside, traffic.between_bytes / between) / 1e9
+    return max(
+        traffic.inside_bytes / links.inside_gb_per_s / 1e9,
+        traffic.between_bytes / links.between_gb_per_s / 1e9,
+    )
 
 
 def _sample_tokens(plan: Plan) -> float:
