@@ -35,7 +35,7 @@ def mlp_tiles(config: RunConfig, *, hidden_size: int) -> int:
 def exchanged_elements(config: RunConfig, shape: LayerShape) -> int:
     """Elements per token of copies around the exchange of queries, keys and values for heads.
 
-    In DeepSpeed's order, as it is received, and in the kernel's order.
+    In DeepSpeed's order, in the order of arrival, and in the kernel's.
     """
     if config.batch.sequence_parallel_size == 1:
         return 0
