@@ -146,6 +146,8 @@ def _cross_checks(
     batch = sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2])
     if batch and AUTO not in batch[:2] and not problems:
         problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
+    if copies := sound("engine.hpz_partition_size", *_GROUP_KEYS[:2]):
+        problems += _hpz_problems(*copies)
     if offload := sound("model.activation_offload", "model.activation_checkpointing"):
         problems += _offload_problems(*offload)
     if lengths := sound(*LENGTHS):
@@ -181,6 +183,16 @@ def _group_problems(nodes: int, tasks_per_node: int, sequence_parallel_size: int
     except ConfigError as error:
         return [Problem(error.problem, error.remedy, _GROUP_KEYS[-1])]
     return []
+
+
+def _hpz_problems(size: Any, nodes: Any, tasks_per_node: Any) -> list[Problem]:
+    """A second copy of the parameters that groups of ranks cannot share equally."""
+    key = "engine.hpz_partition_size"
+    ranks = int(nodes) * int(tasks_per_node)
+    if size == AUTO or ranks % int(size) == 0:
+        return []
+    problem = f"{key}={size} does not divide the {ranks} ranks."
+    return [Problem(problem, f"set {key} to auto, 1, or the ranks of a node.", key)]
 
 
 def _batch_problems(

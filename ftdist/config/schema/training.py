@@ -119,7 +119,7 @@ class ModelConfig:
     forward to the backward pass.
     """
 
-    mlp_tiles: PositiveInt | Auto
+    mlp_tiles: Annotated[int, Field(ge=1, le=1024)] | Auto
     """Tiles of a row's tokens in which each MLP is computed, so that only one tile's activations
     exist at once; the backward pass computes each again. 1: the whole row.
 

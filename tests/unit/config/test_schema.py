@@ -136,3 +136,10 @@ def test_profiled_steps_are_a_short_range(steps: str) -> None:
     with pytest.raises(ConfigError, match="no range of 1 to 10 steps"):
         compose([*NEEDED, f"train.profile_steps={steps}"])
     assert compose([*NEEDED, "train.profile_steps=[1,10]"]).train.profile_steps == [1, 10]
+
+
+def test_hpz_groups_are_of_equal_size() -> None:
+    ranks = ["cluster.nodes=2", "cluster.tasks_per_node=3"]
+    with pytest.raises(ConfigError, match=r"hpz_partition_size=4 does not divide the 6 ranks"):
+        compose([*NEEDED, *ranks, "engine.hpz_partition_size=4"])
+    assert compose([*NEEDED, *ranks, "engine.hpz_partition_size=3"]).engine.hpz_partition_size == 3
