@@ -74,6 +74,11 @@ class PackedDatasetInfo:
         return sum(source.answers for source in self.sources if source.own)
 
     @property
+    def uses_reference(self) -> bool:
+        """Whether a source is trained by KL, which needs the base model beside the trained one."""
+        return any(source.kl_to_base for source in self.sources)
+
+    @property
     def exposures_per_pass(self) -> float:
         """Exposures per answer in one pass over the library, on average.
 

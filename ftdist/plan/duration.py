@@ -100,7 +100,7 @@ def _earlier_plans(root: Path) -> Iterator[tuple[RunDir, Plan]]:
 
 def _of_plan(plan: Plan) -> tuple[object, ...]:
     """What two plans have in common if their steps take equally long per token."""
-    uses_reference = any(source.kl_to_base for source in plan.library.sources)
+    uses_reference = plan.library.uses_reference
     return (*(getattr(plan, name) for name in _PLAN_FIELDS), uses_reference)
 
 

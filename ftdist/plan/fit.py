@@ -99,7 +99,7 @@ def change_that_fits(
             model=model,
             dtype=plan.dtype,
             steps=plan.steps,
-            uses_reference=any(source.kl_to_base for source in plan.library.sources),
+            uses_reference=plan.library.uses_reference,
             device=plan.device,
         )["device_gib"]
         if needed <= USABLE * device_gib_available:

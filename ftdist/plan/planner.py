@@ -1,11 +1,10 @@
 """Computes the plan of a run before it is queued. No torch."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
-from ftdist.config.batch_split import split_batch
 from ftdist.config.schema import RunConfig
-from ftdist.config.schema.types import AUTO, resolved
+from ftdist.config.schema.types import AUTO
 from ftdist.errors import ConfigError
 from ftdist.io.units import GIB
 from ftdist.plan.dataset_info import PackedDatasetInfo
@@ -16,8 +15,8 @@ from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 from ftdist.plan.plan import Choice, Plan, choose_dtype
 from ftdist.plan.reference_cache import reference_cache_gib
+from ftdist.plan.run_length import RunLength, run_length
 from ftdist.plan.sequence_parallel import check_sequence_parallel
-from ftdist.plan.steps import count_passes, count_steps
 from ftdist.plan.traffic import step_traffic
 
 ESTIMATED_TERMS = (
@@ -68,56 +67,20 @@ def make_plan(
     """
     check_context(config, model=model)
     check_sequence_parallel(config, model=model)
-    global_sequences, micro_steps = _split_batch(config)
-    steps = _steps(config, library=library, global_sequences=global_sequences)
-    length = resolved(config.batch.sequence_length)
+    length = run_length(config, library=library)
     run_device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=run_device)
     guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
-    uses_reference = any(source.kl_to_base for source in library.sources)
-    traffic = step_traffic(
-        config,
-        model=model,
-        dtype=dtype,
-        micro_steps=micro_steps,
-        uses_reference=uses_reference,
-    )
     return Plan(
-        world_size=config.cluster.world_size,
-        steps=steps,
-        global_sequences=global_sequences,
-        micro_batch_size=resolved(config.batch.micro_batch_size),
-        micro_steps=micro_steps,
-        sequence_length=length,
-        sequence_parallel_size=config.batch.sequence_parallel_size,
+        **length,
         library=library,
-        epochs=steps * global_sequences / library.rows_per_pass,
-        tokens=steps * global_sequences * length,
         device=run_device,
         dtype=dtype,
         parameters=model.parameters,
         frozen_parameters=frozen_elements(config.optim.freeze_params, model),
-        reference_cache_gib=reference_cache_gib(
-            config,
-            library,
-            rows=steps * global_sequences,
-            state_bytes=model.hidden_size * DTYPE_BYTES[dtype],
-            device=run_device,
-        ),
+        **_memory(config, model, library, length=length, device=run_device, dtype=dtype),
+        **_traffic(config, model, library, micro_steps=length["micro_steps"], dtype=dtype),
         estimates=(*guessed, *ESTIMATED_TERMS),
-        **memory_terms(
-            config,
-            model=model,
-            dtype=dtype,
-            steps=steps,
-            device=run_device,
-            uses_reference=uses_reference,
-        ),
-        gathers=traffic.gathers,
-        all_gather_gib=traffic.all_gather_bytes / GIB,
-        reduce_scatter_gib=traffic.reduce_scatter_bytes / GIB,
-        inside_node_gib=traffic.inside_bytes / GIB,
-        between_nodes_gib=traffic.between_bytes / GIB,
         choices=choices,
         hardware=hardware,
     )
@@ -148,7 +111,7 @@ def plan_with_choices(
         model=model,
         dtype=choose_dtype(config.model.dtype, device=device),
         hardware=hardware,
-        uses_reference=any(source.kl_to_base for source in library.sources),
+        uses_reference=library.uses_reference,
     )
     plan = make_plan(
         config,
@@ -161,23 +124,67 @@ def plan_with_choices(
     return config, plan, hardware
 
 
-def _steps(config: RunConfig, *, library: PackedDatasetInfo, global_sequences: int) -> int:
-    if config.train.steps is not None:
-        return config.train.steps
-    passes = count_passes(config.train, library=library)
-    return count_steps(passes, library=library, global_sequences=global_sequences)
+def _memory(
+    config: RunConfig,
+    model: ModelInfo,
+    library: PackedDatasetInfo,
+    *,
+    length: RunLength,
+    device: Literal["cpu", "cuda"],
+    dtype: Literal["bfloat16", "float32"],
+) -> dict[str, float]:
+    """Memory and disk, under the names of the fields of `Plan`."""
+    return {
+        **memory_terms(
+            config,
+            model=model,
+            dtype=dtype,
+            steps=length["steps"],
+            device=device,
+            uses_reference=library.uses_reference,
+        ),
+        "reference_cache_gib": reference_cache_gib(
+            config,
+            library,
+            rows=length["steps"] * length["global_sequences"],
+            state_bytes=model.hidden_size * DTYPE_BYTES[dtype],
+            device=device,
+        ),
+    }
 
 
-def _split_batch(config: RunConfig) -> tuple[int, int]:
-    batch = config.batch
-    return split_batch(
-        tokens=resolved(batch.tokens),
-        sequence_length=resolved(batch.sequence_length),
-        micro_batch_size=resolved(batch.micro_batch_size),
-        world_size=config.cluster.world_size,
-        sequence_parallel_size=batch.sequence_parallel_size,
-        allow_uneven=batch.allow_uneven,
+class _Traffic(TypedDict):
+    """Communication of a step, under the names of the fields of `Plan`."""
+
+    gathers: int
+    all_gather_gib: float
+    reduce_scatter_gib: float
+    inside_node_gib: float
+    between_nodes_gib: float
+
+
+def _traffic(
+    config: RunConfig,
+    model: ModelInfo,
+    library: PackedDatasetInfo,
+    *,
+    micro_steps: int,
+    dtype: Literal["bfloat16", "float32"],
+) -> _Traffic:
+    traffic = step_traffic(
+        config,
+        model=model,
+        dtype=dtype,
+        micro_steps=micro_steps,
+        uses_reference=library.uses_reference,
     )
+    return {
+        "gathers": traffic.gathers,
+        "all_gather_gib": traffic.all_gather_bytes / GIB,
+        "reduce_scatter_gib": traffic.reduce_scatter_bytes / GIB,
+        "inside_node_gib": traffic.inside_bytes / GIB,
+        "between_nodes_gib": traffic.between_bytes / GIB,
+    }
 
 
 def _expected_device(choice: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:

@@ -136,7 +136,7 @@ def _communication_s(config: RunConfig, *, plan: Plan, model: ModelInfo, links: 
         model=model,
         dtype=plan.dtype,
         micro_steps=plan.micro_steps,
-        uses_reference=any(source.kl_to_base for source in plan.library.sources),
+        uses_reference=plan.library.uses_reference,
     )
     return max(
         traffic.inside_bytes / links.inside_gb_per_s / 1e9,

@@ -1,22 +1,19 @@
 """Training on one rank: builds everything once from a run directory, then runs the loop."""
 
-import logging
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
-import torch
 
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.dist.device import Device, device_name, open_device, use_deterministic_kernels
+from ftdist.dist.device import device_name
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.timeouts import set_collective_timeout
-from ftdist.dist.world import Rendezvous, World, process_group
+from ftdist.dist.world import Rendezvous, World
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.io.heartbeat import Heartbeat
@@ -25,7 +22,6 @@ from ftdist.io.units import GIB, format_count
 from ftdist.observe.console import print_line
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
-from ftdist.observe.system_metrics import monitor_node
 from ftdist.plan.duration import estimate_duration
 from ftdist.plan.model_info import read_vocab_size
 from ftdist.plan.plan import Plan, choose_dtype
@@ -34,7 +30,8 @@ from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.evaluator import Evaluator
-from ftdist.train.hardware import measure_hardware
+from ftdist.train.hardware import Hardware, measure_hardware
+from ftdist.train.joined_ranks import joined_ranks
 from ftdist.train.loop import Instruments, Loop, LoopEnd
 from ftdist.train.model_checks import (
     check_shared_rows,
@@ -62,7 +59,7 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
     plan = Plan.from_json(run.plan.read_text())
     _refuse_other_world_size(plan, world, name=run.name)
     world = replace(world, sequence_parallel_size=plan.sequence_parallel_size)
-    with _joined_ranks(
+    with joined_ranks(
         run, config, world, device=plan.device, attempt=attempt, rendezvous=rendezvous
     ) as stop:
         end = _train(run, config, plan, world=world, attempt=attempt, stop=stop)
@@ -80,13 +77,7 @@ def _train(
     engine, summary = _build_engine(config, plan, world=world)
     set_collective_timeout(config.cluster.collective_timeout_s)  # DeepSpeed's own groups too
     guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
-    batches = BatchSource(
-        plan,
-        seed=config.run.seed,
-        world=world,
-        device=engine.device,
-        max_cached_tokens=_max_cached_tokens(config, plan, engine),
-    )
+    batches = _build_batches(config, plan, engine)
     best = _build_tracker(config)
     reference_row = batches.reference_row(max_tokens=REFERENCE_TOKENS)
     checkpointer = Checkpointer(
@@ -96,9 +87,7 @@ def _train(
     probe_eval = _build_probe_eval(
         run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat
     )
-    first_step = checkpointer.restore()
-    if probe_eval is not None:
-        probe_eval.resume_from(first_step, best=checkpointer.best_step())
+    first_step = _restore(checkpointer, probe_eval)
     hardware = measure_hardware(engine.device, dtype=engine.dtype)
     notes = (*checkpointer.damage, summary, hardware.describe())
     with (
@@ -124,11 +113,8 @@ def _train(
             checkpointer=checkpointer,
             evaluator=evaluator,
             guard=guard,
-            instruments=Instruments(
-                logger=logger,
-                hardware=hardware,
-                profiler=_build_profiler(run, config, engine, attempt=attempt),
-                startup_s=time.time() - psutil.Process().create_time(),
+            instruments=_build_instruments(
+                run, config, engine, attempt=attempt, hardware=hardware, logger=logger
             ),
         ).run(first_step=first_step)
         if logger is not None and end.reason == "stopped":
@@ -142,42 +128,6 @@ def _refuse_other_world_size(plan: Plan, world: World, *, name: str) -> None:
             f"The plan is for {plan.world_size} ranks, but {world.size} were started.",
             remedy=f"start them with `ftdist resume {name}`, which makes a new plan.",
         )
-
-
-@contextmanager
-def _joined_ranks(
-    run: RunDir,
-    config: RunConfig,
-    world: World,
-    *,
-    device: Device,
-    attempt: int,
-    rendezvous: Rendezvous | None,
-) -> Iterator[StopRequest]:
-    """Prepare this process, join the other ranks, and listen for stop signals meanwhile."""
-    quiet_libraries()
-    if config.train.deterministic:
-        use_deterministic_kernels()
-    torch.set_num_threads(config.cluster.threads)
-    open_device(device, local_rank=world.local_rank, local_size=world.local_size)
-    with (
-        StopRequest.listening() as stop,
-        process_group(
-            world,
-            rendezvous=rendezvous or run.attempt(attempt) / "rendezvous",
-            device=device,
-            timeout_s=config.cluster.collective_timeout_s,
-            init_timeout_s=config.cluster.init_timeout_s,
-        ),
-        monitor_node(
-            run,
-            world,
-            attempt=attempt,
-            every_s=config.tracking.system_every_s,
-            gpus=device == "cuda",
-        ),
-    ):
-        yield stop
 
 
 def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3Engine, str]:
@@ -201,6 +151,16 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     return engine, (
         f"{format_count(world.size, 'rank')} on {device} in {dtype}; {engine.head} head (relative "
         f"difference {difference:.1e}); {loaded_gib:.2f} GiB per rank after loading"
+    )
+
+
+def _build_batches(config: RunConfig, plan: Plan, engine: Zero3Engine) -> BatchSource:
+    return BatchSource(
+        plan,
+        seed=config.run.seed,
+        world=engine.world,
+        device=engine.device,
+        max_cached_tokens=_max_cached_tokens(config, plan, engine),
     )
 
 
@@ -235,14 +195,34 @@ def _build_probe_eval(
     return probe_eval
 
 
-def _build_profiler(
-    run: RunDir, config: RunConfig, engine: Zero3Engine, *, attempt: int
-) -> StepProfiler:
-    return StepProfiler(
+def _restore(checkpointer: Checkpointer, probe_eval: ProbeEval | None) -> int:
+    """Load the newest checkpoint and the evaluations up to it. Collective; returns its step."""
+    first_step = checkpointer.restore()
+    if probe_eval is not None:
+        probe_eval.resume_from(first_step, best=checkpointer.best_step())
+    return first_step
+
+
+def _build_instruments(
+    run: RunDir,
+    config: RunConfig,
+    engine: Zero3Engine,
+    *,
+    attempt: int,
+    hardware: Hardware,
+    logger: MetricLogger | None,
+) -> Instruments:
+    profiler = StepProfiler(
         config.train.profile_steps if engine.world.is_rank0 else None,
         run.attempt(attempt) / "profile.json.gz",
         device=engine.device,
         note=print_line,
+    )
+    return Instruments(
+        logger=logger,
+        hardware=hardware,
+        profiler=profiler,
+        startup_s=time.time() - psutil.Process().create_time(),
     )
 
 
@@ -282,11 +262,3 @@ def _open_logger(
     for note in (*frozen, *notes, speed):
         logger.note(note)
     return logger
-
-
-def quiet_libraries() -> None:
-    """Hide warnings and logs below errors of other packages from the run's logs."""
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|deepspeed)\..*")
-    for name in ("DeepSpeed", "transformers", "torch.distributed"):
-        logging.getLogger(name).setLevel(logging.ERROR)
