@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Int32, Int64
 from torch import Tensor
@@ -135,9 +136,7 @@ def build_batch(
     borders = np.concatenate([[0], np.cumsum(lengths)])
     learned[borders[:-1]] = False  # nothing in its sample predicts a first token
     target_indices = np.flatnonzero(learned)
-    numbers = list(sources) or [0] * len(sequences)
-    sizes = [len(sequence.input_ids) for sequence in sequences]
-    source_of = np.repeat(np.array([*numbers, 0]), [*sizes, padding])[target_indices]
+    source_of = _token_sources(sequences, sources, padding=padding)[target_indices]
     uses_kl = np.isin(source_of, list(kl_sources))
     order = np.argsort(uses_kl, kind="stable")  # cross-entropy targets first
     target_indices, source_of = target_indices[order], source_of[order]
@@ -154,6 +153,15 @@ def build_batch(
         uses_reference=uses_reference,
         reference_rows=reference_rows,
     )
+
+
+def _token_sources(
+    sequences: Sequence[PackedSequence], sources: Sequence[int], *, padding: int
+) -> npt.NDArray[np.int64]:
+    """Index of the source of each token of a row; 0 for padding."""
+    numbers = list(sources) or [0] * len(sequences)
+    sizes = [len(sequence.input_ids) for sequence in sequences]
+    return np.repeat(np.array([*numbers, 0]), [*sizes, padding])
 
 
 def build_rank_batch(

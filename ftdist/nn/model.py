@@ -226,17 +226,21 @@ def build_model(
     except (ValueError, ImportError) as error:
         if attention == "eager":
             raise
-        raise ModelError(
-            f"{architecture.__name__} does not run with model.attention={attention}: "
-            f"{str(error).splitlines()[0]}",
-            remedy="set model.attention=eager, which every model has.",
-        ) from error
+        raise _attention_refused(architecture.__name__, attention, error) from error
     if any(".experts." in name for name, _ in model.named_parameters()):
         raise _experts_refused(config.model_type)
     model.tie_weights()
     checkpoint_layers(model, activation_checkpointing)
     module: nn.Module = model
     return module
+
+
+def _attention_refused(architecture: str, attention: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"{architecture} does not run with model.attention={attention}: "
+        f"{str(error).splitlines()[0]}",
+        remedy="set model.attention=eager, which every model has.",
+    )
 
 
 def _experts_refused(model_type: str) -> ModelError:

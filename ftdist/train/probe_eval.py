@@ -29,13 +29,13 @@ from ftdist.errors import DataError, FtdistError
 from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdict
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.probes import Probe
-from ftdist.evaluation.selection import Scores
 from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.observe import metrics
 from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
 from ftdist.train.eval_items import EvalItems, ItemScores, compare_to_base, mix_kinds
+from ftdist.train.eval_summary import metrics_row, summarize
 from ftdist.train.sharded_generate import generate, stop_tokens
 from ftdist.zero.engine import Zero3Engine
 
@@ -168,8 +168,8 @@ class ProbeEval:
             return None
         point = compare_to_base(self._base, scores) | {STEP: step}
         self._best.add(point)
-        row = _metrics_row(scores, point) | {metrics.PROBE_EVAL_S.name: time.perf_counter() - began}
-        return self._result(step, row=row, summary=_summary(self._base, scores, point))
+        row = metrics_row(scores, point) | {metrics.PROBE_EVAL_S.name: time.perf_counter() - began}
+        return self._result(step, row=row, summary=summarize(self._base, scores, point))
 
     def _result(self, step: int, *, row: dict[str, float], summary: str) -> EvalResult:
         verdict = self._best.judge(step)
@@ -275,29 +275,3 @@ def _read_eval_set(config: RunConfig) -> EvalSet:
             error.problem,
             remedy="restore it, or continue with `ftdist resume R eval.probes_every_steps=0`.",
         ) from error
-
-
-def _metrics_row(scores: ItemScores, point: Scores) -> dict[str, float]:
-    row = {
-        metrics.FACT_ACCURACY_RANKED.name: sum(scores.ranked) / len(scores.ranked),
-        metrics.ANSWER_LOGPROB_PER_BYTE.name: float(point["gain_score"]),
-    }
-    if scores.general:
-        row[metrics.GENERAL_MC_ACCURACY.name] = sum(scores.general) / len(scores.general)
-    if "general_nll" in point:
-        row[metrics.GENERAL_NLL.name] = point["general_nll"]["tuned"]
-        row[metrics.GENERAL_NLL_DELTA.name] = point["general_nll"]["difference"]
-    return row
-
-
-def _summary(base: ItemScores, tuned: ItemScores, point: Scores) -> str:
-    parts = []
-    for name, before, after in (
-        ("known answers", base.ranked, tuned.ranked),
-        ("general questions", base.general, tuned.general),
-    ):
-        if after:
-            parts.append(f"{name} {sum(after)} of {len(after)} (base {sum(before)})")
-    if "general_nll" in point:
-        parts.append(f"general loss {point['general_nll']['difference']:+.3f} nats")
-    return ", ".join(parts)

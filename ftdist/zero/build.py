@@ -1,6 +1,7 @@
 """Builds the engine: the sharded base model, its optimizer, and the reference model of KL."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from ftdist.config.schema import RunConfig
@@ -53,17 +54,11 @@ def build_engine(
             dist_init_required=False,
         )
         reference = None
-        if any(source.kl_to_base for source in plan.library.sources):
+        if plan.library.uses_reference:
             reference = build_reference(
                 config, without_optimizer(settings), world=world, device=device, dtype=dtype
             )
-    sequence_parallel = None
-    if world.sequence_parallel_size > 1:
-        timeout_s = config.cluster.collective_timeout_s
-        sequence_parallel = SequenceParallel(world, timeout_s=timeout_s)
-        sequence_parallel.attach(base)
-        if reference is not None:
-            sequence_parallel.attach(reference.model)
+    models = [base] if reference is None else [base, reference.model]
     return Zero3Engine(
         engine,
         model=model,
@@ -71,7 +66,7 @@ def build_engine(
         frozen=frozen,
         world=world,
         dtype=dtype,
-        sequence_parallel=sequence_parallel,
+        sequence_parallel=_share_rows(models, config, world=world),
     )
 
 
@@ -99,6 +94,18 @@ def _fit_long_rows(model: Any, config: RunConfig, *, device: Device) -> None:
         tile_mlps(model, tiles=tiles)
     if config.model.activation_offload:
         offload_layer_inputs(model, device=device)
+
+
+def _share_rows(
+    models: Sequence[Any], config: RunConfig, *, world: World
+) -> SequenceParallel | None:
+    """The exchange between ranks that share rows, attached to models. None: no ranks share rows."""
+    if world.sequence_parallel_size == 1:
+        return None
+    shared = SequenceParallel(world, timeout_s=config.cluster.collective_timeout_s)
+    for model in models:
+        shared.attach(model)
+    return shared
 
 
 def import_deepspeed(device: Device, *, world: World) -> Any:

@@ -161,7 +161,6 @@ def finish_attempt(
         attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
-    failure = job_exit.failure
     run.append_event(
         "attempt_finished",
         attempt=number,
@@ -170,19 +169,26 @@ def finish_attempt(
         exit_codes=dict(Counter(map(str, job_exit.exit_codes))),
         checkpoint=step,
         progressed=progressed,
-        cause=None if failure is None else failure.problem,
-        remedy=None if failure is None else failure.remedy,
-        rank=None if failure is None else failure.rank,
-        failed_host=None if failure is None else failure.host,
+        **_failure_fields(job_exit.failure),
         **({} if ended is None else {"ended": ended}),
     )
     return Finished(
         outcome=decision.outcome,
         exit_code=decision.exit_code,
-        failure=failure,
+        failure=job_exit.failure,
         step=step,
         num_stalled_attempts=0 if progressed else num_stalled + 1,
     )
+
+
+def _failure_fields(failure: RankFailure | None) -> dict[str, Any]:
+    """The fields of an event about the first failure of a job; None: there was none."""
+    return {
+        "cause": None if failure is None else failure.problem,
+        "remedy": None if failure is None else failure.remedy,
+        "rank": None if failure is None else failure.rank,
+        "failed_host": None if failure is None else failure.host,
+    }
 
 
 def last_record_time(run: RunDir, number: int) -> float:

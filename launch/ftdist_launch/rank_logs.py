@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ftdist.errors import HangError
 from ftdist.io.units import format_count
-from ftdist_launch.gpu_faults import find_fault
+from ftdist_launch.gpu_faults import GpuFault, find_fault
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.rank_records import read_starts
 
@@ -76,36 +76,25 @@ def read_log_failures(
         for rank in silent[:MAX_LOGS]
     }
     nodes = {rank: str(start.get("node", start.get("host", "?"))) for rank, start in starts.items()}
-    failures = []
-    for rank, text in tails.items():
-        found = find_fault(text)
-        if found is not None:
-            fault, line = found
-            failures.append(
-                RankFailure(
-                    rank=rank,
-                    time=_modified(log_of(rank)),
-                    problem=f"Rank {rank} on {nodes[rank]} {fault.problem}: {line[:300]}",
-                    remedy=fault.remedy,
-                    exit_code=fault.exit_code,
-                    traceback="",
-                    expected=True,
-                    host=nodes[rank],
-                )
-            )
+    failures = [
+        _fault_failure(rank, *found, node=nodes[rank], log=log_of(rank))
+        for rank, text in tails.items()
+        if (found := find_fault(text)) is not None
+    ]
     timeouts = {rank: timeout for rank, text in tails.items() if (timeout := find_timeout(text))}
     if timeouts:
         first = min(timeouts, key=lambda rank: _modified(log_of(rank)))
+        problem = _hang_problem(first, timeouts, nodes=nodes, complete=len(tails) == len(codes))
+        remedy = (
+            f"read where each rank was in {folder}/stacks-*.txt; raise cluster.step_timeout_s if a "
+            "step can take so long. If it is always the same node, set cluster.exclude."
+        )
         failures.append(
             RankFailure(
                 rank=first,
                 time=_modified(log_of(first)),
-                problem=_hang_problem(
-                    first, timeouts, nodes=nodes, complete=len(tails) == len(codes)
-                ),
-                remedy=f"read where each rank was in {folder}/stacks-*.txt; raise "
-                "cluster.step_timeout_s if a step can take so long. If it is always the same "
-                "node, set cluster.exclude.",
+                problem=problem,
+                remedy=remedy,
                 exit_code=HangError.exit_code,
                 traceback="",
                 expected=True,
@@ -113,6 +102,19 @@ def read_log_failures(
             )
         )
     return failures
+
+
+def _fault_failure(rank: int, fault: GpuFault, line: str, *, node: str, log: Path) -> RankFailure:
+    return RankFailure(
+        rank=rank,
+        time=_modified(log),
+        problem=f"Rank {rank} on {node} {fault.problem}: {line[:300]}",
+        remedy=fault.remedy,
+        exit_code=fault.exit_code,
+        traceback="",
+        expected=True,
+        host=node,
+    )
 
 
 def read_tail(log: Path, *, start: int = 0) -> str:

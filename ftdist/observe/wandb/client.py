@@ -76,28 +76,32 @@ class WandbClient:
             config=dict(shown),
             **(labels if is_new else {}),
             dir=str(folder),
-            settings=wandb.Settings(
-                silent=True,
-                host="hidden",  # x_disable_machine_info leaves the host's name in
-                console="off",
-                init_timeout=INIT_TIMEOUT_S,
-                finish_timeout=finish_timeout_s,
-                finish_timeout_raises=True,
-                x_transaction_log_flush_interval=1,
-                x_file_stream_transmit_interval=SEND_EVERY_S,
-                x_disable_meta=True,
-                x_disable_machine_info=True,
-                x_disable_stats=True,
-                x_save_requirements=False,
-                disable_git=True,
-                disable_code=True,
-                save_code=False,
-                stop_fn=on_stop,
-            ),
+            settings=self._settings(on_stop),
         )
         if mode == "online":
             write_labels(run, labels)
         self._define_axes(by_tokens=tracking.axis == "tokens")
+
+    def _settings(self, on_stop: Callable[[], None]) -> Any:
+        """Time-outs, and nothing uploaded about the host, its output or the code."""
+        return self._wandb.Settings(
+            silent=True,
+            host="hidden",  # x_disable_machine_info leaves the host's name in
+            console="off",
+            init_timeout=INIT_TIMEOUT_S,
+            finish_timeout=self._finish_timeout_s,
+            finish_timeout_raises=True,
+            x_transaction_log_flush_interval=1,
+            x_file_stream_transmit_interval=SEND_EVERY_S,
+            x_disable_meta=True,
+            x_disable_machine_info=True,
+            x_disable_stats=True,
+            x_save_requirements=False,
+            disable_git=True,
+            disable_code=True,
+            save_code=False,
+            stop_fn=on_stop,
+        )
 
     def _define_axes(self, *, by_tokens: bool) -> None:
         """Choose the x-axis of each section; any chart can be switched to the other one."""

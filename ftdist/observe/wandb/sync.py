@@ -116,9 +116,7 @@ def _upload(
     tail = MetricsTail(run, after=last_step)
     rows = list(tail.new_rows())
     ended = _outcome(run)
-    comparison = read_comparison(run, config, environment=os.environ)
-    if comparison is not None and comparison.digest == state.compared:
-        comparison = None
+    comparison = _new_comparison(run, config, state)
     answers = answered(run, config, environment=os.environ)
     has_new_answers = digest_of(answers) != state.answered
     is_open = ended != state.ended and last_step > 0
@@ -137,10 +135,7 @@ def _upload(
             client.log_comparison(comparison)
         if has_new_answers:
             client.log_table(ANSWERED, answers, columns=COLUMNS)
-        for artifact in artifacts:
-            upload = config.tracking.artifacts == "files"
-            timeout_s = finish_timeout_s + artifact.size / MIN_BYTES_PER_S
-            client.log_artifact(artifact, upload=upload, timeout_s=timeout_s)
+        _log_artifacts(client, artifacts, config, finish_timeout_s=finish_timeout_s)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
     _record_artifacts(run, artifacts)
     last_step = _confirm(
@@ -156,6 +151,27 @@ def _upload(
         alerts=num_alerts,
         artifacts=[artifact.name for artifact in artifacts],
     )
+
+
+def _new_comparison(run: RunDir, config: RunConfig, state: SyncState) -> Comparison | None:
+    """The run's comparison, unless there is none or it was uploaded before."""
+    comparison = read_comparison(run, config, environment=os.environ)
+    if comparison is not None and comparison.digest == state.compared:
+        return None
+    return comparison
+
+
+def _log_artifacts(
+    client: WandbClient,
+    artifacts: Sequence[RunArtifact],
+    config: RunConfig,
+    *,
+    finish_timeout_s: float,
+) -> None:
+    upload = config.tracking.artifacts == "files"
+    for artifact in artifacts:
+        timeout_s = finish_timeout_s + artifact.size / MIN_BYTES_PER_S
+        client.log_artifact(artifact, upload=upload, timeout_s=timeout_s)
 
 
 @contextmanager
