@@ -112,17 +112,28 @@ def check_sizes(folder: Path, records: Sequence[FileRecord]) -> list[str]:
 
 def check_names(folder: Path, records: Sequence[FileRecord]) -> list[str]:
     """Files in `folder` that no record names; one clause each. Opens none."""
+    return _unexpected(set(_file_names(folder)), records)
+
+
+def _unexpected(listed: set[str], records: Sequence[FileRecord]) -> list[str]:
     expected = {record.name for record in records} | {MANIFEST}
-    return [f"{name} is unexpected" for name in sorted(set(_file_names(folder)) - expected)]
+    return [f"{name} is unexpected" for name in sorted(listed - expected)]
 
 
 def check_written(folder: Path, records: Sequence[FileRecord]) -> list[str]:
     """What keeps `folder` from being committed; its writers have just reported the `records`.
 
-    Of many files only `MAX_OPENED` are opened, evenly spaced.
+    Of many files only `MAX_OPENED` are opened, evenly spaced, and those that the folder's listing
+    lacks: a network file system may have cached an old one.
     """
     every = -(-len(records) // MAX_OPENED) or 1
-    return check_sizes(folder, records[::every]) + check_names(folder, records)
+    listed = set(_file_names(folder))
+    opened = [
+        record
+        for index, record in enumerate(records)
+        if index % every == 0 or record.name not in listed
+    ]
+    return check_sizes(folder, opened) + _unexpected(listed, records)
 
 
 def _file_names(folder: Path, prefix: str = "") -> Iterator[str]:

@@ -64,12 +64,16 @@ def build_ds_config(
 
 
 def without_optimizer(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings for a model that is not trained."""
+    """The same settings for a model that is not trained, sharded as usual.
+
+    Parameters that stay whole on every rank are those of the trained model alone.
+    """
     left_out = (
         "gradient_clipping",
         "zero_allow_untested_optimizer",
         "offload_optimizer",
         "zero_hpz_partition_size",
+        "stage3_param_persistence_threshold",
     )
     return {
         key: without_optimizer(value) if key == "zero_optimization" else value

@@ -58,6 +58,17 @@ def test_a_commit_opens_few_of_many_files(tmp_path: Path) -> None:
     assert check_written(tmp_path, records) == ["shards-000/stray is unexpected"]
 
 
+def test_a_missing_file_among_many_keeps_a_checkpoint_from_being_committed(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, keep=2)
+    partial = store.begin(3, 1)
+    (partial / "shards-000").mkdir()
+    records = [write(partial, f"shards-000/{number:04}", b"x") for number in range(129)]
+    (partial / "shards-000" / "0001").unlink()  # of 129 files every third is opened
+    with pytest.raises(StorageError, match="shards-000/0001 is missing"):
+        store.commit(3, 1, records, {})
+    assert "step-00000003" not in names(tmp_path)
+
+
 def test_a_checkpoint_of_another_version_is_refused_in_a_sentence_and_left_where_it_is(
     tmp_path: Path,
 ) -> None:

@@ -12,7 +12,7 @@ from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
-from ftdist.zero.ds_config import build_ds_config
+from ftdist.zero.ds_config import build_ds_config, without_optimizer
 from tests.support.fixed_engine import fixed_engine
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -72,6 +72,17 @@ def test_deepspeed_reads_the_golden_dictionary(
     config = compose([*NEEDED, *fixed_engine(*overrides)])
     made = build_ds_config(config, _plan(config), device=device, dtype=dtype)  # type: ignore[arg-type]
     assert made == json.loads((GOLDEN / f"deepspeed-{name}.json").read_text(encoding="utf-8"))
+
+
+def test_the_reference_model_stays_sharded_where_the_trained_one_is_whole() -> None:
+    whole = "engine.param_persistence_threshold=1_000_000"
+    config = compose([*NEEDED, *BATCH, *fixed_engine(whole)])
+    settings = build_ds_config(config, _plan(config), device="cuda", dtype="bfloat16")
+    key = "stage3_param_persistence_threshold"
+    assert settings["zero_optimization"][key] == 1_000_000
+    frozen = without_optimizer(settings)["zero_optimization"]
+    assert key not in frozen  # DeepSpeed's own 100,000
+    assert frozen["stage"] == 3
 
 
 def test_generated_deepspeed_settings_are_reserved_unless_left_free() -> None:
