@@ -73,9 +73,10 @@ def export(run_dir: Path) -> Exported:
         _write_companions(config, tmp, dtype=dtype)
         plan = Plan.from_json(run.plan.read_text())
         write_whole(tmp / "README.md", model_card(run, config, plan, step=manifest.step))
+        has_logits = any(record.name == REFERENCE_LOGITS for record in manifest.files)
         verification = verify_export(
             tmp,
-            checkpoint / REFERENCE_LOGITS,
+            checkpoint / REFERENCE_LOGITS if has_logits else None,
             choice=config.cluster.device,
             dtype=dtype,
             trained_dtype=manifest.metadata["dtype"],

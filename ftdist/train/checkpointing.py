@@ -149,7 +149,8 @@ class Checkpointer:
 
         Args:
             step: optimizer steps done.
-            beside_training: whether to copy the state, and to write the copy in a thread.
+            beside_training: whether to copy the state, and to write the copy in a thread. Such a
+                checkpoint has no reference logits.
 
         Returns:
             Whether training may go on before `finish`.

@@ -79,6 +79,9 @@ class ShardWriter:
     def prepare(self, folder: Path, *, from_copy: bool) -> Write:
         """What writes this rank's files of the present state. Collective.
 
+        The logits of the reference row are stored too, but not from a copy: they take a forward
+        pass, for which training would wait.
+
         Args:
             folder: of the checkpoint.
             from_copy: whether to copy the state; otherwise it must not change until all is written.
@@ -90,9 +93,10 @@ class ShardWriter:
         data = host_chunks(shards) if copy is None else copy.chunks()
         name = shard_name(rank=world.rank, world_size=world.size)
         files: dict[str, Iterable[Chunk]] = {name: chain([file_header(shards)], data)}
-        reference = self._reference_logits()
-        if world.is_rank0:
-            files[REFERENCE_LOGITS] = [to_bytes(reference, metadata={"format": "pt"})]
+        if not from_copy:
+            reference = self._reference_logits()
+            if world.is_rank0:
+                files[REFERENCE_LOGITS] = [to_bytes(reference, metadata={"format": "pt"})]
         wait_for_device(self._engine.device)
 
         def write(is_cancelled: IsCancelled) -> Records:

@@ -26,7 +26,10 @@ KINDS: tuple[Kind, ...] = ("master", "exp_avg", "exp_avg_sq")
 """float32 master weights (and frozen weights), and AdamW's first and second moments."""
 
 REFERENCE_LOGITS = "reference_logits.safetensors"
-"""A short row and the engine's logits for it, which an export must reproduce."""
+"""A short row and the engine's logits for it, which an export must reproduce.
+
+A checkpoint that was written beside training has none.
+"""
 
 FILES_PER_FOLDER = 256
 """So 32,768 ranks make 128 folders: long folders are slow on network file systems."""

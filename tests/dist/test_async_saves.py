@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -11,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
+from ftdist.checkpoint.export import export
 from ftdist.checkpoint.manifest import verify_folder
 from ftdist.checkpoint.store import CheckpointStore
+from ftdist.checkpoint.verify_export import WITHOUT_LOGITS
 from ftdist.dist.world import World
 from ftdist.errors import RequeueError
 from ftdist.io.hashed_writer import Chunk, write_hashed
@@ -24,12 +29,17 @@ from tests.support.runs.tiny_runs import STEPS, attempt, curve, make_run, run_at
 
 KILLS = (
     ("open", r"partial-\d+/shards-000/rank-00000"),  # nothing written
-    ("open", r"partial-\d+/reference_logits"),  # one file of two
     ("os.rename", r"\.manifest\.json\S* \S*/manifest\.json"),  # all files, no manifest
     ("os.rename", r"partial-\d+ \S*/step-\d+$"),  # all but the name
     ("os.rename", r" \S*/\.trash-"),  # committed, the one before yet to be deleted
 )
 """File operations of rank 0, in the order of a save; it is killed before its second such one."""
+
+KILLS_AWAITED = (
+    ("open", r"partial-\d+/reference_logits"),  # one file of two
+    *KILLS[1:3],
+)
+"""Only an awaited save writes logits."""
 
 
 def killed(world: World, run_dir: Path, number: int, event: str, pattern: str) -> int:
@@ -48,10 +58,10 @@ def killed(world: World, run_dir: Path, number: int, event: str, pattern: str) -
     return attempt(world, run_dir, number, -1, 0)
 
 
-@pytest.mark.timeout(600)  # eight attempts
+@pytest.mark.timeout(600)  # six attempts
 @pytest.mark.parametrize(
     ("is_async", "kills"),
-    [(True, KILLS), (False, KILLS[2:4])],
+    [(True, KILLS), (False, KILLS_AWAITED)],
     ids=["beside training", "awaited"],
 )
 def test_a_run_killed_in_its_saves_ends_as_if_it_had_not_been(
@@ -137,6 +147,28 @@ def test_training_goes_on_beside_a_save_and_the_next_one_waits_for_it(
     assert ended[0] == 5  # waited for at step 4, after its row
     events = [event for event in run.read_events() if event["event"] == "checkpoint_saved"]
     assert all(event["blocked_s"] <= event["total_s"] for event in events)
+
+
+def test_a_checkpoint_written_beside_training_resumes_and_is_exported_without_a_comparison(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path
+) -> None:
+    run = make_run(tmp_path / "run", ingredients, "checkpoint.every_steps=4", world_size=2)
+    assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
+    last = run.checkpoints / f"step-{STEPS:08d}"
+    before = state_hash(run, step=STEPS)
+    assert "reference_logits.safetensors" in before
+    assert list(state_hash(run, step=4)) == [
+        f"shards-000/rank-{rank:05d}-of-00002.safetensors" for rank in range(2)
+    ]
+    CheckpointStore(run.checkpoints, keep=2).keep_best(4)
+    exported = export(run.root)
+    assert exported.step == 4
+    assert exported.unchecked == WITHOUT_LOGITS
+    assert f"\n- {WITHOUT_LOGITS}\n" in (run.export / "README.md").read_text()
+    assert AutoModelForCausalLM.from_pretrained(run.export).dtype == torch.float32
+    shutil.rmtree(last)
+    assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
+    assert state_hash(run, step=STEPS) == before
 
 
 def test_a_stop_commits_the_save_under_way_and_its_own(

@@ -32,7 +32,7 @@ def reference(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def _verify(model: Path, reference: Path, *, attention: str = "auto") -> Verification:
+def _verify(model: Path, reference: Path | None, *, attention: str = "auto") -> Verification:
     return verify_export(
         model,
         reference,
@@ -83,6 +83,15 @@ def test_a_check_that_cannot_run_says_so(
     assert verified.unchecked == (
         "The exported model was not reloaded and compared with the trained one "
         "(OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB)."
+    )
+
+
+def test_a_checkpoint_without_logits_is_said_to_be_unchecked(model: Path) -> None:
+    assert _verify(model, None) == Verification(
+        largest_difference=None,
+        unchecked="The exported model was not reloaded and compared with the trained one: its "
+        "checkpoint was written beside training, without logits to compare (the last, the best "
+        "and that of a stop have them).",
     )
 
 
