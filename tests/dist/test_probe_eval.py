@@ -167,7 +167,8 @@ def test_early_stopping_retains_and_exports_the_best_checkpoint(
     store = CheckpointStore(run.checkpoints, keep=1)
     assert [info.step for info in store.committed()] == [6, 2]
     assert best_step(run) == 2
-    assert export(run.root).step == 2
+    exported = export(run.root)
+    assert (exported.step, exported.unchecked) == (2, None)
     text = run.config.read_text()
     run.config.write_text(text.replace("checkpoint: best", "checkpoint: newest"))
     assert export(run.root).step == 6
