@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import torch
 
-from ftdist.dist.visible_gpus import VISIBLE
+from ftdist.dist.gpu_faults import find_fault
+from ftdist.dist.visible_gpus import VISIBLE, has_driver, num_granted
 from ftdist.errors import ConfigError, DeviceError
 from ftdist.io.host import node_name
 from ftdist.io.units import GIB
@@ -77,14 +77,22 @@ def open_device(device: Device, *, local_rank: int, local_size: int) -> torch.de
         local_size: ranks on the node.
 
     Raises:
+        ConfigError: torch cannot use the node's GPUs, or the job asked for too few of them: other
+            nodes would fail alike.
         DeviceError: the rank has no GPU of its own, or it does not answer.
+        RuntimeError: other faults, such as a full GPU.
     """
     if device == "cpu":
         return torch.device("cpu")
     place = f"Rank {local_rank} of {local_size} on {node_name()}"
-    count = torch.cuda.device_count()
+    _refuse_cpu_build(place, has_driver=has_driver())
+    count, granted = torch.cuda.device_count(), num_granted()
+    if granted and granted < local_size:
+        raise ConfigError(
+            f"{place} has no GPU of its own: the job has {granted} of this node.",
+            remedy="set cluster.tasks_per_node to the number of GPUs per node.",
+        )
     # A cluster may show each rank one GPU only; then the node has granted one for each.
-    granted = int(os.environ.get("SLURM_GPUS_ON_NODE") or 0)
     if count == 0 or (count < local_size and not (count == 1 and granted >= local_size)):
         raise DeviceError(
             f"{place} was to train on a GPU, but torch {torch.__version__} sees "
@@ -98,20 +106,42 @@ def open_device(device: Device, *, local_rank: int, local_size: int) -> torch.de
         torch.zeros(1, device=own)
         torch.cuda.synchronize(own)
     except RuntimeError as error:
-        message = " ".join(str(error).split())[:200]
-        raise DeviceError(
-            f"{place}: GPU {own.index} does not answer: {message}.",
-            remedy="nothing on a cluster: the run continues without this node; report it, and see "
-            "`nvidia-smi` and `dmesg` there.",
-        ) from error
+        _raise_fault(error, place=place, gpu=own.index)
     return own
+
+
+def _raise_fault(error: RuntimeError, *, place: str, gpu: int | None) -> NoReturn:
+    """Raise what a GPU's first use failed with: a fault of the software excludes no node."""
+    message = " ".join(str(error).split())[:200]
+    fault = find_fault(str(error))
+    if fault is not None and fault[0].exit_code == ConfigError.exit_code:
+        raise ConfigError(
+            f"{place} {fault[0].problem}: {message}.", remedy=fault[0].remedy
+        ) from error
+    if fault is not None and fault[0].exit_code != DeviceError.exit_code:
+        raise error
+    raise DeviceError(
+        f"{place}: GPU {gpu} does not answer: {message}.",
+        remedy="nothing on a cluster: the run continues without this node; report it, and see "
+        "`nvidia-smi` and `dmesg` there.",
+    ) from error
+
+
+def _refuse_cpu_build(place: str, *, has_driver: bool) -> None:
+    """Refuse a torch without GPU kernels on a node whose GPUs have a driver."""
+    if has_driver and torch.version.cuda is None and torch.version.hip is None:
+        raise ConfigError(
+            f"{place} was to use a GPU, but torch {torch.__version__} is built for CPUs.",
+            remedy="install a torch built for CUDA (`ftdist doctor` compares it with the driver), "
+            "or set cluster.device=cpu.",
+        )
 
 
 def _why_none() -> str:
     """Why a process may see too few GPUs, as far as it can tell."""
+    driver = "a driver" if has_driver() else "no driver"
     if torch.version.cuda is None:
-        return "it is built for CPUs"
-    driver = "a driver" if Path("/proc/driver/nvidia/version").exists() else "no driver"
+        driver += ", and torch is built for CPUs"
     visible = os.environ.get(VISIBLE)
     return f"{driver}, {VISIBLE} {'not set' if visible is None else repr(visible)}"
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
+NUM_NAMED = "FTDIST_NUM_GPUS"
+"""Number of GPUs of a rank's node, before the rank narrowed `VISIBLE` to its own."""
+
 DEFAULTS = {
     # Segments grow: batches of unequal length leave no holes. Two names: torch renamed it in 2.9.
     "PYTORCH_ALLOC_CONF": "expandable_segments:True",
@@ -47,6 +50,17 @@ def _is_gpu(name: str, *, present: int) -> bool:
     if name.isdecimal():
         return int(name) < present
     return present > 0 and name.startswith(("GPU-", "MIG-"))
+
+
+def num_granted(environment: Mapping[str, str] | None = None) -> int:
+    """GPUs of this node that the ranks of the job may use together; 0 if nothing says so."""
+    environment = os.environ if environment is None else environment
+    return int(environment.get(NUM_NAMED) or environment.get("SLURM_GPUS_ON_NODE") or 0)
+
+
+def has_driver() -> bool:
+    """Whether this machine has a driver for NVIDIA's GPUs."""
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()
 
 
 def smi_arguments(environment: Mapping[str, str] | None = None) -> list[str]:

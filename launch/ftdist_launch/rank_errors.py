@@ -7,10 +7,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from ftdist.dist.gpu_faults import find_fault
 from ftdist.errors import DeviceError, FtdistError, GpuMemoryError, HangError, RequeueError
 from ftdist.io.host import node_name
 from ftdist.rundir import RunDir
-from ftdist_launch.gpu_faults import find_fault
 from ftdist_launch.gpu_memory import describe_memory, is_out_of_memory, memory_remedy
 from ftdist_launch.rank_failures import ECHO, FAILED, RankFailure, rank_file, write_failure
 

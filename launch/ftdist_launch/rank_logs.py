@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftdist.dist.gpu_faults import GpuFault, find_fault
 from ftdist.errors import HangError
 from ftdist.io.units import format_count
-from ftdist_launch.gpu_faults import GpuFault, find_fault
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.rank_records import read_starts
 

@@ -15,7 +15,13 @@ from typing import Any
 
 import psutil
 
-from ftdist.dist.visible_gpus import VISIBLE, own_instance, set_gpu_defaults, visible_gpus
+from ftdist.dist.visible_gpus import (
+    NUM_NAMED,
+    VISIBLE,
+    own_instance,
+    set_gpu_defaults,
+    visible_gpus,
+)
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.io.host import node_name
 from ftdist_launch.local.processes import exit_with, started_s
@@ -94,7 +100,7 @@ def _choose_gpus(local_rank: int) -> None:
     names = visible_gpus()
     own = own_instance(names, local_rank=local_rank)
     if own is not None:
-        os.environ[VISIBLE] = own
+        os.environ |= {VISIBLE: own, NUM_NAMED: str(len(names))}
     if names:
         set_gpu_defaults()
     else:  # else DeepSpeed searches for an accelerator, and warns

@@ -96,6 +96,14 @@ def _limit_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[Ftdis
             f"cluster.device=cuda, but nodes of partition {name} have no GPUs.",
             remedy="set cluster.partition to another one, or set cluster.device=cpu.",
         )
+    granted = gpus if cluster.gpus_per_node is None else min(gpus, cluster.gpus_per_node)
+    if cluster.device != "cpu" and 0 < granted < cluster.tasks_per_node:
+        yield ConfigError(
+            f"cluster.tasks_per_node={cluster.tasks_per_node}, but the job gets at most "
+            f"{format_count(granted, 'GPU')} per node of partition {name} and each rank needs its "
+            "own.",
+            remedy=f"set cluster.tasks_per_node to at most {granted}, or cluster.device=cpu.",
+        )
     memory_gib = max(kind.memory_mib for kind in kinds) // 1024
     for key, requested, limit, note in (
         ("nodes", cluster.nodes, sum(kind.nodes for kind in kinds), ""),

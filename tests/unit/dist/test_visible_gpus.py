@@ -4,8 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from ftdist_launch import rank_process
 
-from ftdist.dist.visible_gpus import own_instance, set_gpu_defaults, smi_arguments, visible_gpus
+from ftdist.dist.visible_gpus import (
+    num_granted,
+    own_instance,
+    set_gpu_defaults,
+    smi_arguments,
+    visible_gpus,
+)
 
 UUID = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
 MIG = "MIG-1c1e5a2b-3e76-5ad0-9d6f-0a1e0f4f2b11"
@@ -83,3 +90,22 @@ def test_segments_grow_unless_the_user_has_set_the_allocator(
     set_gpu_defaults()
     assert environment.get("PYTORCH_ALLOC_CONF") == expected
     assert environment["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3"
+
+
+def test_a_rank_counts_the_mig_instances_before_it_takes_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "hides all")  # put back after the test
+    monkeypatch.setenv("FTDIST_NUM_GPUS", "")
+    monkeypatch.setenv("FTDIST_GPUS", f"{MIG},{OLD_MIG}")
+    monkeypatch.setattr(rank_process, "visible_gpus", lambda: (MIG, OLD_MIG))
+    monkeypatch.setattr(rank_process, "set_gpu_defaults", lambda: None)
+    rank_process._choose_gpus(1)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == OLD_MIG
+    assert num_granted() == 2
+
+
+def test_the_gpus_that_slurm_grants_are_counted() -> None:
+    assert num_granted({"SLURM_GPUS_ON_NODE": "4"}) == 4
+    assert num_granted({"SLURM_GPUS_ON_NODE": "1", "FTDIST_NUM_GPUS": "2"}) == 2
+    assert num_granted({}) == 0

@@ -212,6 +212,12 @@ FITS = ("cluster.timeout_min=60", "cluster.cpus_per_task=4")
         (("cluster.timeout_min=61",), "at most 60"),
         (("cluster.tasks_per_node=2",), "set cluster.cpus_per_task to 2"),
         (("cluster.memory_gib=9",), "at most 8"),
+        (("cluster.tasks_per_node=3",), "set cluster.tasks_per_node to at most 2, or"),
+        (("cluster.tasks_per_node=2", "cluster.gpus_per_node=1"), "the job gets at most 1 GPU per"),
+        (
+            ("cluster.tasks_per_node=4", "cluster.cpus_per_task=1", "cluster.device=cpu"),
+            None,
+        ),
         (("cluster.gpus_per_node=3",), "set cluster.gpus_per_node to at most 2"),
         (("cluster.partition=dead", "cluster.nodes=1"), "is down"),
         (("cluster.partition=dead", "cluster.device=cuda"), "is down"),

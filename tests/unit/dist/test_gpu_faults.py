@@ -1,7 +1,8 @@
 """Messages of CUDA and NCCL, as they were seen, and what they mean for a run."""
 
 import pytest
-from ftdist_launch.gpu_faults import FAULTS, find_fault
+
+from ftdist.dist.gpu_faults import FAULTS, find_fault
 
 SEEN = [
     ("CUDA error: uncorrectable ECC error encountered", 71, "ECC"),
