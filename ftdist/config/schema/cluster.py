@@ -54,7 +54,8 @@ class ClusterConfig:
 
     step_timeout_s: PositiveInt
     """Seconds after which an unfinished collective of a later step ends the attempt; more, up to
-    `collective_timeout_s`, if a step takes longer than a fifth of it.
+    `collective_timeout_s`, if a step takes longer than a fifth of it. It includes waiting for a
+    rank that logs or reads data: keep it above the longest pause of the file system.
     """
 
     max_attempts_without_progress: PositiveInt
