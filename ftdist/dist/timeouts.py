@@ -23,8 +23,10 @@ class StepTimeouts:
 
     A rank that hangs in a step ends the attempt after minutes. While one rank logs, exports a trace
     or reads its data, the others wait in the next step: the limit must exceed the longest pause of
-    the file system, as while it fails over to another server (5 to 10 minutes). The first step compiles kernels and
-    grows caches: it has the long limit, and its duration counts for the short one.
+    the file system, as while it fails over to another server (5 to 10 minutes).
+
+    The first step compiles kernels and grows caches: it has the long limit, and its duration counts
+    for the short one.
 
     Args:
         step_s: seconds for a collective of a step; more where a step takes long.
