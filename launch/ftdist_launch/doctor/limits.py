@@ -7,7 +7,7 @@ from ftdist.io.units import format_count
 from ftdist_launch.doctor.finding import Area, Finding
 from ftdist_launch.doctor.partitions import USEFUL_MIN, PartitionChoice
 from ftdist_launch.doctor.slurm_facts import ClusterFacts
-from ftdist_launch.slurm.client import minutes
+from ftdist_launch.slurm.sinfo_fields import minutes
 
 LIMITS = Area("SLURM")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ftdist_launch.doctor.commands import Runner
-from ftdist_launch.slurm.client import minutes
+from ftdist_launch.slurm.sinfo_fields import minutes
 
 UNUSABLE = re.compile(r"\*|^(down|drain|drng|fail|inval|unk|maint|boot|powerup|futr)")
 """States of nodes, as `sinfo` abbreviates them, in which they take no job; `*`: no response."""

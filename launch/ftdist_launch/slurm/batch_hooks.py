@@ -269,7 +269,7 @@ def _finish(
             failure = None  # it was killed on request
         elif slurm_cause is not None:
             failure = dataclasses.replace(failure, problem=slurm_cause)
-    may_move = can_move(run, config.cluster, failure)
+    may_move = can_move(run, config.cluster, failure, others=read_failures(run.attempt(number)))
     if failure is not None and not may_move:
         failure = dataclasses.replace(failure, remedy=NO_NODE_LEFT)
     job_exit = dataclasses.replace(job_exit, failure=failure)

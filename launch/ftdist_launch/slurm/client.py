@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from ftdist.errors import ConfigError, FtdistError
 from ftdist_launch.local.submit import outside_any_job
+from ftdist_launch.slurm.sinfo_fields import count_gpus, has_features, minutes
 
 TIMEOUT_S = 30.0
 """Timeout of a SLURM command; a busy controller answers within a few seconds."""
-
-_GPUS = re.compile(r"gpu(?::[A-Za-z][\w.-]*)?:(\d+)")
 
 
 class SlurmError(FtdistError):
@@ -147,7 +146,6 @@ class Queue:
         partitions = []
         for line in self._output(args).splitlines():
             name, up, limit, nodes, cores, memory, gres = line.strip().split("|")
-            gpus = _GPUS.search(gres)
             partitions.append(
                 Partition(
                     name=name.rstrip("*"),
@@ -157,7 +155,7 @@ class Queue:
                     nodes=int(nodes),
                     cores=int(cores.rstrip("+")),
                     memory_mib=int(memory.rstrip("+")),
-                    gpus=int(gpus[1]) if gpus else 0,
+                    gpus=count_gpus(gres),
                 )
             )
         return partitions
@@ -210,16 +208,28 @@ class Queue:
         names = ",".join(sorted(nodes))
         self._output(["scontrol", "update", f"JobId={job}", f"ExcNodeList={names}"])
 
-    def usable_nodes(self, partition: str | None) -> set[str]:
-        """Names of the nodes of a partition, or of all, that are not down or drained.
+    def usable_nodes(
+        self, partition: str | None, *, constraint: str | None = None, gpus: int = 0
+    ) -> set[str]:
+        """Names of the nodes that a job may run on and that are not down or drained.
+
+        Args:
+            partition: of the nodes; None: all.
+            constraint: features, as `sbatch --constraint`; brackets and counts are not evaluated.
+            gpus: per node, at least.
 
         Raises:
             SlurmError: SLURM is unavailable.
         """
-        args = ["sinfo", "--noheader", "-N", "--format=%N|%t"]
+        args = ["sinfo", "--noheader", "-N", "--format=%N|%t|%f|%G"]
         args += [] if partition is None else [f"--partition={partition}"]
-        lines = [line.strip().partition("|") for line in self._output(args).splitlines()]
-        return {name for name, _, state in lines if not state.startswith(("down", "dr", "fail"))}
+        nodes = set()
+        for line in self._output(args).splitlines():
+            name, state, features, gres = line.strip().split("|", 3)
+            is_up = not state.startswith(("down", "dr", "fail"))
+            if is_up and has_features(features, constraint) and count_gpus(gres) >= gpus:
+                nodes.add(name)
+        return nodes
 
     def _output(self, args: Sequence[str]) -> str:
         done = self._run(args)
@@ -273,19 +283,6 @@ _IN_QUEUE = frozenset(
     {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING"}
     | {"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESIZING", "STAGE_OUT"}
 )
-
-
-def minutes(limit: str) -> int | None:
-    """A time limit as SLURM writes it (`1-02:00:00`, `30:00`), in minutes; None: no limit."""
-    if limit.strip().lower() in ("infinite", "unlimited", "n/a", "partition_limit"):
-        return None
-    days, dash, clock = limit.strip().rpartition("-")
-    parts = [int(part) for part in clock.split(":")]
-    if dash or len(parts) == 3:  # days-hours[:minutes[:seconds]], hours:minutes:seconds
-        hours, minute = [*parts, 0][:2]
-    else:  # minutes[:seconds]
-        hours, minute = 0, parts[0]
-    return (int(days or 0) * 24 + hours) * 60 + minute
 
 
 def _clean_stderr(text: str) -> str:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from ftdist.config.schema import ClusterConfig
@@ -34,22 +35,44 @@ def excluded_nodes(run: RunDir) -> list[str]:
     return nodes
 
 
-def can_move(run: RunDir, cluster: ClusterConfig, failure: RankFailure | None) -> bool:
+def can_move(
+    run: RunDir,
+    cluster: ClusterConfig,
+    failure: RankFailure | None,
+    *,
+    others: Sequence[RankFailure] = (),
+) -> bool:
     """Whether enough nodes are left without those that failed.
 
-    If this attempt failed for a GPU, its node is recorded as excluded.
+    If this attempt failed for a GPU, all nodes that reported such a failure are recorded as
+    excluded.
+
+    Args:
+        run: that failed.
+        cluster: what its job needs; nodes of other kinds do not count.
+        failure: the first one of the attempt.
+        others: failures of all ranks of the attempt.
     """
     if failure is None or failure.exit_code != DeviceError.exit_code or failure.host is None:
         return True
-    excluded = {*excluded_nodes(run), *_expanded(cluster.exclude), failure.host}
+    faulty: dict[str, RankFailure] = {}
+    for each in (failure, *others):
+        if each.exit_code == DeviceError.exit_code and each.host is not None:
+            faulty.setdefault(each.host, each)
+    excluded = {*excluded_nodes(run), *_expanded(cluster.exclude), *faulty}
     try:
-        usable = Queue().usable_nodes(os.environ.get("SLURM_JOB_PARTITION"))
+        usable = Queue().usable_nodes(
+            os.environ.get("SLURM_JOB_PARTITION"),
+            constraint=cluster.constraint,
+            gpus=cluster.gpus_per_node or 0,
+        )
     except SlurmError as error:
         sys.stderr.write(f"{error}\n")
         return True
     if len(usable - excluded) < cluster.nodes:
         return False
-    run.append_event("node_excluded", host=failure.host, cause=failure.problem)
+    for host, each in faulty.items():
+        run.append_event("node_excluded", host=host, cause=each.problem)
     return True
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ftdist_launch.setup.code_snapshot import take_snapshot, verify_snapshot
 from ftdist_launch.setup.preflight import tracking_problems
-from ftdist_launch.slurm.client import Partition, Queue, SlurmError, minutes
+from ftdist_launch.slurm.client import Partition, Queue, SlurmError
 from ftdist_launch.slurm.preflight import (
     partition_problems,
     shared_root_problems,
@@ -24,6 +24,7 @@ from ftdist_launch.slurm.sbatch import (
     script,
     setup,
 )
+from ftdist_launch.slurm.sinfo_fields import minutes
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
