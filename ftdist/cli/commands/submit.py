@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ftdist_launch.setup.run_setup import library_warnings
 from ftdist_launch.slurm.client import Queue
-from ftdist_launch.slurm.preflight import plan_summary
+from ftdist_launch.slurm.preflight import plan_summary, save_notes
 from ftdist_launch.slurm.submit import check, dry_run, submit
 
 from ftdist.cli.common import answer_hydra, log, print_json, print_plan, print_result, take_flag
@@ -34,7 +34,8 @@ def _submit(runs: Sequence[Sequence[str]], *, sweep: Sweep | None, dry: bool, as
     log_user_files(runs)
     queue = Queue()
     configs = [check(compose(words), queue=queue, log=log) for words in runs]
-    for note in dict.fromkeys(note for config in configs for note in library_warnings(config)):
+    notes = (note for c in configs for note in (*library_warnings(c), *save_notes(c)))
+    for note in dict.fromkeys(notes):
         log(note)
     if dry:
         for config in configs:

@@ -204,7 +204,7 @@ def _time_lines(facts: ClusterFacts, choice: PartitionChoice) -> list[str]:
     rule = preemption(choice.partition, facts)
     lines = [
         f"timeout_min: {timeout}  # of one job ({shown}); a run continues in the next one",
-        f"signal_delay_s: {min(300, timeout * 60 // 4)}  # must exceed one step and one save",
+        f"signal_delay_s: {min(600, timeout * 60 // 4)}  # must exceed one step and one save",
     ]
     if rule.mode != "OFF":
         lines.append(f"# Preempted by {rule.by}: {rule.mode.lower()} after {rule.grace_s} s.")

@@ -39,7 +39,7 @@ from ftdist_launch.setup.preflight import (
 )
 from ftdist_launch.setup.resolve_data import EVAL_PATHS, resolve_eval, resolve_library
 from ftdist_launch.slurm.client import Queue
-from ftdist_launch.slurm.preflight import cluster_problems
+from ftdist_launch.slurm.preflight import cluster_problems, save_notes
 from ftdist_launch.subprocesses import call_child, run_child
 
 TINY = "tiny"
@@ -77,7 +77,7 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
         )
     machine = Machine.here()
     check_run(config, executor_problems=executor_problems(config, machine=machine), new=new)
-    for note in machine_notes(config, machine=machine):
+    for note in (*machine_notes(config, machine=machine), *save_notes(config)):
         log(note)
     library = prepare_library(config)
     for note in library_warnings(config):

@@ -162,7 +162,7 @@ def shared_root_problems(root: Path) -> Iterator[FtdistError]:
 
 
 def time_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """A signal delay that leaves no time to train, or too little to save."""
+    """A signal delay that leaves no time to train."""
     cluster = config.cluster
     if cluster.signal_delay_s >= cluster.timeout_min * 60:
         yield ConfigError(
@@ -170,14 +170,24 @@ def time_problems(config: RunConfig) -> Iterator[FtdistError]:
             f"{cluster.timeout_min}: the job would be asked to stop when it starts.",
             remedy=f"set cluster.signal_delay_s below {cluster.timeout_min * 60}.",
         )
+
+
+def save_notes(config: RunConfig) -> Iterator[str]:
+    """A warning where a job may end before a stop is saved; the disk's rate is only assumed."""
+    cluster = config.cluster
     save_s = _save_s(config)
-    if save_s > cluster.signal_delay_s:
-        yield ConfigError(
-            f"Saving what a stop has to save takes about {save_s:.0f} s ({SAVE_GIB_PER_S} GiB per "
-            f"second and node), but jobs are asked to stop {cluster.signal_delay_s} s before their "
-            "end.",
-            remedy=f"set cluster.signal_delay_s to at least {2 * save_s:.0f}.",
-        )
+    if cluster.executor != "slurm" or save_s <= cluster.signal_delay_s:
+        return
+    what = "two checkpoints (the one being written, and the last)"
+    if _saves_at_stop(config) == 1:
+        what = "one checkpoint"
+    yield (
+        f"Warning: a stop has to save {what}, about {save_s:.0f} s at {SAVE_GIB_PER_S} GiB per "
+        f"second and node, which is assumed, not measured; jobs are asked to stop "
+        f"cluster.signal_delay_s={cluster.signal_delay_s} s before their end. If your disk is no "
+        f"faster, set cluster.signal_delay_s={2 * save_s:.0f}: twice that time, because the "
+        "running step ends first."
+    )
 
 
 def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
@@ -230,13 +240,14 @@ def _chosen(partitions: list[Partition], wanted: str | None) -> list[Partition]:
 
 
 def _save_s(config: RunConfig) -> float:
-    """Estimated seconds of saving at a stop; 0 if the model cannot be read.
+    """Estimated seconds of saving at a stop; 0 if the model cannot be read."""
+    checkpoint_gib = _terms(config).get("checkpoint_gib", 0.0)
+    return _saves_at_stop(config) * checkpoint_gib / (SAVE_GIB_PER_S * config.cluster.nodes)
 
-    A checkpoint that is being written beside training is finished first: then there are two.
-    """
-    checkpoint, saves = _terms(config).get("checkpoint_gib", 0.0), config.checkpoint
-    count = 2 if saves.async_save and saves.every_steps else 1
-    return count * checkpoint / (SAVE_GIB_PER_S * config.cluster.nodes)
+
+def _saves_at_stop(config: RunConfig) -> int:
+    """Checkpoints that a stop writes: one in the background is finished first."""
+    return 2 if config.checkpoint.async_save and config.checkpoint.every_steps else 1
 
 
 def _terms(config: RunConfig) -> dict[str, float]:

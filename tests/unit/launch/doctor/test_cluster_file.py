@@ -46,7 +46,7 @@ def text_of(facts: ClusterFacts, *, software: Software = NONE, wanted: str | Non
                 "network_gbit_s": None,
                 "memory_gib": 0,
                 "timeout_min": 720,  # the QOS of the partition: 12 h
-                "signal_delay_s": 300,
+                "signal_delay_s": 600,
             },
         ),
         (
@@ -61,7 +61,7 @@ def text_of(facts: ClusterFacts, *, software: Software = NONE, wanted: str | Non
                 "device": "cpu",
                 "memory_gib": 0,
                 "timeout_min": 120,
-                "signal_delay_s": 300,
+                "signal_delay_s": 600,
             },
         ),
         (
@@ -77,7 +77,7 @@ def text_of(facts: ClusterFacts, *, software: Software = NONE, wanted: str | Non
                 "gpu": None,
                 "memory_gib": None,
                 "timeout_min": 1440,
-                "signal_delay_s": 300,
+                "signal_delay_s": 600,
             },
         ),
     ],

@@ -11,6 +11,7 @@ from ftdist_launch.setup.preflight import tracking_problems
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError
 from ftdist_launch.slurm.preflight import (
     partition_problems,
+    save_notes,
     shared_root_problems,
     time_problems,
     with_resources,
@@ -249,6 +250,29 @@ def test_gpus_default_to_one_per_task_as_far_as_the_partition_has_them() -> None
 def test_a_signal_delay_as_long_as_the_time_limit_is_refused() -> None:
     (problem,) = time_problems(slurm_config("cluster.timeout_min=5", "cluster.signal_delay_s=300"))
     assert "set cluster.signal_delay_s below 300" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        # Two checkpoints of 90 GiB at 0.5 GiB/s.
+        ((), None),
+        (("cluster.signal_delay_s=300",), "two checkpoints (the one being written, and the last)"),
+        (("cluster.signal_delay_s=300",), "cluster.signal_delay_s=720: twice that time"),
+        (("cluster.signal_delay_s=300",), "about 360 s"),
+        (("cluster.signal_delay_s=300", "cluster.nodes=2"), None),
+        (("cluster.signal_delay_s=100", "checkpoint.async_save=false"), "save one checkpoint"),
+    ],
+)
+def test_a_stop_that_an_assumed_disk_cannot_save_in_time_is_warned_about_not_refused(
+    overrides: tuple[str, ...], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftdist_launch.slurm.preflight._terms", lambda _: {"checkpoint_gib": 90.0})
+    config = slurm_config("checkpoint.every_steps=10", *overrides)
+    assert list(time_problems(config)) == []
+    notes = list(save_notes(config))
+    assert len(notes) == (expected is not None)
+    assert all(expected in note and note.startswith("Warning:") for note in notes if expected)
 
 
 def test_a_run_directory_in_memory_is_refused() -> None:
