@@ -16,6 +16,7 @@ from ftdist.config.saved_config import dump_config
 from ftdist.io.progress import QUIET
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
+from tests.support.fixed_engine import fixed_engine
 from tests.support.runs.fake_runs import plan_of
 
 Captured = pytest.CaptureFixture[str]
@@ -300,12 +301,13 @@ def test_a_run_with_only_damaged_checkpoints_shows_how_to_repair_it(
 def complete(root: Path) -> RunDir:
     run = made(root)
     words = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
-    run.config.write_text(dump_config(compose(words)))
+    run.config.write_text(dump_config(compose(fixed_engine(*words))))
     return run
 
 
 def small_plan() -> Plan:
-    config = compose(["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"])
+    words = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
+    config = compose(fixed_engine(*words))
     return plan_of(config, ranks=1)
 
 

@@ -33,7 +33,7 @@ def test_key_and_value_typos_are_reported_together() -> None:
         "  - optim.peek_lr is not a key of the config: did you mean optim.peak_lr? "
         "Write optim.peak_lr=1.\n"
         "  - engine=zero4 is not an option: did you mean engine=zero3? "
-        "Choose one of zero3, zero3_offload.\n"
+        "Choose one of auto, zero3, zero3_offload.\n"
         "  - batch.tokens=abc is not a whole number. "
         "Set batch.tokens to a whole number of at least 1, or auto."
     )
@@ -100,7 +100,8 @@ MISTAKES: list[dict[str, str]] = [
         "cluster.env=[A]": "cluster.env=[A] is a list. Name each: cluster.env.NAME=...",
         "engine.deepspeed={a: 1},{b: 2}": "engine.deepspeed={a: 1},{b: 2} has several values",
         "library.extra_sources=[manuals/,b]": "Name each: library.extra_sources.NAME.path=...",
-        "~engine": "The group engine cannot be removed. Choose engine=zero3, engine=zero3_offload.",
+        "~engine": "The group engine cannot be removed. Choose engine=auto, engine=zero3, "
+        "engine=zero3_offload.",
     },
     {  # what users of other trainers type
         "packing=true": "packing is not a key of the config. Leave it out: ftdist always packs",
