@@ -11,31 +11,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 from ftdist.config.aliases import ALIASES
+from ftdist.config.kinds import EXAMPLES, RUN_NAME, WORDS, Kind
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.schema.data_source import Source
 from ftdist.config.schema.types import NAME_PATTERN, Auto
 from ftdist.config.search_path import ConfigFolder, list_options, own_folders
-
-Kind = Literal[
-    "integer", "number", "switch", "choice", "text", "texts", "numbers", "sources", "table"
-]
-
-_WORDS: dict[Kind, str] = {
-    "integer": "a whole number",
-    "number": "a number",
-    "switch": "true or false",
-    "choice": "one of",
-    "text": "a text",
-    "texts": "a list such as [a,b]",
-    "numbers": "a list of numbers",
-    "sources": "a list of paths, or of mappings such as {path: org/name, split: train}",
-    "table": "a table such as {name: value}",
-}
-_RUN_NAME = (
-    "a name of up to 64 letters, digits, dots, underscores and dashes that begins with a "
-    "letter or a digit"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +38,7 @@ class ConfigKey:
     @property
     def described(self) -> str:
         """The kind of value, such as `a whole number`."""
-        return _RUN_NAME if self.pattern == NAME_PATTERN else _WORDS[self.kind]
+        return RUN_NAME if self.pattern == NAME_PATTERN else WORDS[self.kind]
 
     @property
     def fits(self) -> str:
@@ -65,8 +46,8 @@ class ConfigKey:
         words = self.described
         if self.kind == "texts" and self.choices:
             return f"a list of any of {', '.join(self.choices)}, such as [{self.choices[0]}]"
-        if self.kind == "numbers":
-            return f"{words}, each {' and '.join(self.bounds)}, such as [0.4,1]"
+        if self.kind in EXAMPLES:
+            return f"{words}, each {' and '.join(self.bounds)}, such as {EXAMPLES[self.kind]}"
         if self.choices:
             words = f"{words} {', '.join(self.choices)}"
         if self.bounds:
@@ -257,8 +238,8 @@ def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
         item, _, of_items = (Source, False, []) if inner is Source else _peel(inner)
         if item is Source:
             kind = "sources"
-        elif item is float:  # the bounds are those of each
-            kind, limits = "numbers", _limits(of_items)
+        elif item in (int, float):  # the bounds are those of each
+            kind, limits = "integers" if item is int else "numbers", _limits(of_items)
         elif typing.get_origin(item) is Literal:
             choices = typing.get_args(item)
     return ConfigKey(

@@ -10,6 +10,7 @@ from ftdist.config.hydra_adapter import Parsed, parse_override
 from ftdist.config.hydra_keys import hydra_key_problem, is_hydra_key
 from ftdist.config.keys import (
     LENGTHS,
+    LISTS,
     TRAIN,
     CommandSpec,
     ConfigKey,
@@ -17,6 +18,7 @@ from ftdist.config.keys import (
     find_key,
     nearest,
 )
+from ftdist.config.kinds import LISTS
 from ftdist.config.problems import Problem, secret_problem, unknown_key
 from ftdist.config.values import format_value
 
@@ -180,7 +182,7 @@ def _accept_hydra_key(text: str, name: str, *, reading: Reading) -> Problem | No
 def _parse(text: str, *, key: ConfigKey | None) -> Parsed | None:
     """Parse one override, with texts as typed: a name such as 007, a path with brackets."""
     parsed = parse_override(text)
-    if parsed is None and key is not None and key.kind in ("texts", "numbers", "sources"):
+    if parsed is None and key is not None and key.kind in LISTS:
         return parse_override(_quoted_list(text))
     if key is None or key.kind != "text":
         return parsed

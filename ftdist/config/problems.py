@@ -16,6 +16,7 @@ from ftdist.config.keys import (
     nearest_key,
     with_chosen_name,
 )
+from ftdist.config.kinds import EXAMPLES, LISTS
 from ftdist.config.migrate.without import sentence_for
 from ftdist.config.schema.types import NAME_PATTERN
 from ftdist.config.values import format_value
@@ -30,6 +31,7 @@ _NAME_IN_TABLE = re.compile(r"[{,]\s*['\"]?([\w.]+)['\"]?\s*:")
 _COMMIT = re.compile(r"(?<=hf://datasets/)\S+?@[0-9a-f]{40}|(?<=revision:)\s*[0-9a-f]{40}")
 """Of a repository on the Hub: it looks like a key, and is public."""
 
+_NUMBERS: dict[str, str] = {"integers": "a whole number", "numbers": "a number"}
 _RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
@@ -187,8 +189,8 @@ def value_problem(
         meant = nearest(shown, key.choices)
         hint = f"; did you mean {meant}?" if meant else "."
         problem = f"{name}={shown} is not one of {', '.join(key.choices)}{hint}"
-    elif of_item and key.kind == "numbers":
-        reason = "out of range" if error in _RANGE_ERRORS else "not a number"
+    elif of_item and key.kind in EXAMPLES:
+        reason = "out of range" if error in _RANGE_ERRORS else f"not {_NUMBERS[key.kind]}"
         problem = f"{name} holds {shown}, which is {reason}."
     elif error == "too_short":
         problem = f"{name}={shown} is empty."
@@ -198,7 +200,7 @@ def value_problem(
         problem = f"{name}={shown} is not {key.described}."
     if key.pattern == NAME_PATTERN and (example := _as_name(shown)):
         return Problem(problem, f"write {name}={example}.", name)
-    is_list = key.kind in ("texts", "numbers", "sources") and not of_item
+    is_list = key.kind in LISTS and not of_item
     if is_list and isinstance(value, str | int | float):
         return Problem(problem, f"write '{name}=[{shown}]'.", name)
     return Problem(problem, f"set {name} to {key.fits}.", name)

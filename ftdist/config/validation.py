@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from ftdist.config.batch_split import count_groups, split_batch
 from ftdist.config.deepspeed_keys import deepspeed_problems
 from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key
+from ftdist.config.kinds import LISTS
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
 from ftdist.config.schema.data_source import SourceEntry
 from ftdist.config.schema.types import AUTO
@@ -89,7 +90,7 @@ def _plain_numbers(
             value = value if number is None else number
         elif key is not None and key.kind in ("integer", "number") and isinstance(value, bool):
             value = format_value(value)  # pydantic would read true as 1
-        elif key is not None and key.kind in ("texts", "numbers") and isinstance(value, list):
+        elif key is not None and key.kind in LISTS[:3] and isinstance(value, list):
             value = [format_value(v) if isinstance(v, int | float) else v for v in value]
         plain[str(name)] = value
     return plain
@@ -164,16 +165,12 @@ def _cross_checks(
 
 
 def _profiled_problems(steps: Sequence[int]) -> list[Problem]:
-    first, last = steps
-    if first <= last < first + MAX_PROFILED_STEPS:
+    first, last = steps[0], steps[-1]
+    if len(steps) == 2 and first <= last < first + MAX_PROFILED_STEPS:
         return []
-    return [
-        Problem(
-            f"train.profile_steps=[{first},{last}] is no range of 1 to {MAX_PROFILED_STEPS} steps.",
-            f"write the first and the last step, such as [{first},{first + 2}].",
-            "train.profile_steps",
-        )
-    ]
+    name, shown = "train.profile_steps", ",".join(map(str, steps))
+    problem = f"{name}=[{shown}] is no first and last of 1 to {MAX_PROFILED_STEPS} steps."
+    return [Problem(problem, f"write both, such as '{name}=[{first},{first + 2}]'.", name)]
 
 
 def _group_problems(nodes: int, tasks_per_node: int, sequence_parallel_size: int) -> list[Problem]:

@@ -71,16 +71,18 @@ def find_gpu(gpu: str) -> Gpu | None:
     """The data sheet of a GPU; None for an unknown one.
 
     Args:
-        gpu: its name as the driver has it, such as "NVIDIA H100 80GB HBM3".
+        gpu: its name as the driver has it, such as "NVIDIA H100 80GB HBM3", or as SLURM does, such
+            as "a100_80gb".
     """
+    name = re.sub(r"[_-]+", " ", gpu)
     for known in GPUS:
-        if re.search(rf"\b{known.name}\b", gpu):
-            return _variant(known, gpu)
+        if re.search(rf"\b{known.name}\b", name, re.IGNORECASE):
+            return _variant(known, name)
     return None
 
 
 def _variant(known: Gpu, gpu: str) -> Gpu:
-    size = re.search(r"\b(\d+)\s?GB\b", gpu)
+    size = re.search(r"\b(\d+)\s?GB\b", gpu, re.IGNORECASE)
     if size is None or known.name not in _VARIANTS:
         return known
     memory = float(size[1])

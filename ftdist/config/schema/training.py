@@ -79,7 +79,7 @@ class TrainConfig:
     a run bit for bit; slower. CPUs do so anyway.
     """
 
-    profile_steps: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)] | None
+    profile_steps: list[PositiveInt] | None
     """First and last step that rank 0 records with torch's profiler, such as [10,12]; at most 10
     steps. The trace, attempts/N/profile.json.gz of the run directory, opens in Perfetto.
     """

@@ -131,10 +131,23 @@ def test_valid_values_of_a_key_are_described_in_plain_words(name: str, fits: str
     assert key.fits == fits
 
 
-@pytest.mark.parametrize("steps", ["[5,4]", "[1,11]"])
-def test_profiled_steps_are_a_short_range(steps: str) -> None:
-    with pytest.raises(ConfigError, match="no range of 1 to 10 steps"):
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ("[5,4]", r"is no first and last of 1 to 10 steps\.\nTo fix: write both, such as"),
+        ("[1,11]", "is no first and last of 1 to 10 steps"),
+        ("[10]", "is no first and last of 1 to 10 steps"),
+        ("10", r"is not a list of whole numbers\.\nTo fix: write 'train.profile_steps=\[10\]'"),
+        ("[0,2]", r"holds 0, which is out of range\..*each at least 1, such as \[10,12\]"),
+        ("[a,2]", r"holds a, which is not a whole number\."),
+    ],
+)
+def test_profiled_steps_are_a_short_range(steps: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=rf"(?s)train.profile_steps.*{problem}"):
         compose([*NEEDED, f"train.profile_steps={steps}"])
+
+
+def test_profiled_steps_are_numbers() -> None:
     assert compose([*NEEDED, "train.profile_steps=[1,10]"]).train.profile_steps == [1, 10]
 
 

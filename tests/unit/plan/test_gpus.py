@@ -39,6 +39,9 @@ def test_the_peak_follows_from_the_name(gpu: str, peak: float | None) -> None:
         ("NVIDIA A100-SXM4-80GB", 80.0),
         ("NVIDIA A100-SXM-64GB", 64.0),
         ("NVIDIA GH200 480GB", 96.0),  # 480 GB are the host's
+        ("h100", 80.0),  # as in SLURM's gres
+        ("a100_80gb", 80.0),
+        ("nvidia_h200_nvl", 141.0),
         ("NVIDIA L40S", 45.0),  # 48 less a sixteenth for error correction
     ],
 )
