@@ -10,7 +10,6 @@ from ftdist.config.hydra_adapter import Parsed, parse_override
 from ftdist.config.hydra_keys import hydra_key_problem, is_hydra_key
 from ftdist.config.keys import (
     LENGTHS,
-    LISTS,
     TRAIN,
     CommandSpec,
     ConfigKey,
