@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
+from ftdist.plan.fit import USABLE
 from ftdist.plan.layer_shape import LayerShape
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
@@ -19,8 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "hardware.md"
 STEPS = 200
 SEQUENCE_LENGTH = 4096
-USABLE = 0.9
-"""Fraction of a GPU's memory that the plan may fill; the rest is CUDA's, NCCL's and fragments."""
 
 GPUS_GIB = {"40 GB": 40e9 / 2**30, "80 GB": 80e9 / 2**30, "141 GB": 141e9 / 2**30}
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)

@@ -73,6 +73,8 @@ def _attend(
     dropout: float,
     scaling: float | None,
 ) -> Tensor:
+    if _repeats_keys(query.device.type):
+        key, value = _for_every_head(key, value, heads=query.shape[1])
     return functional.scaled_dot_product_attention(
         query,
         key,
@@ -96,8 +98,7 @@ def _attend_capped(
     softcap: float,
 ) -> Tensor:
     """No fused kernel of torch caps scores: these are computed, all of the sample."""
-    groups = query.shape[1] // key.shape[1]
-    key, value = (states.repeat_interleave(groups, dim=1) for states in (key, value))
+    key, value = _for_every_head(key, value, heads=query.shape[1])
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = softcap * torch.tanh(query @ key.transpose(2, 3) * (scale / softcap))
     tokens = query.shape[2]
@@ -105,6 +106,22 @@ def _attend_capped(
         mask = torch.ones(tokens, tokens, dtype=torch.bool, device=query.device).tril()
     weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1, dtype=torch.float32)
     return functional.dropout(weights.to(query.dtype), p=dropout) @ value
+
+
+def _repeats_keys(device: str) -> bool:
+    """Whether keys and values are copied for the heads that share them.
+
+    On GPUs flash attention alone knows shared ones, and it takes neither float32 nor masks: torch
+    would store all scores. With copies its memory-efficient kernel runs.
+    """
+    return device == "cuda"
+
+
+def _for_every_head(key: Tensor, value: Tensor, *, heads: int) -> tuple[Tensor, Tensor]:
+    groups = heads // key.shape[1]
+    if groups == 1:
+        return key, value
+    return key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
 
 
 def _window(tokens: int, sliding_window: int | None, *, device: torch.device) -> Tensor | None:

@@ -11,26 +11,37 @@ from typing import Literal
 from ftdist.plan.layer_shape import LayerShape, NormKind
 
 FLOAT32 = 4
-Scores = Literal["none", "copied", "sdpa", "eager"]
+Scores = Literal["none", "copied", "repeated", "sdpa", "eager"]
 """How a kernel attends. none: by the borders of samples (varlen, flash), scores are never stored.
-copied: the same, and its output once more (by_sample). sdpa: with a T x T mask. eager: T x T scores
+copied: the same, and its output once more (by_sample). repeated: and keys and values for every head
+(by_sample on GPUs). sdpa: with a T x T mask. eager: T x T scores
 of every head are stored."""
 
 
-def scores_of(attention: str, shape: LayerShape, *, device: Literal["cpu", "cuda"]) -> Scores:
+MAX_FLASH_WIDTH = 256
+"""The widest heads of flash attention, and so of varlen."""
+
+
+def scores_of(
+    attention: str, shape: LayerShape, *, device: Literal["cpu", "cuda"], size: int
+) -> Scores:
     """How the kernel that `model.attention` names attends.
 
     by_sample computes capped scores itself, those of one sample: planned as if it filled the row.
 
     Args:
-        attention: the config's value; auto: by_sample on CPUs and for capped scores, else varlen.
+        attention: the config's value; auto: by_sample on CPUs, in float32, for wide heads and
+            capped scores, else varlen or flash.
         shape: of the model's layers.
         device: of the ranks.
+        size: bytes of the model's dtype.
     """
     if attention == "auto":
-        attention = "by_sample" if device == "cpu" or shape.caps_scores else "varlen"
+        is_flash = device == "cuda" and size < FLOAT32 and shape.head_width <= MAX_FLASH_WIDTH
+        attention = "varlen" if is_flash and not shape.caps_scores else "by_sample"
     if attention == "by_sample":
-        return "eager" if shape.caps_scores else "copied"
+        without_cap: Scores = "copied" if device == "cpu" else "repeated"
+        return "eager" if shape.caps_scores else without_cap
     if attention == "sdpa":
         return "sdpa"
     return "eager" if attention == "eager" else "none"
@@ -95,6 +106,8 @@ def _attention_bytes(shape: LayerShape, *, tokens: int, size: int, scores: Score
             return states + tokens * size + FLOAT32 * shape.heads
         each = FLOAT32 + (size if size < FLOAT32 else 0) + (size if shape.caps_scores else 0)
         return states + each * tokens * shape.heads
+    if scores == "repeated" and shape.kv_heads < shape.heads:
+        return 5 * query * size + FLOAT32 * shape.heads
     values = query + 2 * key if shape.fused_qkv else key
-    outputs = 2 * query if scores == "copied" else query
+    outputs = 2 * query if scores in ("copied", "repeated") else query
     return (query + key + values + outputs) * size + FLOAT32 * shape.heads

@@ -3,7 +3,7 @@
 from ftdist.io.units import format_count, format_duration, format_gib
 from ftdist.plan.dataset_info import row_shares
 from ftdist.plan.duration import Duration
-from ftdist.plan.plan import Choice, Plan
+from ftdist.plan.plan import UNKNOWN_LAYERS, Choice, Plan
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:
@@ -44,6 +44,8 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         for field, label in _MEMORY_LABELS.items()
         if getattr(plan, field)
     ]
+    if UNKNOWN_LAYERS in plan.estimates:
+        rows.append(("memory of layers", "an estimate: this family's are taken for Llama's"))
     return rows
 
 

@@ -8,13 +8,14 @@ from ftdist.config.schema.types import AUTO, resolved
 from ftdist.io.units import format_count, format_gib
 from ftdist.plan import engine_sizes as sizes
 from ftdist.plan.engine_keys import CHECKPOINTING, FIXED, MICRO_BATCH, value_of, with_values
+from ftdist.plan.fit import USABLE
 from ftdist.plan.hardware import Hardware
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.traffic import DTYPE_BYTES, step_traffic
 
-USABLE, USABLE_ON_CPU = 0.9, 0.7
-"""Of the memory of a rank, that the plan's estimate may fill."""
+USABLE_ON_CPU = 0.7
+"""Of the memory of a rank on CPUs, that the plan's estimate may fill; on GPUs `USABLE`."""
 
 RESIDENT_SHARE = 0.25
 """Of that, which whole parameters (or hpZ's copy of them) may take."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ftdist.config.schema import ClusterConfig
+from ftdist.errors import ConfigError
 from ftdist.plan.gpus import Gpu, find_gpu
 
 ASSUMED_GPU = "A100"
@@ -26,6 +27,8 @@ GPU_NETWORK_GBIT_S = {"GB200": 400, "B200": 400, "H200": 400, "H100": 400, "H800
 """Network per GPU of the makers' reference systems (HGX and DGX), with NVLink only."""
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
+_INSTANCES = Path("/proc/driver/nvidia/capabilities")
+"""Has a folder per GPU, with one per MIG instance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +66,16 @@ def find_hardware(cluster: ClusterConfig, *, device: Literal["cpu", "cuda"]) -> 
     Args:
         cluster: where the run will be; on this machine if its executor is local.
         device: of the ranks.
+
+    Raises:
+        ConfigError: this machine's ranks get MIG instances, and nothing says how much they have.
     """
     if device == "cpu":
         return _cpu(cluster)
     host = _host_gib(cluster)
     here = driver_gpu() if cluster.executor == "local" else None
+    if here is not None:
+        require_memory_of_instance(cluster)
     name = cluster.gpu or here
     known = find_gpu(name) if name else None
     sheet = known or find_gpu(ASSUMED_GPU)
@@ -93,6 +101,24 @@ def driver_gpu() -> str | None:
         if found := re.search(r"^Model:\s*(.+)$", path.read_text(errors="replace"), re.MULTILINE):
             return found[1].strip()
     return None
+
+
+def require_memory_of_instance(cluster: ClusterConfig) -> None:
+    """Refuse to plan this machine's MIG instances as whole GPUs, which is all the driver names.
+
+    Raises:
+        ConfigError: they are instances, and `cluster.gpu_memory_gib` is not set.
+    """
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:  # CUDA then takes an instance wherever there is one
+        has_instances = any(_INSTANCES.glob("gpu*/mig/gi*"))
+    else:
+        has_instances = chosen.startswith("MIG-")
+    if has_instances and cluster.gpu_memory_gib is None:
+        raise ConfigError(
+            "The GPUs here are MIG instances, whose memory the plan cannot read.",
+            remedy="set cluster.gpu_memory_gib to that of one instance; `nvidia-smi` shows it.",
+        )
 
 
 def host_memory_gib() -> float:

@@ -41,16 +41,16 @@ def host_offload_bytes(
         group = min(own, resolved(engine.sub_group_size))
         whole_groups = int(own // group) if group else 0
         rest = own - whole_groups * group
-        taken += own * UNPINNED_BYTES + _pinned(own * GRADIENT_BYTES, device=device)
-        taken += whole_groups * _pinned(group * GRADIENT_BYTES, device=device)
-        taken += _pinned(rest * GRADIENT_BYTES, device=device)
+        taken += own * UNPINNED_BYTES + pinned_block(own * GRADIENT_BYTES, device=device)
+        taken += whole_groups * pinned_block(group * GRADIENT_BYTES, device=device)
+        taken += pinned_block(rest * GRADIENT_BYTES, device=device)
     if resolved(engine.offload_parameters):
-        taken += _pinned(parameters / ranks * size, device=device)
+        taken += pinned_block(parameters / ranks * size, device=device)
     return taken
 
 
-def _pinned(wanted: float, *, device: Literal["cpu", "cuda"]) -> float:
-    """The size of a pinned block: the next power of two."""
+def pinned_block(wanted: float, *, device: Literal["cpu", "cuda"]) -> float:
+    """Bytes of a pinned block for `wanted` bytes: on GPUs the next power of two."""
     if device == "cpu" or wanted < 1:
         return wanted
     return float(2 ** math.ceil(math.log2(wanted)))

@@ -9,14 +9,9 @@ from ftdist.config.schema import RunConfig
 from ftdist.config.schema.types import resolved
 from ftdist.io.units import GIB
 from ftdist.nn.logits_chunk import logits_chunk_rows
-from ftdist.plan.activations import (
-    Scores,
-    backward_bytes,
-    layer_bytes,
-    outer_bytes,
-    scores_of,
-)
-from ftdist.plan.host_memory import host_offload_bytes
+from ftdist.plan.activations import Scores, backward_bytes, layer_bytes, outer_bytes, scores_of
+from ftdist.plan.engine_sizes import layer_elements
+from ftdist.plan.host_memory import host_offload_bytes, pinned_block
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 from ftdist.plan.sequence_parallel import (
@@ -73,7 +68,8 @@ def memory_terms(
             config, parameters=rank.total, trained=rank.trained, size=rank.size, device=device
         )
         + (rank.shard * rank.size if rank.offloads_parameters and uses_reference else 0.0)
-        + inputs_on_host(config, model.layers) * rank.tokens * model.hidden_size * rank.size,
+        + inputs_on_host(config, model.layers)
+        * pinned_block(rank.tokens * model.hidden_size * rank.size, device=device),
         "host_save_gib": _copied_state(
             config, total=rank.total, trained=rank.trained, size=rank.size, steps=steps
         ),
@@ -147,7 +143,8 @@ class _Rank:
 
     @property
     def scores(self) -> Scores:
-        return scores_of(self.config.model.attention, self.model.layer_shape, device=self.device)
+        shape, choice = self.model.layer_shape, self.config.model.attention
+        return scores_of(choice, shape, device=self.device, size=self.size)
 
     def resident(self) -> dict[str, float]:
         """What stands from the first step to the last."""
@@ -232,10 +229,11 @@ class _Rank:
         With the base model its chunk, the difference, its hidden states and its head.
         """
         model = self.model
-        scores, states = 2 * FLOAT32, 2 * model.hidden_size * self.size
+        copied = self.size if self.device == "cuda" and self.size < FLOAT32 else 0
+        scores, states = copied + 2 * FLOAT32, 2 * model.hidden_size * self.size
         base = 0.0
         if self.uses_reference:
-            scores, states = 2 * scores, states + model.hidden_size * self.size
+            scores, states = 4 * FLOAT32, states + model.hidden_size * self.size
             base = self._embedding * self.size
         return self._chunk_rows * model.vocab_size * scores + self.tokens * states + base
 
@@ -252,11 +250,12 @@ class _Rank:
         return cast + (self.communication if padded else 0)
 
     def _reduced(self) -> float:
-        """The bucket's copy in the order of the ranks, or a gradient that is larger than it."""
+        """A layer's gradients, and the bucket's ordered copy or the casts of a larger gradient."""
         largest = self.model.layer_shape.largest_matrix(self.model.hidden_size)
         bucket = min(self.bucket, self.trained)
-        alone = largest * (self.size + self._cast) if largest > bucket else 0
-        return float(max(bucket * self.communication, alone))
+        alone = largest * self._cast if largest > bucket else 0
+        layer = layer_elements(self.model) * self.size
+        return float(layer + max(bucket * self.communication, alone))
 
 
 def _copied_state(config: RunConfig, *, total: int, trained: int, size: int, steps: int) -> float:

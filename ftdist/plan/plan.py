@@ -25,6 +25,10 @@ class Choice:
     reason: str
 
 
+UNKNOWN_LAYERS = "layers"
+"""Among a plan's `estimates`: the family's layers were not counted, and Llama's stand in."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Steps, memory and disk of a run. The fields named in `estimates` are rules of thumb."""
@@ -93,9 +97,10 @@ class Plan:
     values around an exchange."""
 
     logits_gib: float
-    """One chunk of R tokens, 8 R V, and hidden states with their gradient, 2 T H b.
+    """One chunk of R tokens, 8 R V, or 10 R V in bfloat16 on GPUs, and hidden states with their
+    gradient, 2 T H b.
 
-    With `library.kl_to_base` twice the chunk, the base model's hidden states and its head V H b.
+    With `library.kl_to_base` 16 R V, the base model's hidden states and its head V H b.
     """
 
     head_gradient_gib: float = 0.0
@@ -107,8 +112,9 @@ class Plan:
     with a tied head its gradient V H b, which waits for the embedding's."""
 
     reduce_gib: float = 0.0
-    """A bucket's copy in the order of the ranks, c bucket; or, if larger, a layer's largest
-    matrix P that exceeds the bucket, P b and its cast P c. stage3.py, `__avg_scatter_grads`."""
+    """The gradients of a whole layer, b per element, until its hook; and a bucket's copy in the
+    order of the ranks, c bucket, or, if larger, the cast P c of a layer's largest matrix P that
+    exceeds the bucket. stage3.py, `__avg_scatter_grads`."""
 
     step_gib: float = 0.0
     """In the optimizer step alone: a flat copy of a sub-group's gradients, 4 min(sub-group,

@@ -13,7 +13,7 @@ from ftdist.plan.hardware import Hardware, find_hardware
 from ftdist.plan.memory import DTYPE_BYTES, memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
-from ftdist.plan.plan import Choice, Plan, choose_dtype
+from ftdist.plan.plan import UNKNOWN_LAYERS, Choice, Plan, choose_dtype
 from ftdist.plan.reference_cache import reference_cache_gib
 from ftdist.plan.run_length import RunLength, run_length
 from ftdist.plan.sequence_parallel import check_sequence_parallel
@@ -80,7 +80,11 @@ def make_plan(
         frozen_parameters=frozen_elements(config.optim.freeze_params, model),
         **_memory(config, model, library, length=length, device=run_device, dtype=dtype),
         **_traffic(config, model, library, micro_steps=length["micro_steps"], dtype=dtype),
-        estimates=(*guessed, *ESTIMATED_TERMS),
+        estimates=(
+            *guessed,
+            *ESTIMATED_TERMS,
+            *(() if model.layer_shape.is_known else (UNKNOWN_LAYERS,)),
+        ),
         choices=choices,
         hardware=hardware,
     )

@@ -51,8 +51,12 @@ class SequenceParallel:
         name = model.config._attn_implementation
         kernel: AttentionKernel = ALL_ATTENTION_FUNCTIONS[name]
 
+        def own_kernel(module: Any, *args: Any, **options: Any) -> tuple[Tensor, Any]:
+            with _named(module, name):
+                return kernel(module, *args, **options)
+
         def attend(*args: Any, **options: Any) -> tuple[Tensor, Any]:
-            return self._attend(kernel, *args, **options)
+            return self._attend(own_kernel, *args, **options)
 
         # A name of its own: transformers makes no mask for it, and other models keep the kernel.
         AttentionInterface.register(f"{name}_sequence_parallel", attend)
@@ -116,3 +120,15 @@ class SequenceParallel:
                     remedy="set batch.sequence_parallel_size=1.",
                 ) from error
         return self._exchanges[sizes]
+
+
+@contextmanager
+def _named(module: Any, name: str) -> Iterator[None]:
+    """Call a kernel under its own name: flash attention and the Hub's load themselves by it."""
+    config = module.config
+    before = config._attn_implementation
+    config._attn_implementation = name
+    try:
+        yield
+    finally:
+        config._attn_implementation = before

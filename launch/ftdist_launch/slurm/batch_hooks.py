@@ -23,9 +23,7 @@ from pydantic import TypeAdapter
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
-from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
-from ftdist.plan.hardware import driver_gpu
 from ftdist.rundir import RunDir
 from ftdist_launch.after_attempt import after_attempt
 from ftdist_launch.attempts import (
@@ -46,11 +44,11 @@ from ftdist_launch.rank_failures import (
 from ftdist_launch.rank_records import read_exit_codes
 from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.setup.code_snapshot import verify_snapshot
-from ftdist_launch.setup.machine_plan import plan_again
-from ftdist_launch.setup.run_setup import read_plan, write_plan
+from ftdist_launch.setup.run_setup import read_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.excluded_nodes import NO_NODE_LEFT, can_move, exclude_nodes
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
+from ftdist_launch.slurm.first_attempt import resolve_device
 from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
 from ftdist_launch.slurm.sbatch import CURATION, job_label
 
@@ -104,29 +102,12 @@ def _begin(run: RunDir, stage: str) -> int:
             remedy=f"see `ftdist status {run.name}` and the logs, then run `ftdist resume`.",
         )
     if run.newest_attempt() == 0:
-        config = _resolve_device(run, config)
+        config = resolve_device(run, config)
     number = start_attempt(run, config, read_plan(run), **_job_fields())
     # All attempts of a job append to the same log: this line separates them.
     sys.stderr.write(f"{now()} Attempt {number} starts.\n")
     sys.stdout.write(f"{number}\n")
     return 0
-
-
-def _resolve_device(run: RunDir, config: RunConfig) -> RunConfig:
-    """Replace device `auto` by what was requested or this node has, for the whole run."""
-    device = config.cluster.device
-    if device == "auto":
-        # Where GPUs were requested, a rank that has none ends the attempt.
-        device = "cuda" if config.cluster.gpus_per_node or visible_gpus() else "cpu"
-    gpu = (config.cluster.gpu or driver_gpu()) if device == "cuda" else None
-    cluster = dataclasses.replace(config.cluster, device=device, gpu=gpu)
-    config = dataclasses.replace(config, cluster=cluster)
-    before = read_plan(run)
-    config, plan = plan_again(config, before, library=before.library, device=device)
-    model = dataclasses.replace(config.model, dtype=plan.dtype)
-    config = dataclasses.replace(config, model=model)
-    write_plan(run, config=config, plan=plan)
-    return config
 
 
 def _job_fields() -> dict[str, Any]:

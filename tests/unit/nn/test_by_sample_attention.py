@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from ftdist.errors import ModelError
+from ftdist.nn import by_sample_attention
 from ftdist.nn.by_sample_attention import attend_by_sample
 
 LENGTHS = (5, 1, 9)
@@ -59,6 +60,20 @@ def test_samples_attend_only_to_themselves_forward_and_backward(
     expected_grads = torch.autograd.grad((expected * weight).sum(), inputs)
     for one, other in zip((out, *grads), (expected, *expected_grads), strict=True):
         torch.testing.assert_close(one, other, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+
+
+def test_keys_repeated_for_gpus_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not by_sample_attention._repeats_keys("cpu")
+    assert by_sample_attention._repeats_keys("cuda")
+    torch.manual_seed(0)
+    query, (key, value) = torch.randn(1, 4, 15, 8), torch.randn(2, 1, 2, 15, 8)
+    for window in (None, WINDOW):
+        options = {"cu_seq_lens_q": BORDERS, "sliding_window": window}
+        monkeypatch.setattr(by_sample_attention, "_repeats_keys", lambda _: False)
+        shared, _ = attend_by_sample(SimpleNamespace(), query, key, value, None, **options)
+        monkeypatch.setattr(by_sample_attention, "_repeats_keys", lambda _: True)
+        repeated, _ = attend_by_sample(SimpleNamespace(), query, key, value, None, **options)
+        torch.testing.assert_close(shared, repeated)
 
 
 def test_samples_without_tokens_are_skipped() -> None:

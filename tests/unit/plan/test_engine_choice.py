@@ -11,6 +11,8 @@ import yaml
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.types import AUTO
+from ftdist.errors import ConfigError
+from ftdist.plan import hardware
 from ftdist.plan.engine_choice import choose_engine, reopen
 from ftdist.plan.engine_keys import CHECKPOINTING, FIXED, MICRO_BATCH, value_of, with_values
 from ftdist.plan.hardware import find_hardware
@@ -241,3 +243,26 @@ def test_a_resumed_run_chooses_again_except_what_rounds_differently() -> None:
     assert again.engine.sub_group_size == AUTO
     typed, choices = chosen(asked("engine.sub_group_size=7"), MODEL_8B)
     assert reopen(typed, tuple(choices.values())).engine.sub_group_size == 7
+
+
+def test_an_instance_of_a_gpu_is_not_planned_as_the_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = tmp_path / "gpus" / "0000:01:00.0"
+    card.mkdir(parents=True)
+    (card / "information").write_text("Model: \t\t NVIDIA A100-SXM4-80GB\nIRQ: 1\n")
+    monkeypatch.setattr(hardware, "_GPUS", tmp_path / "gpus")
+    monkeypatch.setattr(hardware, "_INSTANCES", tmp_path / "capabilities")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cluster = replace(asked("cluster.gpu=null").cluster, executor="local")
+    assert find_hardware(cluster, device="cuda").memory_gib == 80
+    (tmp_path / "capabilities" / "gpu0" / "mig" / "gi1").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="MIG instances"):
+        find_hardware(cluster, device="cuda")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert find_hardware(cluster, device="cuda").memory_gib == 80
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-7089d0f3-293f-58c9-8f8c-5ea666eedbde")
+    with pytest.raises(ConfigError, match="MIG instances"):
+        find_hardware(cluster, device="cuda")
+    known = find_hardware(replace(cluster, gpu_memory_gib=10), device="cuda")
+    assert (known.memory_gib, known.is_assumed) == (10, False)

@@ -71,7 +71,7 @@ def test_changes_are_tried_from_the_cheapest_to_more_machines() -> None:
     assert caught.value.remedy.startswith("set engine=zero3_offload (about ")
     with pytest.raises(ConfigError) as caught:
         _check(
-            8.0, "engine=zero3_offload", "batch.micro_batch_size=4", "batch.sequence_length=8192"
+            9.0, "engine=zero3_offload", "batch.micro_batch_size=4", "batch.sequence_length=8192"
         )
     assert "batch.micro_batch_size=1" in caught.value.remedy
 

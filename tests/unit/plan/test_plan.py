@@ -186,7 +186,8 @@ def test_memory_of_a_rank_by_hand() -> None:
     assert plan.head_gradient_gib == 1.5  # 2**28 x (4 bytes summed + 2 bytes)
     # Two of 8,192 and two of 2,048 per token in bfloat16; the tied head's gradient waits.
     assert plan.backward_gib == 4096 * (32_768 + 8192) / GIB + 0.5
-    assert plan.reduce_gib == 0.5  # the bucket's copy: no matrix of a layer is larger
+    # The bucket's copy: no matrix of a layer is larger. And a layer, (2**30 - 2**28) / 16 x 2.
+    assert plan.reduce_gib == 0.5 + 0.09375
     assert plan.step_gib == 1.0  # 2**28 x 4 bytes; the norm's 2**26 x 8 are less
     # Logits and head gradient take more than backward and reduce, and passes than the step.
     assert plan.device_gib == pytest.approx(
@@ -227,7 +228,10 @@ def test_an_hpz_copy_is_shared_by_the_ranks_of_a_node() -> None:
 
 def test_a_gpu_has_larger_chunks_and_memory_outside_the_allocator() -> None:
     plan = _plan("cluster.device=cuda")
-    assert plan.logits_gib == 2.0 + 4096 * 8192 / GIB  # 2,048 rows: 1 GiB in float32, twice
+    # 2,048 rows: 0.5 GiB in bfloat16, and 1 GiB in float32, twice
+    assert plan.logits_gib == 2.5 + 4096 * 8192 / GIB
+    exact = _plan("cluster.device=cuda", "model.dtype=float32")
+    assert exact.logits_gib == 2.0 + 4096 * 2 * 8192 / GIB
     assert plan.outside_gib == 2.0
 
 
@@ -308,6 +312,33 @@ def test_pinned_blocks_are_rounded_up_to_powers_of_two() -> None:
     on_gpu = host_offload_bytes(config, device="cuda", **numbers)
     assert on_cpu / GIB == 9.0 + 3.0 + 2.0 + 1.0 + 1.5
     assert on_gpu / GIB == 9.0 + 4.0 + 2.0 + 1.0 + 2.0
+
+
+def test_layer_inputs_in_pinned_memory_are_rounded_one_by_one() -> None:
+    words = ("model.activation_checkpointing=full", "model.activation_offload=true")
+    words = (*words, "model.dtype=bfloat16", "batch.sequence_length=3072", "batch.tokens=3072")
+    # 3,072 tokens of 2,048 x 2 bytes are 12 MiB a layer; 16 on a GPU.
+    assert _plan(*words).host_offload_gib == 16 * 12 / 1024
+    assert _plan(*words, "cluster.device=cuda").host_offload_gib == 16 * 16 / 1024
+
+
+def test_by_sample_on_gpus_repeats_keys_and_values_for_every_head() -> None:
+    words = ("model.activation_checkpointing=none", "model.dtype=float32", "cluster.device=cuda")
+    plan = _plan(*words)
+    # Norms 2 x (8 + 4) ... in float32: copy and output each 4 + 4 + 4 bytes of 2,048, twice.
+    norms, mlp = 2 * 12 * 2048, 4 * 8192 * 4
+    # Queries, keys and values for 16 heads of 128, and the output twice; 4 bytes a head.
+    attention = 5 * 2048 * 4 + 64
+    outer = 8 * 2048 + 2 * 128 * 4 + 16
+    assert plan.activations_gib == 4096 * (16 * (norms + attention + mlp) + outer) / GIB
+
+
+def test_the_table_says_where_a_family_is_not_known() -> None:
+    row = "memory of layers"
+    assert row not in dict(describe(_plan()))
+    assert MODEL.layer is not None
+    guessed = replace(MODEL, layer=replace(MODEL.layer, is_known=False))
+    assert "estimate" in dict(describe(_plan(model=guessed)))[row]
 
 
 def test_disk_counts_retained_checkpoints_one_being_written_and_the_export() -> None:
