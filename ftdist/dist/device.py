@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 import torch
 
 from ftdist.dist.gpu_faults import find_fault
-from ftdist.dist.visible_gpus import VISIBLE, has_driver, num_granted
+from ftdist.dist.visible_gpus import VISIBLE, has_driver, is_granted, num_granted
 from ftdist.errors import ConfigError, DeviceError
 from ftdist.io.host import node_name
 from ftdist.io.units import GIB
@@ -56,6 +56,24 @@ def inference_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
     """
     visible = torch.cuda.is_available() and torch.cuda.device_count() > 0
     return "cuda" if visible and choice != "cpu" else "cpu"
+
+
+def evaluation_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
+    """As `inference_device`; but a job that has GPUs is not evaluated on the CPU.
+
+    Raises:
+        ConfigError: torch cannot use the job's GPUs.
+        DeviceError: the job has GPUs, and this process sees none.
+    """
+    device = inference_device(choice)
+    if device == "cpu" and choice != "cpu" and is_granted():
+        place = f"The job on {node_name()}"
+        _refuse_cpu_build(place, has_driver=has_driver())
+        raise DeviceError(
+            f"{place} has GPUs, but torch {torch.__version__} sees none there ({_why_none()}).",
+            remedy="report the node, and see `nvidia-smi` there; then run the command again.",
+        )
+    return device
 
 
 def torch_device(device: Device, *, local_rank: int) -> torch.device:

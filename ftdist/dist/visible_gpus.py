@@ -27,15 +27,19 @@ def visible_gpus(
 ) -> tuple[str, ...]:
     """Names of the GPUs that this process may use: indices, GPU-UUIDs or MIG-UUIDs.
 
-    As CUDA reads its variable: a name that is no GPU hides all that follow it.
+    As CUDA reads its variable: a name that is no GPU hides all that follow it. WSL2 has one device
+    file for all GPUs, which count as one unless the variable names more.
 
     Args:
         environment: has CUDA_VISIBLE_DEVICES; None: that of this process.
         devices: folder of the driver's device files.
     """
     environment = os.environ if environment is None else environment
-    present = sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in devices.iterdir())
+    files = {path.name for path in devices.iterdir()}
+    present = sum(bool(re.fullmatch(r"nvidia\d+", name)) for name in files)
     chosen = environment.get(VISIBLE)
+    if not present and "dxg" in files and _has_cuda_of_wsl():
+        present = 1 if chosen is None else len(chosen.split(","))
     if chosen is None:
         return tuple(map(str, range(present)))
     names: list[str] = []
@@ -44,6 +48,11 @@ def visible_gpus(
             break
         names.append(name)
     return tuple(names)
+
+
+def _has_cuda_of_wsl(library: Path = Path("/usr/lib/wsl/lib/libcuda.so.1")) -> bool:
+    """Whether WSL2's GPU is one of NVIDIA: its driver on Windows brings this library."""
+    return library.exists()
 
 
 def _is_gpu(name: str, *, present: int) -> bool:
@@ -58,9 +67,16 @@ def num_granted(environment: Mapping[str, str] | None = None) -> int:
     return int(environment.get(NUM_NAMED) or environment.get("SLURM_GPUS_ON_NODE") or 0)
 
 
+def is_granted(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether SLURM or the launcher gave this process GPUs, whether they work or not."""
+    environment = os.environ if environment is None else environment
+    first = environment.get(VISIBLE, "").split(",")[0].strip()
+    return num_granted(environment) > 0 or first.isdecimal() or first.startswith(("GPU-", "MIG-"))
+
+
 def has_driver() -> bool:
     """Whether this machine has a driver for NVIDIA's GPUs."""
-    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()
+    return Path("/proc/driver/nvidia/version").exists() or _has_cuda_of_wsl()
 
 
 def smi_arguments(environment: Mapping[str, str] | None = None) -> list[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.config.schema import EvalConfig, RunConfig
-from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back, inference_device
+from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
+from ftdist.dist.device import evaluation_device as device_of_evaluation
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_requests import Answers, EvalRequests
 from ftdist.evaluation.eval_set import EvalSet
@@ -41,8 +42,13 @@ class _Replica:
 
 
 def evaluation_device(config: RunConfig) -> Device:
-    """The device on which this process evaluates the models of a run."""
-    device = inference_device(config.cluster.device)
+    """The device on which this process evaluates the models of a run: a GPU if the job has one.
+
+    Raises:
+        ConfigError: torch cannot use the job's GPUs.
+        DeviceError: the job has GPUs, and this process sees none.
+    """
+    device = device_of_evaluation(config.cluster.device)
     if device == "cpu" and config.cluster.device == "cuda":
         log("compare: this process sees no GPU: models are evaluated on the CPU, in float32")
     return device

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ftdist.config.saved_config import load_config
+from ftdist.errors import DeviceError
 from ftdist.io.jsonl import write_whole
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
@@ -73,7 +74,7 @@ def write_probes(path: Path) -> Path:
     return path
 
 
-def test_two_nodes_are_bit_identical_to_two_local_ranks_and_export_and_compare(
+def test_two_nodes_are_bit_identical_to_two_local_ranks_and_a_lost_gpu_ends_the_comparison(
     login: Login, ingredients: Path, tmp_path: Path
 ) -> None:
     probes = write_probes(tmp_path / "probes.jsonl")
@@ -93,7 +94,7 @@ def test_two_nodes_are_bit_identical_to_two_local_ranks_and_export_and_compare(
     wait_for_step(login, run, 1)
     say_it_trained_on_gpus(run)
     login("compare", "r", "eval.num_replicas=2")
-    login.wait_for_state(login.job("r", "compare"), "COMPLETED", timeout_s=240)
+    login.wait_for_state(login.job("r", "compare"), "FAILED", timeout_s=240)
 
     submitted = {event["stage"]: event for event in events(run, "job_submitted")}
     assert submitted["train"]["after"] == [submitted["prepare"]["job"]]
@@ -106,19 +107,20 @@ def test_two_nodes_are_bit_identical_to_two_local_ranks_and_export_and_compare(
     assert "prepare:" not in logs  # no rank ever tokenises
     assert "prepare:" in next((run.jobs / "prepare").glob("*_0_log.out")).read_text()
     assert (run.export / "config.json").is_file()
-    assert json.loads((run.report / "scores.json").read_text()).keys() >= {"base", "tuned"}
     assert oct(run.root.stat().st_mode)[-3:] == "700"
     assert oct((run.export / "config.json").stat().st_mode)[-3:] == "600"
 
-    # The export asked for no GPU, the comparison for one that no process can use.
+    # The export asked for no GPU, the comparison for one that no process can use: it does not
+    # run on the CPU.
     gpus = [
         "--gpus-per-node=1" in next((run.jobs / stage).glob("*.sh")).read_text()
         for stage in ("export", "compare")
     ]
     assert gpus == [False, True]
     assert events(run, "model_exported")[0]["unchecked"] is None
-    compared = next((run.jobs / "compare").glob("*_0_log.out")).read_text()
-    assert "this process sees no GPU: models are evaluated on the CPU" in compared
+    (compared,) = [e for e in events(run, "stage_finished") if e["stage"] == "compare"]
+    assert compared["exit_code"] == DeviceError.exit_code
+    assert "has GPUs, but torch" in compared["cause"]
 
     twin = local_twin(run, tmp_path)
     assert len(curve(run)) == STEPS

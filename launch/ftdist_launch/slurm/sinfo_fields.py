@@ -2,9 +2,6 @@
 
 import re
 
-_GPUS = re.compile(r"gpu(?::[\w.-]+)?:(\d+)(?![\w.])")
-"""Of one type in SLURM's list, such as `gpu:a100:4(S:0-1)`, `gpu:2` or `gpu:1g.5gb:7`."""
-
 
 def minutes(limit: str) -> int | None:
     """A time limit as SLURM writes it (`1-02:00:00`, `30:00`), in minutes; None: no limit."""
@@ -20,8 +17,13 @@ def minutes(limit: str) -> int | None:
 
 
 def count_gpus(gres: str) -> int:
-    """GPUs of a node, of all types."""
-    return sum(map(int, _GPUS.findall(gres)))
+    """GPUs of a node, from such as `gpu:a100:4(S:0-1),gpu:1g.5gb:7,nvme:1`; no number means one."""
+    count = 0
+    for item in re.sub(r"\([^)]*\)", "", gres).split(","):
+        name, *words = item.split(":")
+        if name == "gpu":
+            count += int(words[-1]) if words and words[-1].isdecimal() else 1
+    return count
 
 
 def has_features(features: str, constraint: str | None) -> bool:

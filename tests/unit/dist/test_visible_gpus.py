@@ -7,6 +7,7 @@ import pytest
 from ftdist_launch import rank_process
 
 from ftdist.dist.visible_gpus import (
+    is_granted,
     num_granted,
     own_instance,
     set_gpu_defaults,
@@ -57,6 +58,41 @@ def test_every_form_of_the_variable(
 def test_without_a_driver_there_is_no_gpu(tmp_path: Path, value: str | None) -> None:
     environment = {} if value is None else {"CUDA_VISIBLE_DEVICES": value}
     assert visible_gpus(environment, devices=tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "names"), [(None, ("0",)), ("0", ("0",)), ("0,1", ("0", "1")), ("-1", ()), ("", ())]
+)
+@pytest.mark.parametrize("has_cuda", [True, False])
+def test_wsl_has_one_device_file_for_all_gpus(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str | None,
+    names: tuple[str, ...],
+    has_cuda: bool,
+) -> None:
+    (tmp_path / "dxg").touch()
+    monkeypatch.setattr("ftdist.dist.visible_gpus._has_cuda_of_wsl", lambda: has_cuda)
+    environment = {} if value is None else {"CUDA_VISIBLE_DEVICES": value}
+    assert visible_gpus(environment, devices=tmp_path) == (names if has_cuda else ())
+
+
+@pytest.mark.parametrize(
+    ("environment", "granted"),
+    [
+        ({}, False),
+        ({"CUDA_VISIBLE_DEVICES": ""}, False),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, False),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles", "SLURM_GPUS_ON_NODE": "0"}, False),
+        ({"CUDA_VISIBLE_DEVICES": "2,3"}, True),
+        ({"CUDA_VISIBLE_DEVICES": MIG}, True),
+        ({"SLURM_GPUS_ON_NODE": "4"}, True),
+    ],
+)
+def test_granted_gpus_are_known_although_none_works(
+    environment: dict[str, str], granted: bool
+) -> None:
+    assert is_granted(environment) is granted
 
 
 @pytest.mark.parametrize(

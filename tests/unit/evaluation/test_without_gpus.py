@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import save_config
+from ftdist.errors import DeviceError
 from ftdist.evaluation.compare import compare
 from ftdist.evaluation.merge_sweep import merge_models
 from ftdist.inference import interactive
@@ -49,6 +51,16 @@ def test_compare_runs_on_the_cpu_and_says_so(
     assert SEES_NO_GPU in capsys.readouterr().out.splitlines()
     scores = json.loads((run.report / "scores.json").read_text())
     assert {"base", "tuned"} <= scores.keys()
+
+
+@pytest.mark.parametrize("stage", [compare, merge_models])
+def test_a_job_that_has_gpus_does_not_fall_back_to_the_cpu(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, stage: Callable[[Path], object]
+) -> None:
+    monkeypatch.setenv("SLURM_GPUS_ON_NODE", "1")
+    monkeypatch.setenv("SLURMD_NODENAME", "node7")
+    with pytest.raises(DeviceError, match="The job on node7 has GPUs, but torch"):
+        stage(run.root)
 
 
 def test_merge_runs_on_the_cpu_and_says_so(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,6 +78,7 @@ def test_all_nodes_whose_gpu_failed_in_an_attempt_are_excluded_at_once(
     [
         ("(null)", 0),
         ("gpu:2", 2),
+        ("gpu:a100", 1),
         ("gpu:a100:4(S:0-1)", 4),
         ("gpu:1g.5gb:7,nvme:1", 7),
         ("gpu:a100:2(S:0),gpu:v100:1", 3),
