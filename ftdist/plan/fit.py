@@ -8,7 +8,8 @@ from ftdist.config.schema import RunConfig
 from ftdist.config.schema.training import ActivationCheckpointing
 from ftdist.config.schema.types import resolved
 from ftdist.errors import ConfigError
-from ftdist.io.units import format_gib
+from ftdist.io.units import format_count, format_gib
+from ftdist.plan.hardware import find_hardware
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
@@ -37,6 +38,9 @@ _LAYER: _Labels = {
     "reduce_gib": "gradients being reduced",
 }
 _STEP: _Labels = {"step_gib": "optimizer step"}
+
+TIMES_AS_MANY = (2, 4, 8, 16, 32, 64)
+"""Nodes that are tried, in multiples of those of the run."""
 
 Change = tuple[str, RunConfig]
 """Overrides as a user types them, and the config that they make."""
@@ -89,22 +93,32 @@ def change_that_fits(
     Args:
         config: of the run, with numbers in place of `auto`.
         plan: of the run.
-        device_gib_available: total memory of one GPU; a tenth of it is left to fragmentation, CUDA
-            and NCCL.
+        device_gib_available: total memory of one GPU; a tenth of it is left to fragmentation.
         model: the base model's sizes.
     """
+    usable = USABLE * device_gib_available
+    if plan.outside_gib > usable:
+        outside = format_gib(plan.outside_gib)
+        return f"take GPUs with more memory: CUDA and NCCL alone take about {outside} per rank."
+    host_gib = find_hardware(config.cluster, device=plan.device).host_gib
     for overrides, changed in _changes(config):
-        needed = memory_terms(
+        terms = memory_terms(
             changed,
             model=model,
             dtype=plan.dtype,
             steps=plan.steps,
             uses_reference=plan.library.uses_reference,
             device=plan.device,
-        )["device_gib"]
-        if needed <= USABLE * device_gib_available:
+        )
+        needed = terms["device_gib"] + terms["outside_gib"]
+        has_host = host_gib is None or terms["host_offload_gib"] <= host_gib
+        if needed <= usable and has_host:
             return f"set {overrides} (about {format_gib(needed)} per rank)."
-    return "take GPUs with more memory, a smaller model, or shorter sequences."
+    most = config.cluster.nodes * TIMES_AS_MANY[-1]
+    return (
+        "take GPUs with more memory, a smaller model, or shorter sequences; activation "
+        f"checkpointing, offloading or up to {format_count(most, 'node')} are not enough."
+    )
 
 
 def _changes(config: RunConfig) -> Iterator[Change]:
@@ -123,7 +137,7 @@ def _changes(config: RunConfig) -> Iterator[Change]:
     if not config.engine.offload_optimizer:
         engine = replace(config.engine, offload_optimizer=True, offload_parameters=True)
         yield " ".join([*smaller, "engine=zero3_offload"]), replace(config, engine=engine)
-    for times in (2, 4, 8, 16, 32, 64):
+    for times in TIMES_AS_MANY:
         nodes = config.cluster.nodes * times
         cluster = replace(config.cluster, nodes=nodes)
         yield " ".join([*smaller, f"cluster.nodes={nodes}"]), replace(config, cluster=cluster)

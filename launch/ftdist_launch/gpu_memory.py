@@ -60,7 +60,7 @@ def memory_remedy(run: RunDir, *, message: str, used: Mapping[str, float] | None
         change = change_that_fits(
             config,
             plan,
-            gib_for_plan(plan, wanted=wanted_gib(message) or 0.0, used=used),
+            gib_for_plan(plan, wanted=wanted_gib(message) or 0.0, used=used) + plan.outside_gib,
             model=read_model_info(Path(config.model.path)),
         )
     except Exception:  # noqa: BLE001 - a report must not fail for its advice

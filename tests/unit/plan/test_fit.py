@@ -43,7 +43,7 @@ def _check(available: float, *overrides: str, device: str = "cuda") -> None:
         [
             *("run.name=r", "model.path=m", "library.path=l", f"cluster.device={device}"),
             *("batch.tokens=131072", "batch.sequence_length=4096", "train.epochs=3"),
-            *fixed_engine(*overrides),
+            *fixed_engine("cluster.memory_gib=512", *overrides),
         ]
     )
     plan = make_plan(config, model=MODEL, library=LIBRARY)
@@ -61,7 +61,7 @@ def test_a_run_that_does_not_fit_is_refused_with_its_terms_and_what_fits() -> No
     assert "the GPU has 30.00 GiB" in caught.value.problem
     assert "optimizer 12.00 GiB" in caught.value.problem
     assert "activations" in caught.value.problem
-    # 18.2 GiB of states and 3.6 of the head leave 5.2 of 27: half of the layers take 6.5.
+    # 18.2 GiB of states, 3.6 of the head, 2 of CUDA leave 3.2 of 27: half the layers take 6.5.
     assert caught.value.remedy.startswith("set model.activation_checkpointing=full (about ")
 
 
@@ -71,12 +71,33 @@ def test_changes_are_tried_from_the_cheapest_to_more_machines() -> None:
     assert caught.value.remedy.startswith("set engine=zero3_offload (about ")
     with pytest.raises(ConfigError) as caught:
         _check(
-            9.0, "engine=zero3_offload", "batch.micro_batch_size=4", "batch.sequence_length=8192"
+            11.0, "engine=zero3_offload", "batch.micro_batch_size=4", "batch.sequence_length=8192"
         )
     assert "batch.micro_batch_size=1" in caught.value.remedy
 
 
+def test_offloading_is_advised_only_where_the_host_has_the_memory() -> None:
+    # Offloading takes 12 + 4 + 2 bytes for each of 2^30 parameters, 4 GiB for a sub-group of 10^9
+    # and 0.5 for the rest, as powers of two: 22.5 GiB of host memory.
+    assert _remedy(16.0, "cluster.memory_gib=23").startswith("set engine=zero3_offload (about ")
+    assert _remedy(16.0, "cluster.memory_gib=22").startswith("set cluster.nodes=4 (about ")
+
+
+def test_a_remedy_names_the_sum_that_the_changed_run_needs_with_cuda_and_nccl() -> None:
+    gib = _remedy(16.0, "cluster.memory_gib=22").split("about ")[1].split(" GiB")[0]
+    with pytest.raises(ConfigError, match=f"A rank needs about {gib} GiB"):
+        _check(12.0, "cluster.nodes=4", "model.activation_checkpointing=full")
+
+
 def test_what_no_change_can_help_is_said() -> None:
+    # 0.9 x 2.2 GiB are less than the 2 GiB that CUDA and NCCL take.
+    assert _remedy(2.2) == (
+        "take GPUs with more memory: CUDA and NCCL alone take about 2.00 GiB per rank."
+    )
+    assert _remedy(2.3).endswith("offloading or up to 64 nodes are not enough.")
+
+
+def _remedy(available: float, *overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        _check(1.0)
-    assert caught.value.remedy.startswith("take GPUs with more memory")
+        _check(available, *overrides)
+    return caught.value.remedy
