@@ -115,7 +115,10 @@ def choose_on_cpus(run: Planned) -> Values:
 
 
 def choose_on_gpus(run: Planned) -> Values:
-    """Sizes by shapes; then offload, checkpointing, whole parameters and micro-batch by memory."""
+    """Sizes by shapes; then offload, checkpointing, whole parameters and micro-batch by memory.
+
+    A reason has the sum of what was rejected, never of what was chosen: a later choice changes it.
+    """
     values, reasons = _bucket_sizes(run)
     _place_optimizer(run, values, reasons)
     values[CHECKPOINTING], reasons[CHECKPOINTING] = _checkpointing(run, values)
@@ -170,7 +173,7 @@ def _place_optimizer(run: Planned, values: dict[str, Any], reasons: dict[str, st
     """Offload as a last resort: first the optimizer, then the parameters too."""
     keys = ("engine.offload_optimizer", "engine.offload_parameters")
     needed = format_gib(run.device_gib(values))
-    enough = f"a rank fits in its memory without ({needed}, all layers recomputed)"
+    enough = f"a rank fits in {format_gib(run.usable_gib)} without"
     reasons.update(dict.fromkeys(keys, enough))
     if run.fits(values):
         return
@@ -190,13 +193,13 @@ def _checkpointing(run: Planned, values: dict[str, Any]) -> tuple[str, str]:
     """As few layers recomputed as fit, with one sequence per micro-step."""
     needed = {
         choice: run.device_gib({**values, CHECKPOINTING: choice})
-        for choice in ("none", "selective", "full")
+        for choice in ("none", "selective")
     }
     usable = format_gib(run.usable_gib)
-    for choice in ("none", "selective"):
-        if run.fits({**values, CHECKPOINTING: choice}):
-            more = "" if choice == "none" else f"; without, {format_gib(needed['none'])}"
-            return choice, f"{format_gib(needed[choice])} of {usable} per rank{more}"
+    if run.fits({**values, CHECKPOINTING: "none"}):
+        return "none", f"all activations fit in {usable} per rank"
+    if run.fits({**values, CHECKPOINTING: "selective"}):
+        return "selective", f"all activations would need {format_gib(needed['none'])} of {usable}"
     return "full", f"every second layer would need {format_gib(needed['selective'])} of {usable}"
 
 
@@ -245,10 +248,9 @@ def _micro_batch(run: Planned, values: dict[str, Any]) -> tuple[int, str]:
     divisors = [size for size in range(most, 0, -1) if run.rows % size == 0]
     size = next((size for size in divisors if run.fits({**values, MICRO_BATCH: size})), 1)
     of_all = f"of {format_count(run.rows, 'sequence')} per rank and step"
-    needed = format_gib(run.device_gib({**values, MICRO_BATCH: size}))
     if size == divisors[0]:
         limit = "all" if size == run.rows else f"at most {MAX_ROW_TOKENS:,} tokens"
-        return size, f"{of_all}, {limit}: {needed} per rank"
+        return size, f"{of_all}, {limit}"
     larger = divisors[divisors.index(size) - 1]
     more = format_gib(run.device_gib({**values, MICRO_BATCH: larger}))
     return size, f"{of_all}; {larger} would need {more} of {format_gib(run.usable_gib)}"

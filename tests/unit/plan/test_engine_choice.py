@@ -1,6 +1,7 @@
 """What the plan chooses for models of published shapes; sizes are worked by hand."""
 
 import math
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +185,14 @@ def test_checkpointing_and_micro_batch_use_the_memory_and_no_more(
         assert device_gib(with_values(config, {CHECKPOINTING: less}, only_auto=False), model) > 72
 
 
+@pytest.mark.parametrize(("model", "nodes"), [(MODEL_8B, 1), (MODEL_70B, 8)])
+def test_reasons_have_sums_of_rejected_values_only(model: ModelInfo, nodes: int) -> None:
+    _, choices = chosen(asked(nodes=nodes, length=8192), model)
+    for key in (CHECKPOINTING, MICRO_BATCH, "engine.offload_optimizer"):
+        for gib in re.findall(r"([\d.]+) GiB", choices[key].reason):
+            assert float(gib) >= 0.9 * 80, choices[key].reason
+
+
 def test_a_value_that_is_typed_stays_and_the_others_adapt() -> None:
     typed = ("model.activation_checkpointing=full", "engine.max_live_parameters=1e9")
     config, choices = chosen(asked(*typed), MODEL_8B)
@@ -228,7 +237,7 @@ def test_on_cpus_the_sizes_are_those_of_zero3_and_memory_decides_checkpointing()
     }
     assert {key: value_of(config, f"engine.{key}") for key in values} == values
     assert (config.model.activation_checkpointing, config.batch.micro_batch_size) == ("none", 1)
-    assert "of 358" in choices[CHECKPOINTING].reason  # 4096 / 8 x 70 %
+    assert "in 358.40 GiB" in choices[CHECKPOINTING].reason  # 4096 / 8 x 70 %
     unknown = replace(config.cluster, memory_gib=None)
     open_again = with_values(config, {CHECKPOINTING: AUTO}, only_auto=False)
     config, choices = chosen(replace(open_again, cluster=unknown), MODEL_8B, device="cpu")
