@@ -32,7 +32,11 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no phase {', '.join(sorted(unknown))}; there are {', '.join(PHASES)}")
     device = "cpu" if options.rehearse else "cuda"
     if device == "cuda" and not _sees_gpu():
-        print("No GPU is visible to torch.\nTo fix: run it on a GPU node, or add --rehearse.")
+        print(
+            "No GPU is visible to torch.\nTo fix: run it on a GPU node, or rehearse on the CPU: "
+            "`make gpu-check ARGS=--rehearse`.",
+            file=sys.stderr,
+        )
         return 2
     out = options.out or CHECKOUT / "build" / "gpu-check"
     out.mkdir(parents=True, exist_ok=True)

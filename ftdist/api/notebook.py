@@ -69,7 +69,7 @@ def plan(*overrides: Overrides, quiet: bool = False) -> Plan:
         FtdistError: the run could not be started.
     """
     config = composition.compose(as_overrides(*overrides), name="plan")
-    return plan_run(config, new=False, log=Output(quiet=quiet).log)[1]
+    return plan_run(config, new=False, log=Output(quiet=quiet).log, elsewhere=True)[1]
 
 
 def train(*overrides: Overrides, quiet: bool = False) -> Run:

@@ -9,7 +9,15 @@ from ftdist_launch.setup.run_setup import plan_run
 from rich.table import Table
 from rich.text import Text
 
-from ftdist.cli.common import answer_hydra, log, print_json, print_plan, print_table, take_flag
+from ftdist.cli.common import (
+    answer_hydra,
+    log,
+    print_json,
+    print_plan,
+    print_table,
+    report,
+    take_flag,
+)
 from ftdist.cli.config_note import log_user_files
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
@@ -64,13 +72,13 @@ def main(words: Sequence[str]) -> int:
         needed_gib=needed_gib,
         keep_latest=planned[0][0].checkpoint.keep_latest,
     ):
-        log(str(problem))
+        report(str(problem))
         return problem.exit_code
     return 0
 
 
 def _plan(overrides: Sequence[str], *, log: LogFn = log) -> tuple[RunConfig, Plan]:
-    return plan_run(compose(overrides, name=NAMELESS), new=False, log=log)
+    return plan_run(compose(overrides, name=NAMELESS), new=False, log=log, elsewhere=True)
 
 
 def _fields(config: RunConfig, plan: Plan) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Literal
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.io.progress import LogFn
+from ftdist.io.units import format_gib
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.engine_choice import reopen
 from ftdist.plan.fit import check_fits
@@ -44,12 +45,20 @@ def with_threads(
 def check_memory(
     config: RunConfig, plan: Plan, *, hardware: Hardware, model: ModelInfo, log: LogFn
 ) -> None:
-    """Refuse a run that does not fit its GPUs; warn where the GPU is only assumed.
+    """Refuse a run that does not fit its GPUs; warn where the GPU is assumed, or on CPUs.
 
     Raises:
         ConfigError: it does not fit.
     """
-    if hardware.gpu is None or hardware.memory_gib is None:
+    if hardware.memory_gib is None:
+        return
+    if hardware.gpu is None:
+        if plan.device_gib > hardware.memory_gib:
+            log(
+                f"Warning: a rank on CPUs needs about {format_gib(plan.device_gib)} of memory, and "
+                f"has {format_gib(hardware.memory_gib)} of its node's. To plan for GPUs, name "
+                "them: cluster.gpu=H100 cluster.device=cuda."
+            )
         return
     try:
         check_fits(plan, hardware.memory_gib, config=config, model=model)

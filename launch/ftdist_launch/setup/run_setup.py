@@ -27,6 +27,7 @@ from ftdist.plan.recipe import describe_choices, resolve_recipe
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
 from ftdist_launch.setup.machine_plan import check_memory, run_device, with_threads
+from ftdist_launch.setup.plan_elsewhere import elsewhere_problems
 from ftdist_launch.setup.preflight import (
     Machine,
     check_run,
@@ -54,13 +55,16 @@ NO_REPLAY_WARNING = (
 )
 
 
-def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Plan]:
+def plan_run(
+    config: RunConfig, *, new: bool, log: LogFn, elsewhere: bool = False
+) -> tuple[RunConfig, Plan]:
     """Check a run, prepare its library and compute its plan. Writes only to caches.
 
     Args:
         config: as composed.
         new: whether the run directory must not exist.
         log: for messages to the user.
+        elsewhere: whether its cluster or GPUs may be missing here, for a plan alone.
 
     Returns:
         The config with absolute paths, and its plan.
@@ -76,9 +80,12 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
             remedy="use `ftdist submit` with the same keys, or leave out cluster=.",
         )
     machine = Machine.here()
-    check_run(config, executor_problems=executor_problems(config, machine=machine), new=new)
-    for note in (*machine_notes(config, machine=machine), *save_notes(config)):
-        log(note)
+    away = elsewhere_problems(config, machine=machine) if elsewhere else None
+    problems, note = away or (executor_problems(config, machine=machine), "")
+    check_run(config, executor_problems=problems, new=new)
+    notes = () if away else machine_notes(config, machine=machine)
+    for text in filter(None, (note, *notes, *save_notes(config))):
+        log(text)
     library = prepare_library(config)
     for note in library_warnings(config):
         log(note)

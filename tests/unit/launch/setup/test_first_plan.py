@@ -4,13 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ftdist_launch.setup.machine_plan import plan_again
+from ftdist_launch.setup.machine_plan import check_memory, plan_again
 from ftdist_launch.setup.run_setup import read_plan, write_first_plan
 
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config, save_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
+from ftdist.plan.hardware import find_hardware
+from ftdist.plan.model_info import read_model_info
 from ftdist.rundir import RunDir
 from tests.unit.launch.setup.test_preflight import model_folder
 from tests.unit.plan.test_recipe import library, source
@@ -88,3 +90,16 @@ def test_a_plan_that_cannot_be_written_leaves_a_config_with_numbers(run: RunDir)
     with pytest.raises(IsADirectoryError):
         write_first_plan(run, load_config(run.config), library=ANSWERS, log=lambda _: None)
     assert "auto" not in numbers(load_config(run.config))
+
+
+def test_a_plan_above_the_memory_of_cpus_is_warned_about(run: RunDir) -> None:
+    small = load_config(run.config)
+    plan = write_first_plan(run, small, library=ANSWERS, log=lambda _: None)
+    said: list[str] = []
+    for has_gib in (plan.device_gib * 2, plan.device_gib / 2, None):
+        hardware = replace(find_hardware(small.cluster, device="cpu"), memory_gib=has_gib)
+        model = read_model_info(Path(small.model.path))
+        check_memory(small, plan, hardware=hardware, model=model, log=said.append)
+    (warning,) = said
+    assert warning.startswith("Warning: a rank on CPUs needs about ")
+    assert "cluster.gpu=H100 cluster.device=cuda" in warning

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.local.submit import rank_environment
+from ftdist_launch.setup.plan_elsewhere import elsewhere_problems
 from ftdist_launch.setup.preflight import (
     Machine,
     check_run,
@@ -96,6 +97,42 @@ def test_more_ranks_than_the_machine_fits_are_refused(
     base = ["model.path=m", "library.path=l", "run.name=r"]
     (found,) = machine_problems(compose([*base, *overrides]), machine=Machine(cores=8, gpus=gpus))
     assert problem in found.problem
+
+
+@pytest.mark.parametrize(
+    ("overrides", "note"),
+    [
+        (["cluster=slurm"], "planned without the cluster"),
+        (["cluster.device=cuda", "cluster.gpu=H100"], "planned for H100; no GPU is visible here"),
+        (["cluster.device=cuda", "cluster.gpu_memory_gib=80"], "planned for GPUs of 80 GiB"),
+        (["cluster.device=cuda"], None),
+        (["cluster.device=cpu"], None),
+    ],
+)
+def test_a_plan_of_named_gpus_needs_neither_them_nor_their_cluster_and_says_so(
+    overrides: list[str], note: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    config = compose(["model.path=m", "library.path=l", "run.name=r", *overrides])
+    machine = Machine(cores=8, gpus=0)
+    found = elsewhere_problems(config, machine=machine)
+    assert (found is None) == (note is None)
+    if found is not None and note is not None:
+        assert found[0] == []
+        assert note in found[1]
+        assert "not checked" in found[1].replace("\n", " ")
+        assert list(executor_problems(config, machine=machine)), "a run is refused"
+
+
+def test_a_plan_elsewhere_still_finds_what_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    base = ["model.path=m", "library.path=l", "run.name=r"]
+    keys = ["cluster=slurm", "cluster.timeout_min=5", "cluster.signal_delay_s=300"]
+    found = elsewhere_problems(compose([*base, *keys]), machine=Machine(cores=8, gpus=0))
+    assert found is not None
+    assert "the job would be asked to stop when it starts" in found[0][0].problem
 
 
 def test_online_tracking_without_a_key_is_refused_on_this_machine_too(

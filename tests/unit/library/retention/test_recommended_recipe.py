@@ -170,6 +170,20 @@ def test_a_plan_needs_no_name(
     assert capsys.readouterr().out.strip().partition("\n")[0].strip() == title.strip()
 
 
+def test_a_quiet_plan_still_says_that_the_disk_is_too_small(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def planned(config: RunConfig, **_: Any) -> tuple[RunConfig, Plan]:
+        return config, dataclasses.replace(plan_of(some_config(), ranks=1), disk_gib=1e9)
+
+    monkeypatch.setattr(plan_command, "plan_run", planned)
+    known = Duration(seconds=60, tokens_per_s=1, basis="known")
+    monkeypatch.setattr(plan_command, "estimate_duration", lambda *_, **__: known)
+    monkeypatch.setenv("FTDIST_QUIET", "1")
+    assert plan_command.main(["experiment=tiny", f"run.root={tmp_path}"]) == 74
+    assert "needs about 1000000000.00 GiB of disk" in capsys.readouterr().err
+
+
 def test_a_library_without_kl_sources_shows_how_to_add_them(tmp_path: Path) -> None:
     config = some_config("experiment=expert", f"library.path={tmp_path}")
     files = SourceFiles(root=tmp_path, files=(), ignored=(), key="library.path")
@@ -224,7 +238,8 @@ def test_train_and_plan_print_the_note_once(
     monkeypatch.setattr(run_setup, "check_run", lambda *_, **__: None)
     monkeypatch.setattr(run_setup, "prepare_library", lambda _: plan.library)
     monkeypatch.setattr(run_setup, "read_model_info", lambda _: None)
-    monkeypatch.setattr(run_setup, "make_plan", lambda *_, **__: plan)
+    monkeypatch.setattr(run_setup, "plan_with_choices", lambda c, **_: (c, plan, None))
+    monkeypatch.setattr(run_setup, "check_memory", lambda *_, **__: None)
     monkeypatch.setattr(run_setup, "resolve_recipe", lambda config, **_: config)
     monkeypatch.setattr(run_setup, "refuse_few_steps", lambda *_, **__: None)
     monkeypatch.setattr(run_setup, "describe_choices", lambda *_: "")
