@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ftdist.errors import ModelError
+from ftdist.nn.attention_device import check_kernel_device, unusable_kernel
 from ftdist.nn.by_sample_attention import BY_SAMPLE, attend_by_sample
 from ftdist.nn.varlen_attention import MAX_WIDTH, VARLEN, attend_varlen, varlen_attn
 
@@ -56,9 +57,8 @@ def check_kernel(kernel: str, config: Any, *, device: str, dtype: torch.dtype) -
     problem = None
     if kernel in ("by_sample", *MASKED):
         return
-    if device == "cpu":
-        problem = "it runs on GPUs only"
-    elif kernel == "varlen":
+    check_kernel_device(kernel, device=device)
+    if kernel == "varlen":
         problem = _misfit_of_varlen(config, dtype)
     elif kernel in _PACKAGES:
         problem = _misfit_of_flash(config, dtype)
@@ -71,10 +71,7 @@ def check_kernel(kernel: str, config: Any, *, device: str, dtype: torch.dtype) -
             remedy="pip install kernels, or set model.attention=auto.",
         )
     if problem is not None:
-        raise ModelError(
-            f"model.attention={kernel} cannot be used: {problem}.",
-            remedy="set model.attention=auto, which chooses one that can.",
-        )
+        raise unusable_kernel(kernel, problem)
 
 
 def register_own_kernels() -> None:

@@ -7,6 +7,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.config.schema.types import AUTO
 from ftdist.errors import ConfigError
 from ftdist.io.units import GIB
+from ftdist.nn.attention_device import check_kernel_device
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.engine_choice import choose_engine
 from ftdist.plan.hardware import Hardware, find_hardware
@@ -108,7 +109,9 @@ def plan_with_choices(
     Raises:
         ConfigError: as `make_plan`.
         DataError: as `make_plan`.
+        ModelError: the attention kernel runs on GPUs only, and the ranks have none.
     """
+    check_kernel_device(config.model.attention, device=device)
     hardware = find_hardware(config.cluster, device=device)
     config, choices = choose_engine(
         config,

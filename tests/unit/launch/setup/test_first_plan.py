@@ -10,7 +10,8 @@ from ftdist_launch.setup.run_setup import read_plan, write_first_plan
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config, save_config
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ConfigError
+from ftdist.config.schema.training import Attention
+from ftdist.errors import ConfigError, ModelError
 from ftdist.plan.hardware import find_hardware
 from ftdist.plan.model_info import read_model_info
 from ftdist.rundir import RunDir
@@ -53,6 +54,17 @@ def test_the_first_plan_writes_numbers_in_place_of_auto(run: RunDir) -> None:
     config, again = plan_again(load_config(run.config), plan, library=ANSWERS, device="cpu")
     assert config == load_config(run.config)
     assert again == plan == read_plan(run)
+
+
+@pytest.mark.parametrize("kernel", ["varlen", "flash_attention_2", "kernels-community/flash-attn2"])
+def test_a_kernel_of_gpus_is_refused_in_the_plan_of_a_run_on_cpus(
+    run: RunDir, kernel: Attention
+) -> None:
+    config = load_config(run.config)
+    config = replace(config, model=replace(config.model, attention=kernel))
+    with pytest.raises(ModelError) as caught:
+        write_first_plan(run, config, library=ANSWERS, log=lambda _: None)
+    assert caught.value.problem == f"model.attention={kernel} cannot be used: it runs on GPUs only."
 
 
 def test_a_run_on_other_ranks_chooses_its_engine_again_and_keeps_what_was_typed(
