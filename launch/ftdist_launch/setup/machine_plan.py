@@ -10,7 +10,7 @@ from ftdist.io.progress import LogFn
 from ftdist.io.units import format_gib
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.engine_choice import reopen
-from ftdist.plan.fit import check_fits
+from ftdist.plan.fit import USABLE, change_that_fits, check_fits
 from ftdist.plan.hardware import Hardware, find_hardware
 from ftdist.plan.model_info import ModelInfo, read_model_info
 from ftdist.plan.plan import Plan
@@ -45,7 +45,7 @@ def with_threads(
 def check_memory(
     config: RunConfig, plan: Plan, *, hardware: Hardware, model: ModelInfo, log: LogFn
 ) -> None:
-    """Refuse a run that does not fit its GPUs; warn where the GPU is assumed, or on CPUs.
+    """Refuse a run that does not fit its GPUs; warn if it barely fits, on assumed GPUs and CPUs.
 
     Raises:
         ConfigError: it does not fit.
@@ -66,6 +66,14 @@ def check_memory(
         if not hardware.is_assumed:
             raise
         log(f"Warning: the GPU is {hardware.basis}. {error}")
+        return
+    needed = plan.device_gib + plan.outside_gib
+    if needed > USABLE * hardware.memory_gib and not hardware.is_assumed:
+        log(
+            f"Warning: a rank needs about {format_gib(needed)} of the GPU's "
+            f"{format_gib(hardware.memory_gib)}; above {USABLE:.0%} it may run out of memory. "
+            f"To be safe, {change_that_fits(config, plan, hardware.memory_gib, model=model)}"
+        )
 
 
 def plan_again(

@@ -115,3 +115,18 @@ def test_a_plan_above_the_memory_of_cpus_is_warned_about(run: RunDir) -> None:
     (warning,) = said
     assert warning.startswith("Warning: a rank on CPUs needs about ")
     assert "cluster.gpu=H100 cluster.device=cuda" in warning
+
+
+def test_a_run_that_nearly_fills_a_known_gpu_is_warned_about(run: RunDir) -> None:
+    small = load_config(run.config)
+    plan = write_first_plan(run, small, library=ANSWERS, log=lambda _: None)
+    small, model = load_config(run.config), read_model_info(Path(small.model.path))
+    gpu = find_hardware(replace(small.cluster, gpu="H100"), device="cuda")
+    said: list[str] = []
+    for gib in (72.0, 72.5):  # 80 x 90 % are 72
+        full = replace(plan, device="cuda", device_gib=gib - 2, outside_gib=2.0)
+        check_memory(small, full, hardware=gpu, model=model, log=said.append)
+        assumed = replace(gpu, is_assumed=True)
+        check_memory(small, full, hardware=assumed, model=model, log=said.append)
+    (warning,) = said
+    assert warning.startswith("Warning: a rank needs about 72.50 GiB of the GPU's 80.00 GiB; above")
