@@ -31,6 +31,9 @@ _BATCH_KEYS = (
 _GROUP_KEYS = ("cluster.nodes", "cluster.tasks_per_node", "batch.sequence_parallel_size")
 """The arguments of `_group_problems`."""
 
+_TIMEOUT_KEYS = ("cluster.step_timeout_s", "cluster.collective_timeout_s")
+"""The arguments of `_timeout_problems`."""
+
 MAX_PROFILED_STEPS = 10
 """Steps in one trace: viewers open files of a few hundred MB at most."""
 
@@ -149,6 +152,8 @@ def _cross_checks(
         problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
     if copies := sound("engine.hpz_partition_size", *_GROUP_KEYS[:2]):
         problems += _hpz_problems(*copies)
+    if is_new and (timeouts := sound(*_TIMEOUT_KEYS)):
+        problems += _timeout_problems(*map(int, timeouts))
     if offload := sound("model.activation_offload", "model.activation_checkpointing"):
         problems += _offload_problems(*offload)
     if lengths := sound(*LENGTHS):
@@ -156,12 +161,16 @@ def _cross_checks(
     if sound("train.profile_steps") and (steps := look_up(values, "train.profile_steps")):
         problems += _profiled_problems([int(step) for step in steps])
     if triple := sound("optim.schedule", "optim.warmup_ratio", "optim.decay_ratio"):
-        warmup, decay = float(triple[1]), float(triple[2])
-        if triple[0] == "wsd" and warmup + decay > 1 and not math.isclose(warmup + decay, 1):
-            problem = f"optim.warmup_ratio={warmup} and optim.decay_ratio={decay} are together "
-            remedy = f"set optim.decay_ratio to at most {round(1 - warmup, 6)}."
-            problems.append(Problem(problem + "more than all steps.", remedy, "optim.decay_ratio"))
+        problems += _schedule_problems(triple[0], float(triple[1]), float(triple[2]))
     return problems
+
+
+def _schedule_problems(schedule: str, warmup: float, decay: float) -> list[Problem]:
+    if schedule != "wsd" or warmup + decay <= 1 or math.isclose(warmup + decay, 1):
+        return []
+    problem = f"optim.warmup_ratio={warmup} and optim.decay_ratio={decay} are together "
+    remedy = f"set optim.decay_ratio to at most {round(1 - warmup, 6)}."
+    return [Problem(problem + "more than all steps.", remedy, "optim.decay_ratio")]
 
 
 def _profiled_problems(steps: Sequence[int]) -> list[Problem]:
@@ -180,6 +189,15 @@ def _group_problems(nodes: int, tasks_per_node: int, sequence_parallel_size: int
     except ConfigError as error:
         return [Problem(error.problem, error.remedy, _GROUP_KEYS[-1])]
     return []
+
+
+def _timeout_problems(step_s: int, collective_s: int) -> list[Problem]:
+    """Collectives of steps that may last longer than any collective."""
+    if step_s <= collective_s:
+        return []
+    step, collective = _TIMEOUT_KEYS
+    problem = f"{step}={step_s} is more than {collective}={collective_s}, which limits it."
+    return [Problem(problem, f"set {step} to at most {collective_s}, or raise {collective}.", step)]
 
 
 def _hpz_problems(size: Any, nodes: Any, tasks_per_node: Any) -> list[Problem]:

@@ -266,7 +266,7 @@ def _node_loss(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[
             if silent_s == 0
             else f"noticed after {format_duration(silent_s)} (SlurmdTimeout)",
             consequence="the other nodes of a run wait for a lost one until a collective times out",
-            remedy="lower cluster.collective_timeout_s to a few minutes",
+            remedy="lower cluster.step_timeout_s and collective_timeout_s to a few minutes",
         )
     else:
         yield SLURM.ok("lost nodes", f"noticed after {format_duration(silent_s)}")

@@ -66,7 +66,8 @@ and is charged a whole node | set cluster.cpu_partition to a partition of small 
 ok process tracking | proctrack/cgroup
 ok accounting | `sacct` shows how jobs ended
 warn lost nodes | never noticed (SlurmdTimeout=0) | the other nodes of a run wait for a lost one \
-until a collective times out | lower cluster.collective_timeout_s to a few minutes
+until a collective times out | lower cluster.step_timeout_s and collective_timeout_s to a \
+few minutes
 """
 
 ODD = """\
@@ -94,7 +95,8 @@ process may take memory of your GPUs | request all GPUs of a node (cluster.gpus_
 warn accounting | AccountingStorageType=none: `sacct` shows nothing | `ftdist status` cannot show \
 how a job ended that left no record | read the job's log (`ftdist logs R`)
 warn lost nodes | noticed after 30m00s (SlurmdTimeout) | the other nodes of a run wait for a lost \
-one until a collective times out | lower cluster.collective_timeout_s to a few minutes
+one until a collective times out | lower cluster.step_timeout_s and collective_timeout_s to a \
+few minutes
 warn federation | shared with west | a job may start on another cluster, which may not see these \
 files | ask the administrators how to keep jobs on this cluster, and try a short run
 """
