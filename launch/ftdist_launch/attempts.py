@@ -17,7 +17,13 @@ from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import CHECKOUT
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.rank_records import forget_ranks
-from ftdist_launch.restart_policy import AttemptEnd, Outcome, attempts_without_progress, decide
+from ftdist_launch.restart_policy import (
+    NO_EXIT_FILE,
+    AttemptEnd,
+    Outcome,
+    attempts_without_progress,
+    decide,
+)
 from ftdist_launch.setup.code_snapshot import git_state
 
 OK_CODES = (0, RequeueError.exit_code)
@@ -169,7 +175,7 @@ def finish_attempt(
         exit_codes=dict(Counter(map(str, job_exit.exit_codes))),
         checkpoint=step,
         progressed=progressed,
-        **_failure_fields(job_exit.failure),
+        **_failure_fields(job_exit.failure, outcome=decision.outcome),
         **({} if ended is None else {"ended": ended}),
     )
     return Finished(
@@ -181,8 +187,13 @@ def finish_attempt(
     )
 
 
-def _failure_fields(failure: RankFailure | None) -> dict[str, Any]:
-    """The fields of an event about the first failure of a job; None: there was none."""
+def _failure_fields(failure: RankFailure | None, *, outcome: Outcome) -> dict[str, Any]:
+    """The fields of an event about the first failure of a job; None: there was none.
+
+    A rank that ended silently after a stop was requested has not failed.
+    """
+    if outcome == "stopped" and failure is not None and failure.cause == NO_EXIT_FILE:
+        failure = None
     return {
         "cause": None if failure is None else failure.problem,
         "remedy": None if failure is None else failure.remedy,

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from ftdist_launch.attempt_status import device_hours, read_attempts
-from ftdist_launch.attempts import start_attempt
+from ftdist_launch.attempts import _failure_fields, start_attempt
 from ftdist_launch.expert.stages import STAGES, stages_of
+from ftdist_launch.rank_failures import exited_silently
+from ftdist_launch.restart_policy import Outcome
 from ftdist_launch.run_records import TAIL_BYTES, newest_metrics, read_run_records
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
 from ftdist_launch.slurm.job_status import QueueSnapshot
@@ -469,3 +471,15 @@ def test_a_run_that_ends_during_the_query_is_not_lost(tmp_path: Path) -> None:
             return super().states(jobs)
 
     assert read_status(run, queue=Ending()).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        ("stopped", None),
+        ("requeue", "Rank 0 exited without an error report; it was probably killed."),
+    ],
+)
+def test_a_rank_that_a_stop_ended_is_no_failure(outcome: Outcome, cause: str | None) -> None:
+    failure = exited_silently(0, time=1.0, log=Path("rank0.log"))
+    assert _failure_fields(failure, outcome=outcome)["cause"] == cause
