@@ -21,7 +21,7 @@ from tools.hardware_reference import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
-TEXT = ROOT / "tools" / "performance_page.md"
+TEXT = ROOT / "tools" / "performance_page.md.in"
 GPU = "H100"
 EIGHT, SEVENTY = "8 B (as Llama-3.1-8B)", "70.6 B (as Llama-3.1-70B)"
 CASES = (
