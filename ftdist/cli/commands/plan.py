@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ftdist_launch.setup.preflight import disk_problems, run_dir
+from ftdist_launch.setup.plan_elsewhere import elsewhere_problems
+from ftdist_launch.setup.preflight import Machine, disk_problems, run_dir
 from ftdist_launch.setup.run_setup import plan_run
 from rich.table import Table
 from rich.text import Text
@@ -66,6 +67,8 @@ def main(words: Sequence[str]) -> int:
                 [*describe(plan), *describe_duration(duration, plan=plan)],
                 title="Plan" if name == NAMELESS else f"Plan of run {name}",
             )
+    if elsewhere_problems(planned[0][0], machine=Machine.here()) is not None:
+        return 0  # the disk of this machine is not the run's
     needed_gib = sum(plan.disk_gib for _, plan in planned)
     for problem in disk_problems(
         run_dir(planned[0][0]).root,

@@ -182,6 +182,9 @@ def test_a_quiet_plan_still_says_that_the_disk_is_too_small(
     monkeypatch.setenv("FTDIST_QUIET", "1")
     assert plan_command.main(["experiment=tiny", f"run.root={tmp_path}"]) == 74
     assert "needs about 1000000000.00 GiB of disk" in capsys.readouterr().err
+    # Without the cluster, its disk is unknown.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert plan_command.main([*PLACES, "cluster=slurm", f"run.root={tmp_path}"]) == 0
 
 
 def test_a_library_without_kl_sources_shows_how_to_add_them(tmp_path: Path) -> None:
