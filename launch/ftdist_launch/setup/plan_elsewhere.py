@@ -36,7 +36,7 @@ def elsewhere_problems(
     is_named = cluster.gpu is not None or cluster.gpu_memory_gib is not None
     if cluster.device == "cuda" and machine.gpus == 0 and is_named:
         gpu = cluster.gpu or f"GPUs of {cluster.gpu_memory_gib:g} GiB"
-        note = f"Note: planned for {gpu}; no GPU is visible here; not checked: GPUs, disk."
+        note = f"Note: planned for {gpu}; no GPU is visible here; not checked: GPUs, disk, W&B key."
         there = replace(machine, gpus=cluster.tasks_per_node)
         return list(machine_problems(config, machine=there)), note
     return None
