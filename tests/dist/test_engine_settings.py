@@ -28,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     ),
     "offload": ("engine=zero3_offload",),
     # The last one: DeepSpeed keeps its groups for the life of the process.
-    "hpz": ("engine.hpz_partition_size=2",),
+    "hpz": ("engine.hpz_partition_size=2", "cluster.tasks_per_node=4"),
 }
 
 
