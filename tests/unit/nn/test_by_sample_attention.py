@@ -68,7 +68,7 @@ def test_keys_repeated_for_gpus_give_the_same(monkeypatch: pytest.MonkeyPatch) -
     torch.manual_seed(0)
     query, (key, value) = torch.randn(1, 4, 15, 8), torch.randn(2, 1, 2, 15, 8)
     for window in (None, WINDOW):
-        options = {"cu_seq_lens_q": BORDERS, "sliding_window": window}
+        options: dict[str, Any] = {"cu_seq_lens_q": BORDERS, "sliding_window": window}
         monkeypatch.setattr(by_sample_attention, "_repeats_keys", lambda _: False)
         shared, _ = attend_by_sample(SimpleNamespace(), query, key, value, None, **options)
         monkeypatch.setattr(by_sample_attention, "_repeats_keys", lambda _: True)

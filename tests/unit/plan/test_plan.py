@@ -315,8 +315,10 @@ def test_pinned_blocks_are_rounded_up_to_powers_of_two() -> None:
 
 
 def test_layer_inputs_in_pinned_memory_are_rounded_one_by_one() -> None:
-    words = ("model.activation_checkpointing=full", "model.activation_offload=true")
-    words = (*words, "model.dtype=bfloat16", "batch.sequence_length=3072", "batch.tokens=3072")
+    words = (
+        *("model.activation_checkpointing=full", "model.activation_offload=true"),
+        *("model.dtype=bfloat16", "batch.sequence_length=3072", "batch.tokens=3072"),
+    )
     # 3,072 tokens of 2,048 x 2 bytes are 12 MiB a layer; 16 on a GPU.
     assert _plan(*words).host_offload_gib == 16 * 12 / 1024
     assert _plan(*words, "cluster.device=cuda").host_offload_gib == 16 * 16 / 1024
