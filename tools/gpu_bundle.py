@@ -25,7 +25,16 @@ MAX_MIB = 60
 
 WHEELS = (
     *("hydra-core", "omegaconf", "pydantic", "pydantic-core", "annotated-types"),
-    *("typing-inspection", "hjson", "submitit", "beartype", "dill", "pygal"),
+    *(
+        "typing-inspection",
+        "hjson",
+        "submitit",
+        "beartype",
+        "dill",
+        "pygal",
+        "importlib_metadata",
+        "lazy-importer",
+    ),
 )
 SOURCES = ("deepspeed", "antlr4-python3-runtime")
 """Published as source only; their wheels hold no compiled code."""
