@@ -4,7 +4,9 @@ from ftdist.data.context_prompt import with_context
 
 
 def test_the_passages_come_first_each_delimited_and_the_question_last() -> None:
-    message = with_context("What does it weigh? ", ["The pump weighs 4 kg.\n", "It costs 90 euros."])
+    message = with_context(
+        "What does it weigh? ", ["The pump weighs 4 kg.\n", "It costs 90 euros."]
+    )
 
     assert message == (
         "Answer the question from these texts:\n\n"
