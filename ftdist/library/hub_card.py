@@ -30,6 +30,7 @@ _COLUMNS = {
     "text": "a text to learn unchanged; empty for a conversation",
     "location": "file, page and row that it was read from",
     "section": "the headings above it",
+    "context": "the passage that answers its first question, for context distillation",
     "made_by": "how it was made",
     "doc_id": "the document or conversation that it comes from",
     "source": "name of its source",

@@ -50,6 +50,9 @@ class Conversation:
     tools: str = ""
     """The tools that the assistant may call: a JSON list of function schemas; "" without any."""
 
+    context: str = ""
+    """As in a `Sample`."""
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -148,6 +151,10 @@ class Sample:
 
     section: str = ""
     """Headings above it, outermost first, joined by " > "."""
+
+    context: str = ""
+    """The passage that answers its first question, shown to the teacher of context distillation and
+    not to the trained model; "": none."""
 
     made_by: MadeBy
     doc_id: str

@@ -171,8 +171,8 @@ class _Builder:
         """A conversation as written; a single question with its answer in several paraphrases."""
         location = str(row.location)
         sample = Sample(
-            messages=row.messages, tools=row.tools, location=location, made_by="as written",
-            doc_id=location,
+            messages=row.messages, tools=row.tools, context=row.context, location=location,
+            made_by="as written", doc_id=location,
         )  # fmt: skip
         exchange = first_exchange(row) if is_train else None
         if exchange is None:

@@ -52,7 +52,12 @@ def _row(kind: str, values: dict[str, Any]) -> Row:
     location = Location(**values["location"])
     match kind:
         case "conversation":
-            return Conversation(tuple(values["messages"]), location, tools=values["tools"])
+            return Conversation(
+                tuple(values["messages"]),
+                location,
+                tools=values["tools"],
+                context=values["context"],
+            )
         case "passage":
             return Passage(values["text"], location)
     blocks = (

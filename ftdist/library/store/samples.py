@@ -1,8 +1,8 @@
 """Files of samples: Parquet in row groups of bounded size, read portion by portion.
 
-Fields of tools and reasoning are columns of a library only if some conversation of it uses them: in
-a file with a column `tool_calls` every message has one, null or not, and chat templates take a null
-for a call. Within a curation, files have all columns.
+Fields of tools, reasoning and context are columns of a library only if some sample of it uses them:
+in a file with a column `tool_calls` every message has one, null or not, and chat templates take a
+null for a call. Within a curation, files have all columns.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,6 +52,7 @@ SCHEMA = pyarrow.schema(
         ("text", _TEXT),
         ("location", _TEXT),
         ("section", _TEXT),
+        ("context", _TEXT),
         ("made_by", _TEXT),
         ("doc_id", _TEXT),
     ]
@@ -63,6 +64,9 @@ _NEEDED = (
     "messages.list.element.content",
     *("text", "location", "section", "made_by", "doc_id"),
 )
+
+_OPTIONAL = ("tools", "context")
+"""Columns that a library has only if some sample uses them; null in the others."""
 
 
 class Written(NamedTuple):
@@ -163,7 +167,7 @@ def read_samples(path: Path, *, groups: range | None = None) -> Iterator[Sample]
             for row in batch.to_pylist():
                 values = {name: value for name, value in row.items() if name in names}
                 values["messages"] = tuple(map(without_nulls, row["messages"]))
-                values["tools"] = values.get("tools") or ""
+                values |= {name: values.get(name) or "" for name in _OPTIONAL}
                 yield Sample(**values)
     except (OSError, pyarrow.ArrowException, TypeError, KeyError) as error:
         raise _damaged(path, error) from error
@@ -174,7 +178,9 @@ def read_rows(path: Path, *, groups: range | None = None) -> Iterator[Conversati
     for sample in read_samples(path, groups=groups):
         location = Location(sample.location)
         if sample.messages:
-            yield Conversation(sample.messages, location, tools=sample.tools)
+            yield Conversation(
+                sample.messages, location, tools=sample.tools, context=sample.context
+            )
         else:
             yield Passage(sample.text, location)
 
@@ -199,8 +205,10 @@ def _batches(
     waiting: list[dict[str, Any]] = []
     characters = 0
     for sample in samples:
-        waiting.append({**vars(sample), "tools": sample.tools or None, **labels})
-        characters += len(sample.text) + sum(len(m["content"]) for m in sample.messages)
+        optional = {name: getattr(sample, name) or None for name in _OPTIONAL}
+        waiting.append({**vars(sample), **optional, **labels})
+        characters += len(sample.text) + len(sample.context)
+        characters += sum(len(message["content"]) for message in sample.messages)
         if len(waiting) >= _BATCH or characters >= _BATCH_CHARACTERS:
             yield pyarrow.RecordBatch.from_pylist(waiting, schema=schema)
             waiting, characters = [], 0

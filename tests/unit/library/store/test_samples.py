@@ -8,11 +8,12 @@ from pyarrow import parquet
 
 from ftdist.data.messages import FunctionCall, Message, ToolCall
 from ftdist.errors import DataError
-from ftdist.library.schema import Sample
+from ftdist.library.schema import Conversation, Sample
 from ftdist.library.store import samples as store
 from ftdist.library.store.samples import (
     join_samples,
     library_schema,
+    read_rows,
     read_samples,
     samples_of_groups,
     used_columns,
@@ -80,6 +81,20 @@ def test_columns_of_tools_and_thoughts_are_there_only_if_a_conversation_uses_the
 
     offered = library_file(tmp_path, sample(question(), answer(), tools=TOOLS))
     assert parquet.read_schema(offered).names == [PLAIN[0], "tools", *PLAIN[1:]]
+
+
+def test_context_comes_back_and_is_a_column_only_if_a_sample_has_one(tmp_path: Path) -> None:
+    passage = "The pump costs 40 euros."
+    whole = [sample(question(), answer(), context=passage), sample(question(), answer())]
+    path = library_file(tmp_path, *whole)
+    assert list(read_samples(path)) == whole
+    assert "context" in parquet.read_schema(path).names
+    rows = [row.context for row in read_rows(path) if isinstance(row, Conversation)]
+    assert rows == [passage, ""]
+
+    old = library_file(tmp_path, *whole[1:])
+    assert "context" not in parquet.read_schema(old).names
+    assert list(read_samples(old)) == whole[1:]
 
 
 def test_all_files_of_a_library_have_the_same_columns(tmp_path: Path) -> None:
