@@ -16,3 +16,13 @@ class QAPair:
     page: int | None
     value: str = ""
     """The part of the answer that says it, such as a table's cell; "": all of it."""
+
+    evidence: str = ""
+    """The document's text that holds the answer, such as a table's row below its headings; "": the
+    answer itself."""
+
+    wordings: tuple[str, ...] = ()
+    """Other wordings of the question, the best first; where there are any, no rule makes more."""
+
+    answers: tuple[str, ...] = ()
+    """Other wordings of the answer; each holds `value` too."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ftdist.library.schema import Block, Document
 from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.qa_pair import QAPair
-from ftdist.library.synthesis.sections import Section
+from ftdist.library.synthesis.sections import Section, block_text
 from ftdist.library.synthesis.subject import Subject
 from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 
@@ -48,6 +48,12 @@ def pairs_from_table(block: Block, *, section: Section, document: Document) -> I
         yield from _properties(block, section=section, document=document)
 
 
+def row_text(row: Sequence[str], *, head: Sequence[str]) -> str:
+    """A row of a table as text, below its headings if it has any."""
+    block = Block(kind="table", text="", rows=tuple(map(tuple, (head, row) if head else (row,))))
+    return block_text(block)
+
+
 def _question_columns(rows: Sequence[tuple[str, ...]]) -> tuple[int, int] | None:
     """The columns of questions and of answers, by their headings or their question marks."""
     head = rows[0]
@@ -86,6 +92,7 @@ def _from_columns(
                 made_by="faq",
                 section=section.name,
                 page=page,
+                evidence=f"{question}\n{answer}",
             )
 
 
@@ -113,7 +120,12 @@ def _symptoms(
             else f"What does this {head[symptom].lower()} mean: {subject}?"
         )
         yield QAPair(
-            question=question, answer=answer, made_by="symptom", section=section.name, page=page
+            question=question,
+            answer=answer,
+            made_by="symptom",
+            section=section.name,
+            page=page,
+            evidence=row_text(row, head=head),
         )
 
 
@@ -155,6 +167,7 @@ def _codes(
                 section=section.name,
                 page=page,
                 value=cell,
+                evidence=row_text(row, head=head),
             )
 
 
@@ -169,7 +182,8 @@ def _properties(block: Block, *, section: Section, document: Document) -> Iterat
     head = block.rows[0] if block.has_header else ()
     if len(block.rows[0]) > 2 and not all(head):
         return
-    for name, *cells in block.rows[1:] if block.has_header else block.rows:
+    for row in block.rows[1:] if block.has_header else block.rows:
+        name, *cells = row
         is_name = 0 < len(name.split()) <= _MAX_NAME_WORDS and not name.replace(".", "").isdigit()
         if not is_name or is_asked(name):
             continue
@@ -188,6 +202,7 @@ def _properties(block: Block, *, section: Section, document: Document) -> Iterat
                     section=section.name,
                     page=block.page,
                     value=value,
+                    evidence=row_text(row, head=head),
                 )
 
 
