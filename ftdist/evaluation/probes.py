@@ -7,10 +7,14 @@ general        asks general knowledge. With `choices`, right if the right choice
                likely; otherwise if the answer contains every key.
 out_of_scope   asks about something that the library does not cover. Right if the answer
                contains no library content; its `keys` name further content that is a leak.
+unanswerable   asks what the library does not say about a thing that it covers. Right if the
+               answer invents nothing; its `keys` name further values that would be invented.
 
 Without `keys`, the whole `answer` without its citation is the key of a fact or general probe.
 `choices` lists the right answer and the wrong ones in any order. The optional `document` and
-`section` locate the answer in the library; scores are then also reported by section.
+`section` locate the answer in the library; scores are then also reported by section. The optional
+`evidence` is the text of the library that holds the answer, and `form` says how the question
+differs from training; fact probes of the forms `reverse` and `two_facts` have scores of their own.
 """
 
 import json
@@ -24,14 +28,21 @@ from ftdist.errors import DataError
 from ftdist.evaluation.row_lines import row_lines
 from ftdist.text.matching import contains_all, contains_words, strip_citation, words
 
-Kind = Literal["fact", "general", "out_of_scope", "general_open"]
+Kind = Literal["fact", "general", "out_of_scope", "unanswerable", "general_open"]
 """`general_open` does not occur in files: a bundled general question answered without its
 choices, to detect library content in the answer."""
 
-FILE_KINDS = ("fact", "general", "out_of_scope")
+FILE_KINDS = ("fact", "general", "out_of_scope", "unanswerable")
+NO_ANSWER_KINDS = ("out_of_scope", "unanswerable")
+"""Kinds without a right answer in the library: `answer` and `keys` may be left out."""
+
+SEPARATE_FORMS = ("reverse", "two_facts")
+"""Forms of fact probes that count in scores of their own, not in `fact_accuracy`."""
 
 PROBES_NAME = "probes.jsonl"
-FIELDS = ("question", "answer", "keys", "kind", "choices", "document", "section")
+FIELDS = (
+    "question", "answer", "keys", "kind", "choices", "document", "section", "evidence", "form",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +55,8 @@ class Probe:
         right_choice: index of the right one in `choices`; -1 without choices.
         document: source of the answer; empty: unknown.
         section: headings above it; empty: unknown.
+        evidence: text of the library that holds the answer; empty: unknown.
+        form: how the question differs from training (`Form`); empty: unknown.
     """
 
     question: str
@@ -54,6 +67,13 @@ class Probe:
     right_choice: int = -1
     document: str = ""
     section: str = ""
+    evidence: str = ""
+    form: str = ""
+
+    @property
+    def is_plain_fact(self) -> bool:
+        """Whether it counts in `fact_accuracy`: a fact, asked neither in reverse nor as two."""
+        return self.kind == "fact" and self.form not in SEPARATE_FORMS
 
 
 ProbeKey = Literal["eval.probes", "eval.extra_probes", "eval.general_questions"]
@@ -153,9 +173,11 @@ def _read(line: str, *, where: str) -> Probe:
             f"{where} has the kind {kind!r}." if "kind" in row else f"{where} has no kind.",
             remedy=f'set "kind" to one of {", ".join(FILE_KINDS)}.',
         )
-    question, answer = (_text(row, field, where=where) for field in ("question", "answer"))
+    question = _text(row, "question", where=where)
+    may_be_empty = kind in NO_ANSWER_KINDS
+    answer = (_optional if may_be_empty else _text)(row, "answer", where=where)
     keys = _texts(row, "keys", where=where)
-    if not keys and kind != "out_of_scope":
+    if not keys and not may_be_empty:
         keys = (strip_citation(answer),)
     absent = [key for key in keys if kind == "fact" and not contains_words(answer, key)]
     if absent:
@@ -173,8 +195,10 @@ def _read(line: str, *, where: str) -> Probe:
         kind=kind,
         choices=choices,
         right_choice=right,
-        document=_location(row, "document", where=where),
-        section=_location(row, "section", where=where),
+        document=_optional(row, "document", where=where),
+        section=_optional(row, "section", where=where),
+        evidence=_optional(row, "evidence", where=where),
+        form=_optional(row, "form", where=where),
     )
 
 
@@ -216,7 +240,7 @@ def _text(row: dict[str, Any], field: str, *, where: str) -> str:
     return value.strip()
 
 
-def _location(row: dict[str, Any], field: str, *, where: str) -> str:
+def _optional(row: dict[str, Any], field: str, *, where: str) -> str:
     value = row.get(field)
     if value is not None and not isinstance(value, str):
         raise DataError(

@@ -168,9 +168,12 @@ class ProbeRow:
     question: str
     answer: str
     keys: tuple[str, ...]
-    kind: Literal["fact", "out_of_scope"] = "fact"
+    kind: Literal["fact", "out_of_scope", "unanswerable"] = "fact"
     document: str = ""
     section: str = ""
+    evidence: str = ""
+    """Text of the library that holds the answer; "": not known."""
+
     form: str = ""
     """Of a fact probe: how it differs from the wordings that are trained."""
 

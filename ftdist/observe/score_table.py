@@ -208,6 +208,8 @@ def verdict_word(kind: str, *, right: bool) -> str:
     """What an answer to a probe of this kind is called."""
     if kind in ("out_of_scope", "general_open"):
         return "no leak" if right else "leak"
+    if kind == "unanswerable":
+        return "invents nothing" if right else "invents"
     return "right" if right else "wrong"
 
 

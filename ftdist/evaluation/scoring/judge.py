@@ -188,7 +188,7 @@ def added_rates(
     """
     others = [pair for pair in zip(probes, base, tuned, strict=True) if pair[0].kind != "fact"]
     out_of_scope = [(b, t) for p, b, t in others if p.kind == "out_of_scope"]
-    general = [(b, t) for p, b, t in others if p.kind != "out_of_scope"]
+    general = [(b, t) for p, b, t in others if p.kind in ("general", "general_open")]
     return _rates(
         {
             "new_leak_rate": [not t.right for b, t in out_of_scope if b.right],

@@ -45,6 +45,7 @@ _SCHEMA = pyarrow.schema(
         ("kind", pyarrow.string()),
         ("document", pyarrow.string()),
         ("section", pyarrow.string()),
+        ("evidence", pyarrow.string()),
         ("form", pyarrow.string()),
     ]
 )

@@ -145,3 +145,21 @@ def test_unanswerable_or_malformed_probes_are_refused(
         read_probes(file)
     assert f"{file}:1" in caught.value.problem
     assert reason in caught.value.problem
+
+
+def test_evidence_and_form_are_read_and_a_kind_without_an_answer_needs_none(tmp_path: Path) -> None:
+    rows = [
+        {"kind": "fact", "question": "Which one weighs 4 kg?", "answer": "The FP-300.",
+         "keys": ["FP-300"], "form": "reverse", "evidence": "Weight of the FP-300: 4 kg"},
+        {"kind": "fact", "question": "What does it weigh?", "answer": "4 kg", "form": "reworded"},
+        {"kind": "unanswerable", "question": "How loud is the FP-300?"},
+        {"kind": "out_of_scope", "question": "How do I reset a toaster?", "answer": ""},
+    ]  # fmt: skip
+    path = tmp_path / "probes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    reverse, plain, unanswerable, other = read_probes(path)
+
+    assert reverse.evidence == "Weight of the FP-300: 4 kg"
+    assert (reverse.is_plain_fact, plain.is_plain_fact) == (False, True)
+    assert (unanswerable.answer, unanswerable.keys, other.answer) == ("", (), "")
