@@ -185,7 +185,7 @@ def _properties(block: Block, *, section: Section, document: Document) -> Iterat
     for row in block.rows[1:] if block.has_header else block.rows:
         name, *cells = row
         is_name = 0 < len(name.split()) <= _MAX_NAME_WORDS and not name.replace(".", "").isdigit()
-        if not is_name or is_asked(name):
+        if not is_name or is_asked(name) or not any(map(str.isalnum, name)):
             continue
         plain = name.rstrip(":")
         for column, value in enumerate(cells, 1):

@@ -183,6 +183,13 @@ def test_column_of_questions_gives_those_questions_and_the_answers_beside_them(
     assert {pair.made_by for pair in found} == {"faq"}
 
 
+def test_row_named_by_signs_alone_gives_no_question() -> None:
+    rows = (("Character", "Escaped character"), ("::", "."), ("=", "!="), ("a b", "_"))
+    table = Block(kind="table", text="", rows=rows, has_header=True)
+    asked = [pair.question for pair in questions(_document(table))]
+    assert len(asked) == 1 and "a b" in asked[0]
+
+
 def test_answers_end_with_their_page_or_else_their_section() -> None:
     assert with_citation("Do it.", title="M", page=12, section="A > B") == "Do it. (M, page 12)"
     assert (
