@@ -187,7 +187,8 @@ def test_row_named_by_signs_alone_gives_no_question() -> None:
     rows = (("Character", "Escaped character"), ("::", "."), ("=", "!="), ("a b", "_"))
     table = Block(kind="table", text="", rows=rows, has_header=True)
     asked = [pair.question for pair in questions(_document(table))]
-    assert len(asked) == 1 and "a b" in asked[0]
+    assert len(asked) == 1
+    assert "a b" in asked[0]
 
 
 def test_answers_end_with_their_page_or_else_their_section() -> None:
