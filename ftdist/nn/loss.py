@@ -12,7 +12,8 @@ from torch.nn import functional
 from ftdist.nn.logits_chunk import logits_chunk_rows
 
 Loss = tuple[Float[Tensor, ""], Float[Tensor, " loss_token"]]
-"""The sum over the tokens, which is differentiable, and the loss of each token, which is detached.
+"""The weighted sum over the tokens, which is differentiable, and the loss of each token, which is
+detached and not weighted.
 
 float32, in nats. A sum, not a mean: micro-batches hold different numbers of loss tokens, so a mean
 of their means would weigh short answers more. The caller divides by the step's count.
@@ -30,6 +31,8 @@ class ReferenceStates:
     hidden: Float[Tensor, "token reference_width"]
     head: Float[Tensor, "vocab reference_width"]
     bias: Float[Tensor, " vocab"] | None
+    weight: float = 1.0
+    """Factor on the loss of rows that have no target."""
 
 
 def summed_loss(
@@ -43,7 +46,7 @@ def summed_loss(
     """Losses of the next token, without holding all logits.
 
     The first rows of `hidden` get the negative log-likelihood of `targets`, the others
-    KL(reference || model).
+    KL(reference || model), multiplied by `reference.weight` in the sum.
 
     Logits are computed in chunks, and with each chunk its gradient, in the forward pass: the
     backward pass needs neither logits nor either head again. That takes three matrix products of
@@ -108,7 +111,7 @@ class _ChunkedLoss(torch.autograd.Function):
         ctx.dtype = hidden.dtype
         ctx.gradients = gradients.all
         ctx.mark_non_differentiable(losses)
-        return losses.sum(), losses
+        return _weighted_sum(losses, len(targets), reference), losses
 
     @staticmethod
     def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
@@ -182,7 +185,15 @@ def _divergence(scores: Tensor, reference: ReferenceStates, part: slice, *, lear
     losses = (log_reference.sub_(scores).mul_(probabilities)).sum(dim=-1)
     if learns:
         scores.exp_().sub_(probabilities)
+        if reference.weight != 1:
+            scores.mul_(reference.weight)
     return losses
+
+
+def _weighted_sum(losses: Tensor, targets: int, reference: ReferenceStates | None) -> Tensor:
+    if reference is None or reference.weight == 1:
+        return losses.sum()
+    return losses[:targets].sum() + reference.weight * losses[targets:].sum()
 
 
 def _log_probabilities(hidden: Tensor, head: Tensor, bias: Tensor | None) -> Tensor:

@@ -29,12 +29,15 @@ ATTEMPT = Metric("attempt", "the attempt that wrote the row", "1")
 TIME = Metric("time", "when the row was written, seconds since 1970", "s")
 
 LOSS = Metric(
-    "train/loss", "mean over the loss tokens of the whole global batch, before the step", "nats"
+    "train/loss",
+    "what the step minimises: weighted sum of token losses of the whole global batch, divided by its "
+    "loss tokens; before the step",
+    "nats",
 )
 SOURCE_LOSS = Metric(
     "train/loss/*",
     "of one source, * its name: mean over its loss tokens of the global batch, before the step; "
-    "KL(base || model) where the source follows the base model",
+    "KL(base || model), not weighted, where the source follows the base model",
     "nats",
 )
 LOSS_TOKENS = Metric("train/loss_tokens", "loss tokens of the global batch", "tokens")

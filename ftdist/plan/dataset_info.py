@@ -38,6 +38,9 @@ class PackedSourceInfo:
     kl_to_base: bool = False
     """Whether its loss is KL(base || model), as `library.kl_to_base` says."""
 
+    loss_weight: float = 1.0
+    """Factor on the loss of each of its tokens: `library.kl_to_base_weight`."""
+
     origin: str = ""
     """Of a dataset: where it is from, with commit, subset and split."""
 

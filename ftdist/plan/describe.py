@@ -35,6 +35,7 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
             f"{format_count(source.sequences, 'row')}"
         )
         loss = ", KL to the base model" if source.kl_to_base else ""
+        loss += f", each token weighing {source.loss_weight:g}" if source.loss_weight != 1 else ""
         rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{loss}"))
         if source.origin:
             rows.append(("  read from", source.origin))

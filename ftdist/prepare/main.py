@@ -107,7 +107,15 @@ def _prepare(
             private=config.run.private,
         )
     facts = PackedLibrary.open(folder).facts
-    return replace(facts, sources=weighed(sources, facts.sources, kl_sources=kl_sources))
+    return replace(
+        facts,
+        sources=weighed(
+            sources,
+            facts.sources,
+            kl_sources=kl_sources,
+            kl_weight=config.library.kl_to_base_weight,
+        ),
+    )
 
 
 def _positions(model: ModelConfig) -> int | None:

@@ -86,12 +86,19 @@ def weighed(
     packed: Sequence[PackedSourceInfo],
     *,
     kl_sources: Container[str],
+    kl_weight: float = 1.0,
 ) -> tuple[PackedSourceInfo, ...]:
     """The packed sources with their weights in a run: tokens for each token of the first.
 
     In one pass over the library each token of its sources is seen as often as its weight says.
     Replay and out-of-scope samples of a curated library have shares of all tokens of the pass; what
     the config adds has a weight for each token of the library's pass.
+
+    Args:
+        sources: by name.
+        packed: their sizes, in the same order.
+        kl_sources: names of those that are trained by KL to the base model.
+        kl_weight: factor on the loss of each of their tokens.
     """
     tokens = {source.name: source.tokens for source in packed}
     library = math.fsum(
@@ -112,6 +119,7 @@ def weighed(
             source,
             weight=tokens_per_pass(source.name) / packed[0].tokens,
             kl_to_base=source.name in kl_sources,
+            loss_weight=kl_weight if source.name in kl_sources else 1.0,
             own=sources[source.name].role == LIBRARY,
             origin=sources[source.name].origin,
             fingerprint=fingerprint(sources[source.name].fingerprint),

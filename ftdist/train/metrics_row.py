@@ -16,7 +16,7 @@ class StepReport:
     """One step as all ranks together measured it."""
 
     loss_sums: list[float]
-    """Of each source, in nats."""
+    """Of each source, in nats, not weighted."""
 
     grad_norm: float
     skipped: bool
@@ -56,7 +56,7 @@ def metrics_row(
     """
     loss_tokens = sum(batch.loss_tokens)
     return {
-        metrics.LOSS.name: sum(report.loss_sums) / loss_tokens,
+        metrics.LOSS.name: _weighted_sum(report.loss_sums, plan) / loss_tokens,
         **_source_losses(report.loss_sums, batch.loss_tokens, plan=plan),
         metrics.LOSS_TOKENS.name: loss_tokens,
         metrics.TOKENS.name: batch.tokens,
@@ -96,6 +96,12 @@ def rank_lag(waits_s: Sequence[float]) -> dict[str, float]:
     last = min(range(len(waits_s)), key=waits_s.__getitem__)
     lag_s = max(waits_s) - waits_s[last]
     return {metrics.RANK_LAG_S.name: lag_s, metrics.LAST_RANK.name: float(last)}
+
+
+def _weighted_sum(loss_sums: Sequence[float], plan: Plan) -> float:
+    """What the step minimised, times its loss tokens."""
+    sources = plan.library.sources
+    return sum(s.loss_weight * loss for s, loss in zip(sources, loss_sums, strict=True))
 
 
 def _source_losses(

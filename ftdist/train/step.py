@@ -16,7 +16,7 @@ class StepResult:
     """What one step measured."""
 
     loss_sums: Float[Tensor, " source"]
-    """Loss of this rank's loss tokens, summed for each source, in nats; float32."""
+    """Loss of this rank's loss tokens, summed for each source, in nats, not weighted; float32."""
 
     grad_norm: Float[Tensor, ""]
     """L2 norm of the whole gradient before clipping; on the device."""
@@ -30,8 +30,8 @@ def train_step(
 ) -> StepResult:
     """Update the parameters once, giving every loss token of every rank the same weight.
 
-    A token's loss is its negative log-likelihood, or KL(reference || model) where its source is
-    trained by KL.
+    A token's loss is its negative log-likelihood, or KL(reference || model) times
+    `library.kl_to_base_weight` where its source is trained by KL.
 
     Collective: every rank calls it, with equally many micro-batches (an empty one has no loss
     tokens).

@@ -84,7 +84,7 @@ def build_reference(
     )
     _fit_long_rows(model, config, device=device)
     use_whole_layers(model.requires_grad_(False))
-    return ReferenceModel(model, settings=settings)
+    return ReferenceModel(model, settings=settings, kl_weight=config.library.kl_to_base_weight)
 
 
 def _fit_long_rows(model: Any, config: RunConfig, *, device: Device) -> None:

@@ -22,9 +22,12 @@ class ReferenceModel:
     Args:
         model: sharded and loaded.
         settings: DeepSpeed's.
+        kl_weight: factor on the loss of each token that has only the reference as its target.
     """
 
-    def __init__(self, model: nn.Module, *, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, model: nn.Module, *, settings: dict[str, Any], kl_weight: float = 1.0
+    ) -> None:
         import deepspeed
 
         self._model = PackedReference(model).requires_grad_(False).eval()
@@ -36,6 +39,7 @@ class ReferenceModel:
         self._width = int(weight.ds_shape[-1])
         self._dtype: torch.dtype = weight.dtype
         self._cache = ReferenceCache()
+        self._kl_weight = kl_weight
 
     @property
     def state_bytes(self) -> int:
@@ -89,4 +93,9 @@ class ReferenceModel:
         with deepspeed.zero.GatheredParameters(
             [p for p in (embedding.weight, embedding.bias) if p is not None]
         ):
-            yield ReferenceStates(hidden=hidden, head=embedding.weight, bias=embedding.bias)
+            yield ReferenceStates(
+                hidden=hidden,
+                head=embedding.weight,
+                bias=embedding.bias,
+                weight=self._kl_weight,
+            )

@@ -57,6 +57,12 @@ class LibraryConfig:
     out_of_scope. The base model is then sharded over the ranks too.
     """
 
+    kl_to_base_weight: PositiveFloat
+    """Factor on the loss of each token of these sources; 1: that of every other token.
+
+    The step still divides by the number of its loss tokens, so 2 makes such a token count twice.
+    """
+
     held_out_fraction: FractionBelowOne
     """Fraction of the library's rows kept out of training, for the held-out loss."""
 

@@ -1,6 +1,7 @@
 """The summed losses, against plain torch in float64 and by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -198,6 +199,20 @@ def test_kl_of_a_two_token_vocabulary() -> None:
     (gradient,) = torch.autograd.grad(2 * loss, head)
     # Twice model - base, times the hidden state, which is 1.
     assert gradient.flatten().tolist() == pytest.approx([-0.5, 0.5])
+
+
+def test_a_weight_multiplies_the_loss_of_rows_without_a_target_and_their_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks_of(64, monkeypatch)
+    hidden, head, targets, bias = inputs(300, torch.float32)
+    base = replace(base_rows(190, torch.float32), weight=2.5)
+    loss, each = summed_loss(hidden, head, targets[:110], bias=bias, reference=base)
+    of_targets = exact(hidden[:110], head, targets[:110], bias)
+    of_base = exact_divergence(hidden[110:], head, base, bias).sum()
+    assert each[110:].sum().item() == pytest.approx(of_base.item(), rel=1e-6)
+    assert loss.item() == pytest.approx((of_targets + 2.5 * of_base).item(), rel=1e-6)
+    assert_gradients(loss, of_targets + 2.5 * of_base, [hidden, head, bias], 1e-5)
 
 
 def test_kl_of_a_model_to_itself_is_zero() -> None:
