@@ -30,8 +30,8 @@ TIME = Metric("time", "when the row was written, seconds since 1970", "s")
 
 LOSS = Metric(
     "train/loss",
-    "what the step minimises: weighted sum of token losses of the whole global batch, divided by its "
-    "loss tokens; before the step",
+    "what the step minimises: weighted sum of token losses of the whole global batch, divided by "
+    "its loss tokens; before the step",
     "nats",
 )
 SOURCE_LOSS = Metric(

@@ -159,9 +159,7 @@ def test_kl_sources_are_named_and_never_all(config: RunConfig, tmp_path: Path) -
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     write_rows(tmp_path / "replay.jsonl", [row(3, 4), row(3, 5)])
     sources = {"replay": SourceConfig(path=f"{tmp_path}/replay.jsonl", weight=1.0)}
-    kl = with_library(
-        config, extra_sources=sources, kl_to_base=["replay"], kl_to_base_weight=2.5
-    )
+    kl = with_library(config, extra_sources=sources, kl_to_base=["replay"], kl_to_base_weight=2.5)
     facts = prepare(kl)
     assert [(s.name, s.kl_to_base, s.loss_weight) for s in facts.sources] == [
         ("library", False, 1.0),
