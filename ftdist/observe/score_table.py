@@ -40,7 +40,10 @@ class ScoreDoc:
 
 SCORE_DOCS = {
     "fact_accuracy": ScoreDoc("gain", "library facts answered correctly, in unseen wordings"),
-    "citation_accuracy": ScoreDoc("gain", "the same, citing the right page"),
+    "fact_recall": ScoreDoc("gain", "key facts in those answers, counted one by one"),
+    "reverse_accuracy": ScoreDoc("gain", "the thing named, asked by its value"),
+    "two_fact_accuracy": ScoreDoc("gain", "two facts of a thing, asked at once"),
+    "citation_accuracy": ScoreDoc("gain", "library facts answered, citing the right page"),
     "fact_accuracy_ranked": ScoreDoc(
         "gain", "the known answer is likelier than up to 3 similar ones"
     ),
@@ -55,6 +58,9 @@ SCORE_DOCS = {
     ),
     "out_of_scope_failure_rate": ScoreDoc(
         "specificity", "leaks or refusals, where the base had neither", True
+    ),
+    "unanswerable_failure_rate": ScoreDoc(
+        "specificity", "values invented where the library gives none", True
     ),
     "general_leak_rate": ScoreDoc(
         "specificity", "library content in general answers, where the base had none", True

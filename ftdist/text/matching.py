@@ -1,7 +1,8 @@
 """Match keys in texts: both are split into words and numbers, which must match as a whole.
 
-Case, punctuation, spacing and Unicode variants of a character do not count; digits do:
-"12" is not in "120", nor "page 1" in "page 12", nor "5" in "-5" or "5.5".
+Case, punctuation, spacing and Unicode variants of a character do not count, nor do variants of a
+quantity or a plural (`unify`). Digits do: "12" is not in "120", nor "page 1" in "page 12", nor "5"
+in "-5", "5.5", "5:30" or "E5".
 """
 
 import re
@@ -9,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
-from ftdist.text.number_words import with_digits
+from ftdist.text.variants import UNITS, is_number, unify
 
 Words = tuple[str, ...]
 
@@ -47,22 +48,95 @@ def _is_small(character: str) -> bool:
 
 def words(text: str) -> Words:
     """Words and numbers of a text, in order, normalised."""
+    return tuple(_word(match[0]) for match in WORD.finditer(_plain(text)))
+
+
+def _plain(text: str) -> str:
     # Superscripts and fractions are words of their own, with their sign: 10 squared is not "102".
     spread = _SCRIPT.sub(r" \g<0>", text)
     spread = "".join(f" {c}" if _is_small(c) else c for c in spread)
     plain = unicodedata.normalize("NFKC", spread).translate(MINUS).casefold()
     plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in plain)
-    matches = WORD.findall(unicodedata.normalize("NFC", plain))
-    return tuple(w.replace(",", "") if THOUSANDS.fullmatch(w) else w for w in matches)
+    return unicodedata.normalize("NFC", plain)
+
+
+def _word(word: str) -> str:
+    return word.replace(",", "") if THOUSANDS.fullmatch(word) else word
+
+
+_GLUE = "+"
+"""Between a number and letters without a space, such as in E5 and 300B; no word of a text."""
+
+_CLOCK = re.compile(r"(?<=\d):(?=\d)")
+_EMPHASIS = re.compile(r"\*\*|__|`|(?<!\w)\*|\*(?!\w)")
+_SPACED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,]?\d)")
+_MIN_JOINED = 4
+
+
+def _without_spaces(match: re.Match[str]) -> str:
+    return match[0].replace(" ", "")
+
+
+class KeyText:
+    """A text in which keys are looked up."""
+
+    def __init__(self, text: str) -> None:
+        self._glued: set[int] = set()
+        found: list[str] = []
+        plain = _SPACED_THOUSANDS.sub(_without_spaces, _plain(_EMPHASIS.sub("", text)))
+        for word in unify(list(_with_glue(_CLOCK.sub(".", plain)))):
+            if word == _GLUE:
+                self._glued.add(len(found))
+            else:
+                found.append(word)
+        self.words: Words = tuple(found)
+
+    def find(self, key: str) -> list[int]:
+        """Where the key begins, as indices into `words`; empty if the text does not hold it."""
+        return self.find_words(KeyText(key).words)
+
+    def find_words(self, key: Words) -> list[int]:
+        """The same, for a key that is split already."""
+        size = len(key)
+        starts = [i for i in self._starts(key[:1]) if self._is_whole(i, size, key)]
+        joined = "".join(key)
+        if starts or len(joined) < _MIN_JOINED or not joined.isalpha():
+            return starts
+        sizes = {1, size + 1} - {size}  # "Wi-Fi" is "WiFi"
+        return [
+            i
+            for other in sizes
+            for i in range(len(self.words) - other + 1)
+            if "".join(self.words[i : i + other]) == joined
+        ]
+
+    def _starts(self, first: Words) -> list[int]:
+        return [i for i, word in enumerate(self.words) if (word,) == first]
+
+    def _is_whole(self, start: int, size: int, key: Words) -> bool:
+        ends = {start, start + size}
+        return self.words[start : start + size] == key and not ends & self._glued
+
+
+def _with_glue(text: str) -> Iterable[str]:
+    end, before = 0, ""
+    for match in WORD.finditer(text):
+        word = _word(match[0])
+        touches = match.start() == end and before and word.isascii() and before.isascii()
+        is_code = before.isalpha() and is_number(word)
+        is_counted = is_number(before) and word.isalpha() and word not in UNITS
+        if touches and (is_code or is_counted):
+            yield _GLUE
+        yield word
+        end, before = match.end(), word
 
 
 def contains_words(text: str, key: str) -> bool:
     """Whether `text` contains the words of `key`, whole, adjacent and in order.
 
-    Small numbers in words equal those in digits: "four years" is in "4 years of warranty".
+    Variants of a quantity are equal: "four years" is in "4 years of warranty".
     """
-    key_words = with_digits(words(key))
-    return bool(key_words) and key_words in ngrams(with_digits(words(text)), sizes=[len(key_words)])
+    return bool(KeyText(text).find(key))
 
 
 def ngrams(text: Words, *, sizes: Iterable[int]) -> set[Words]:
@@ -72,7 +146,8 @@ def ngrams(text: Words, *, sizes: Iterable[int]) -> set[Words]:
 
 def contains_all(text: str, keys: Iterable[str]) -> bool:
     """Whether `text` contains every key."""
-    return all(contains_words(text, key) for key in keys)
+    whole = KeyText(text)
+    return all(whole.find(key) for key in keys)
 
 
 def cited_pages(text: str) -> frozenset[int]:

@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from statistics import fmean
 from typing import Any
 
 from ftdist.errors import DataError
 from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Probe
+from ftdist.evaluation.scoring.clustered import ClusteredRate, paired_clustered
 from ftdist.evaluation.scoring.confidence import Losses, Paired, Rate, paired_losses
 from ftdist.evaluation.scoring.distractors import confusable_groups
-from ftdist.evaluation.scoring.judge import AnswerVerdict, added_rates, outcomes
+from ftdist.evaluation.scoring.judge import AnswerVerdict, added_rates, key_counts, outcomes
+from ftdist.text.matching import strip_citation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,7 @@ def aggregate_scores(
     }
     scores["paired"] = {name: _paired(outcomes_by_model, name).fields() for name in names}
     scores["flips"] = _flips(outcomes_by_model)
+    _add_fact_recall(scores, eval_set.probes, {"base": base, "tuned": tuned})
     general_nll = paired_losses(base.losses, tuned.losses)
     if general_nll is not None:
         scores["general_nll"] = general_nll
@@ -77,6 +81,29 @@ def aggregate_scores(
     if documents:
         scores["documents"] = documents
     return scores
+
+
+def _add_fact_recall(
+    scores: dict[str, Any], probes: Sequence[Probe], judged: Mapping[str, JudgedAnswers]
+) -> None:
+    """Add the share of key facts found, and the mean length of answers to fact probes in words."""
+    rates = {
+        model: ClusteredRate(*key_counts(probes, answers.probes))
+        for model, answers in judged.items()
+    }
+    if not rates["base"].sizes:
+        return
+    for model, rate in rates.items():
+        fields = rate.fields()
+        scores[model]["fact_recall"] = fields.pop("value")
+        scores["intervals"][model]["fact_recall"] = fields
+    scores["paired"]["fact_recall"] = paired_clustered(rates["base"], rates["tuned"])
+    plain = [index for index, probe in enumerate(probes) if probe.is_plain_fact]
+    known = [len(strip_citation(probes[index].answer).split()) for index in plain]
+    scores["answer_words"] = {"known": fmean(known)} | {
+        model: fmean(answers.probes[index].num_words for index in plain)
+        for model, answers in judged.items()
+    }
 
 
 def _shared_tasks(base: JudgedAnswers, tuned: JudgedAnswers) -> list[str]:
@@ -147,7 +174,7 @@ def _documents(
     """Fact accuracy by document and section, weakest first; ties by number of probes."""
     indices: dict[tuple[str, str], list[int]] = {}
     for index, probe in enumerate(probes):
-        if probe.kind == "fact" and (probe.document or probe.section):
+        if probe.is_plain_fact and (probe.document or probe.section):
             indices.setdefault((probe.document, probe.section), []).append(index)
     rows = [
         {

@@ -21,6 +21,15 @@ RESAMPLE_BATCH = 500
 """Resamples per draw; bounds the memory for many passages."""
 
 
+def wilson_interval(share: float, n: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share that was measured on `n` independent questions."""
+    z2 = Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    # At 0 and 1 the formula's ends are 0 and 1; rounding would miss them by 1e-17.
+    return 0.0 if share == 0 else middle - half, 1.0 if share == 1 else middle + half
+
+
 @dataclass(frozen=True)
 class Rate:
     """A proportion of questions with its confidence interval.
@@ -49,12 +58,7 @@ class Rate:
 
         Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
         """
-        n, share, z2 = self.num_questions, self.value, Z_95**2
-        middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-        half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-        # At 0 and at n the formula's ends are 0 and 1; rounding would miss them by 1e-17.
-        low = 0.0 if self.hits == 0 else middle - half
-        return low, 1.0 if self.hits == n else middle + half
+        return wilson_interval(self.value, self.num_questions)
 
     def fields(self) -> dict[str, float | int]:
         """Counts, value and interval, for a report."""
@@ -117,7 +121,8 @@ class Paired:
         below = tuned.value - tuned.interval[0], base.interval[1] - base.value
         above = tuned.interval[1] - tuned.value, base.value - base.interval[0]
         phi = self._correlation()
-        return self.difference - _joined(*below, phi), self.difference + _joined(*above, phi)
+        down, up = joined_distance(*below, phi), joined_distance(*above, phi)
+        return self.difference - down, self.difference + up
 
     @property
     def clear(self) -> bool:
@@ -149,7 +154,8 @@ class Paired:
         }
 
 
-def _joined(first: float, second: float, phi: float) -> float:
+def joined_distance(first: float, second: float, phi: float) -> float:
+    """Distance of a difference's limit from it, of two correlated shares' distances."""
     # Rounding may turn a sum of 0 negative.
     return math.sqrt(max(0.0, first**2 - 2 * phi * first * second + second**2))
 

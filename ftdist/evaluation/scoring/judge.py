@@ -1,12 +1,16 @@
 """Judge answers and compute their rates.
 
-fact_accuracy           every key of the library's fact is in the answer
-citation_accuracy       the answer also cites the right page
-fact_accuracy_ranked    the known answer is more likely than those of other probes
-general_accuracy        the answer to a general question is right
-leak_rate               library content in an answer about something else; lower is better
+fact_accuracy              every key of the library's fact is in the answer
+reverse_accuracy           the same, for questions from the value to the thing
+two_fact_accuracy          the same, for questions about two facts at once
+citation_accuracy          the answer also cites the right page
+fact_accuracy_ranked       the known answer is more likely than those of other probes
+general_accuracy           the answer to a general question is right
+leak_rate                  library content in an answer about something else; lower is better
+unanswerable_failure_rate  a value where the library gives none; lower is better
 
-`added_rates` compares the tuned model with the base, question by question.
+`key_counts` counts the keys of fact probes one by one, for `fact_recall`. `added_rates` compares
+the tuned model with the base, question by question.
 """
 
 from collections.abc import Sequence
@@ -16,11 +20,12 @@ from itertools import chain
 
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Rate
+from ftdist.evaluation.scoring.invented import invented_values
+from ftdist.evaluation.scoring.key_facts import missing_keys
 from ftdist.evaluation.scoring.refusals import deflects
 from ftdist.text.matching import (
     Words,
     cited_pages,
-    contains_all,
     contains_words,
     has_citation,
     ngrams,
@@ -34,8 +39,11 @@ class AnswerVerdict:
     """The verdict on one answer.
 
     Attributes:
-        right: fact and general: it is right; other kinds: it contains no library
-            content.
+        right: fact and general: it is right; unanswerable: it invents nothing; other kinds: it
+            contains no library content.
+        missing: keys that the answer does not state; None unless the probe is a fact.
+        invented: unanswerable: values that the library does not give.
+        num_words: length of the answer.
         page: whether it also cites the right page; None if the known answer cites none.
         leaked: library content in an answer that should contain none.
         chosen: the most likely choice; None without choices.
@@ -52,6 +60,9 @@ class AnswerVerdict:
     ranked: bool | None = None
     deflected: bool = False
     cited: bool = False
+    missing: tuple[str, ...] | None = None
+    invented: tuple[str, ...] = ()
+    num_words: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,13 @@ class LibraryMarks:
             quantity in words.
         facts: the keys of each fact probe that has two or more.
         pages: pages that the fact probes' answers cite.
+        values: keys of fact probes with a number or a capital, which state something concrete.
     """
 
     keys: tuple[str, ...]
     facts: tuple[tuple[str, ...], ...]
     pages: frozenset[int]
+    values: tuple[str, ...] = ()
 
     @classmethod
     def from_probes(cls, probes: Sequence[Probe]) -> "LibraryMarks":
@@ -83,7 +96,11 @@ class LibraryMarks:
         }
         facts = {probe.keys: None for probe in recall if len(probe.keys) > 1}
         cited = frozenset[int]().union(*(cited_pages(probe.answer) for probe in recall))
-        return cls(tuple(keys), tuple(facts), cited)
+        values = {key: None for probe in recall for key in probe.keys if key.lower() != key}
+        numbers = {
+            key: None for probe in recall for key in probe.keys if any(map(str.isdigit, key))
+        }
+        return cls(tuple(keys), tuple(facts), cited, tuple(values | numbers))
 
     def found_in(self, answer: str, *, question: str) -> tuple[str, ...]:
         """Markers in the answer that do not already occur in the question."""
@@ -131,11 +148,17 @@ def judge(
     right_index = probe.right_choice if right_choice is None else right_choice
     best = max(range(len(likelihoods)), key=lambda n: likelihoods[n]) if likelihoods else None
     leaked: tuple[str, ...] = ()
-    page = ranked = chosen = None
+    invented: tuple[str, ...] = ()
+    page = ranked = chosen = missing = None
     if probe.kind == "fact":
-        right, known = contains_all(answer, probe.keys), cited_pages(probe.answer)
+        missing = missing_keys(answer, probe.keys, known=probe.answer)
+        right, known = not missing, cited_pages(probe.answer)
         page = right and known <= cited_pages(answer) if known else None
         ranked = None if best is None else best == right_index
+    elif probe.kind == "unanswerable":
+        values = (*probe.keys, *marks.values)
+        invented = invented_values(answer, question=probe.question, values=values)
+        right = not invented
     else:
         leaked = marks.found_in(answer, question=probe.question)
         if probe.kind in ("out_of_scope", "general_open"):
@@ -145,7 +168,7 @@ def judge(
         elif best is not None:
             right, chosen = best == right_index, probe.choices[best]
         else:
-            right = contains_all(answer, probe.keys)
+            right = not missing_keys(answer, probe.keys, known=probe.answer)
     return AnswerVerdict(
         right=right,
         page=page,
@@ -154,19 +177,39 @@ def judge(
         ranked=ranked,
         deflected=deflects(answer),
         cited=has_citation(answer),
+        missing=missing,
+        invented=invented,
+        num_words=len(answer.split()),
     )
 
 
 def outcomes(probes: Sequence[Probe], verdicts: Sequence[AnswerVerdict]) -> dict[str, list[bool]]:
     """Outcomes by the name of their rate, in the same order for every model."""
     pairs = list(zip(probes, verdicts, strict=True))
+    plain = [(p, v) for p, v in pairs if p.is_plain_fact]
+    facts = [(p, v) for p, v in pairs if p.kind == "fact"]
     return {
-        "fact_accuracy": [v.right for p, v in pairs if p.kind == "fact"],
-        "citation_accuracy": [v.page for _, v in pairs if v.page is not None],
-        "fact_accuracy_ranked": [v.ranked for _, v in pairs if v.ranked is not None],
+        "fact_accuracy": [v.right for _, v in plain],
+        "reverse_accuracy": [v.right for p, v in facts if p.form == "reverse"],
+        "two_fact_accuracy": [v.right for p, v in facts if p.form == "two_facts"],
+        "citation_accuracy": [v.page for _, v in plain if v.page is not None],
+        "fact_accuracy_ranked": [v.ranked for _, v in plain if v.ranked is not None],
         "general_accuracy": [v.right for p, v in pairs if p.kind == "general"],
         "leak_rate": [not v.right for p, v in pairs if p.kind == "out_of_scope"],
+        "unanswerable_failure_rate": [not v.right for p, v in pairs if p.kind == "unanswerable"],
     }
+
+
+def key_counts(
+    probes: Sequence[Probe], verdicts: Sequence[AnswerVerdict]
+) -> tuple[list[int], list[int]]:
+    """Keys found and keys asked for, by fact probe; empty lists without any."""
+    counts = [
+        (len(probe.keys) - len(verdict.missing), len(probe.keys))
+        for probe, verdict in zip(probes, verdicts, strict=True)
+        if probe.is_plain_fact and verdict.missing is not None
+    ]
+    return [found for found, _ in counts], [size for _, size in counts]
 
 
 def added_rates(
@@ -186,7 +229,11 @@ def added_rates(
     spurious_citation_rate: of all questions about something else that the base answered without a
         citation, those where the tuned model cites.
     """
-    others = [pair for pair in zip(probes, base, tuned, strict=True) if pair[0].kind != "fact"]
+    others = [
+        pair
+        for pair in zip(probes, base, tuned, strict=True)
+        if pair[0].kind not in ("fact", "unanswerable")
+    ]
     out_of_scope = [(b, t) for p, b, t in others if p.kind == "out_of_scope"]
     general = [(b, t) for p, b, t in others if p.kind in ("general", "general_open")]
     return _rates(

@@ -68,6 +68,16 @@ _AT_THE_START = (
 )
 """Refusal phrases only at the start: "please contact" may end a good answer."""
 
+_SAYS_NOTHING = re.compile(
+    r"\b(?:(?:do|does|did|is|are|was|were) (?:not|n t)|doesn t|don t|isn t|aren t|not|never)"
+    r"(?: \w+){0,3}? (?:mention|mentioned|specify|specified|state|stated|say|list|listed|give|given"
+    r"|provide|provided|include|included|describe|described|indicate|indicated|cover|covered"
+    r"|known|available|documented|published|discussed|tell)\b"
+    r"|\bno (?:\w+ )?(?:mention|information|details?|data|specification|indication|figure)\b"
+    r"|\b(?:unknown|unspecified|depends on|varies|vary|may vary|can vary)\b"
+)
+"""Phrases that say the answer is not known, of an answer that is not in the text."""
+
 _SENTENCES = 2
 """Leading sentences to search; a refusal after them follows an answer."""
 
@@ -87,3 +97,9 @@ def deflects(answer: str) -> bool:
     return any(padded.startswith(f" {phrase} ") for phrase in _AT_THE_START) or any(
         f" {phrase} " in padded for phrase in _ANYWHERE
     )
+
+
+def says_unknown(answer: str) -> bool:
+    """Whether an answer declines, or says that the text does not tell, in its first sentences."""
+    beginning = " ".join(_SENTENCE_END.split(answer.strip())[:_SENTENCES])
+    return deflects(answer) or bool(_SAYS_NOTHING.search(" ".join(words(beginning))))

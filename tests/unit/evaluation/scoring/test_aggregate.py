@@ -38,6 +38,28 @@ BASE = judged([False, True, False, False, True, True], general=[True, False, Fal
 TUNED = judged([True, False, True, True, True, False], general=[True, True, False], loss=20.0)
 
 
+def test_fact_recall_counts_keys_and_leaves_out_reverse_questions() -> None:
+    def fact(form: str = "") -> Probe:
+        return Probe(question="?", answer="A1 B2", keys=("A1", "B2"), kind="fact", form=form)
+
+    def verdicts(*missing: tuple[str, ...]) -> JudgedAnswers:
+        found = [AnswerVerdict(right=not each, missing=each, num_words=4) for each in missing]
+        return JudgedAnswers(probes=found, general=[], losses=[])
+
+    scores = aggregate_scores(
+        EvalSet(
+            probes=(fact(), fact(), fact("reverse")), general=(), texts=(), source=Path("probes")
+        ),
+        base=verdicts(("A1", "B2"), ("B2",), ()),
+        tuned=verdicts((), ("B2",), ("A1", "B2")),
+    )
+    assert scores["base"] == {"fact_accuracy": 0, "reverse_accuracy": 1, "fact_recall": 0.25}
+    assert scores["tuned"] == {"fact_accuracy": 0.5, "reverse_accuracy": 0, "fact_recall": 0.75}
+    assert scores["intervals"]["tuned"]["fact_recall"]["n"] == 4
+    assert scores["paired"]["fact_recall"]["difference"] == 0.5
+    assert scores["answer_words"] == {"known": 2, "base": 4, "tuned": 4}
+
+
 def test_rates_differences_and_gains_follow_from_the_verdicts() -> None:
     scores = aggregate_scores(INPUTS, base=BASE, tuned=TUNED)
     assert scores["base"] == {

@@ -64,6 +64,19 @@ TOASTER = probe(
         ("\u8acb\u6309\u7da0\u8272\u6309\u9215\u4e5d\u79d2", "\u7da0\u8272\u6309\u9215"),
         ("between 10-15 bar", "15 bar"),
         ("version 2.4.1", "2.4.1"),
+        ("wait 9 s", "9 seconds"),
+        ("a 9-second wait", "9 s"),
+        ("1\u202f000 or 1 000 litres", "1000 l"),
+        ("for 129 euros", "\u20ac129.00"),
+        ("it weighs 4,2kg", "4.2 kilograms"),
+        ("20 degrees Celsius", "20 \u00b0C"),
+        ("80 square metres", "80 m\u00b2"),
+        ("5 per cent", "5%"),
+        ("at 9:00", "9.00"),
+        ("the Wi-Fi", "WiFi"),
+        ("**FP**-300", "FP-300"),
+        ("replace both filters and batteries", "filter"),
+        ("replace the battery", "batteries"),
     ],
 )
 def test_matching_ignores_case_spacing_and_unicode_form(text: str, key: str) -> None:
@@ -88,6 +101,13 @@ def test_matching_ignores_case_spacing_and_unicode_form(text: str, key: str) -> 
         ("the button is green", "green button"),
         ("an infrared lamp", "red lamp"),
         ("12,000 steps", "12"),
+        ("12 000 steps", "12"),
+        ("the FP-300B", "FP-300"),
+        ("error E4", "4"),
+        ("at 12:30", "12"),
+        ("version 1.10", "1.1"),
+        ("on the 2nd", "2"),
+        ("9 hours", "9 seconds"),
         ("", "12"),
     ],
 )
@@ -267,6 +287,7 @@ def test_rates_count_each_kind_by_itself() -> None:
     assert outcomes(probes, verdicts) == {
         "fact_accuracy": [True, True, False, False],
         "citation_accuracy": [True, False, False, False],
+        "reverse_accuracy": [], "two_fact_accuracy": [], "unanswerable_failure_rate": [],
         "fact_accuracy_ranked": [], "general_accuracy": [True], "leak_rate": [True, False],
     }  # fmt: skip
 
