@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Literal
 
 from ftdist_launch.attempts import Finished, step_to_export
@@ -19,11 +20,15 @@ from ftdist_launch.slurm.submit import submit_stage
 from ftdist.api.jobs import Submitted, Supervise
 from ftdist.config.keys import comparison_keys
 from ftdist.config.saved_config import override_config
-from ftdist.config.schema import RunConfig
-from ftdist.evaluation.selection import check_alphas
+from ftdist.config.schema import MergeConfig, RunConfig
+from ftdist.evaluation.grafting import check_onto
+from ftdist.evaluation.merge_settings import merge_settings
+from ftdist.inference.model_folder import resolve_model_folder
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY
+from ftdist.plan.model_info import read_model_info
+from ftdist.plan.param_names import merge_factors
 from ftdist.rundir import RunDir
 
 EvalStage = Literal["compare", "merge"]
@@ -54,7 +59,7 @@ def evaluate_run(
     config = override_config(read_config(run), overrides, allowed=allowed)
     config = replace(config, eval=absolute_paths(resolve_eval(config.eval, log=log)))
     if stage == "merge":
-        check_alphas(config.merge.alphas)
+        config = replace(config, merge=_checked(config))
     if config.cluster.executor == "slurm":
         return _submit(run, config, stage=stage)
     raise_together([*output_problems(run, stage=stage), *compare_problems(run, config)])
@@ -63,6 +68,18 @@ def evaluate_run(
     with supervisor.exclusive():
         _write_request(run, config, stage=stage)
         return supervisor.once(stage)
+
+
+def _checked(config: RunConfig) -> MergeConfig:
+    """The settings of a merge, which fit the model, with the folder of another model's name."""
+    merge, base = config.merge, Path(config.model.path)
+    merge_settings(merge)
+    merge_factors(merge.layers, read_model_info(base))
+    if merge.onto is None:
+        return merge
+    onto = resolve_model_folder(merge.onto, None, key="merge.onto").absolute()
+    check_onto(onto, base=base)
+    return replace(merge, onto=str(onto))
 
 
 def _warn_of_outdated_export(run: RunDir, config: RunConfig, *, log: LogFn) -> None:

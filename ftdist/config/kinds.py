@@ -27,7 +27,7 @@ WORDS: dict[Kind, str] = {
     "sources": "a list of paths, or of mappings such as {path: org/name, split: train}",
     "table": "a table such as {name: value}",
 }
-EXAMPLES: dict[Kind, str] = {"integers": "[10,12]", "numbers": "[0.4,1]"}
+EXAMPLES: dict[Kind, str] = {"integers": "[10,12]", "numbers": "[0.4,0.8]"}
 """A value of each kind that is a list of numbers."""
 
 LISTS: tuple[Kind, ...] = ("texts", "integers", "numbers", "sources")

@@ -16,7 +16,7 @@ from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.runner import ask, log
 from ftdist.inference.model_fingerprint import model_fingerprint
-from ftdist.inference.model_folder import resolve_model_folder
+from ftdist.inference.model_folder import has_template, resolve_model_folder
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
 from ftdist.plan.dataset_info import has_fixed_opening
@@ -55,7 +55,7 @@ def base_answers(
         "max_answer_tokens": settings.max_new_tokens,
         "system_prompt": config.library.system_prompt,
         "fixed_opening": fixed_opening,
-        "chat_template": None if _has_template(folder) else chat_template,
+        "chat_template": None if has_template(folder) else chat_template,
         "device": device,
     }
     cached = Path(config.library.cache_dir) / "base-answers" / f"{fingerprint(depends_on)}.json"
@@ -77,10 +77,3 @@ def base_answers(
 def _from_json(cached: dict[str, Any]) -> Answers:
     losses = [(float(loss), int(tokens)) for loss, tokens in cached.pop("losses")]
     return Answers(**cached, losses=losses)
-
-
-def _has_template(folder: Path) -> bool:
-    if (folder / "chat_template.jinja").is_file():
-        return True
-    settings = folder / "tokenizer_config.json"
-    return settings.is_file() and '"chat_template"' in settings.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Evaluate interpolations between the base and the tuned model, and save the best one.
 
-    runs/R/merge/measured.jsonl       scores of every alpha, appended as each is evaluated, with
-                                      fingerprints of the export and the evaluation set
+    runs/R/merge/measured.jsonl       scores of every setting, appended as each is evaluated, with
+                                      fingerprints of the models and the evaluation set
     runs/R/merge/model/               the chosen merged model, a Hugging Face model folder
     runs/R/merge/model/points.json    scores of all candidates, and the choice
 
@@ -10,32 +10,36 @@
 answers. If no candidate retains enough general knowledge, the one with the lowest general loss is
 chosen. `retention_ok` in `points.json` tells these cases apart; it is null if neither general loss
 nor general questions were evaluated. Choice and model are replaced together, atomically.
+
+With `merge.onto` the update is added to that model, which takes the place of the base: scores are
+compared with its own.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ftdist.checkpoint.merge_setting import MergeSetting
 from ftdist.checkpoint.model_card import with_scores
 from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.config.saved_config import load_config
-from ftdist.config.schema import EvalConfig, RunConfig
+from ftdist.config.schema import RunConfig
 from ftdist.dist.device import inference_device
 from ftdist.evaluation.base_answers import MADE_BY, base_answers
 from ftdist.evaluation.compare import judge_all, requested_config
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.lm_eval_tasks import tasks_key
+from ftdist.evaluation.merge_settings import describe_model, merge_settings
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.merge_sweep import POINTS_NAME, read_merge_sweep
 from ftdist.evaluation.runner import ask, evaluation_device, log
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.selection import (
     Scores,
-    check_alphas,
     choose,
     has_loss,
     has_questions,
@@ -49,57 +53,95 @@ from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import append_json_line, read_json_lines, write_whole
 from ftdist.observe.score_table import score_table
 from ftdist.plan.dataset_info import has_fixed_opening
+from ftdist.plan.model_info import model_name, read_model_info
+from ftdist.plan.param_names import merge_factors
 from ftdist.rundir import RunDir
 
-FORMAT = 1
+FORMAT = 2
 """Increase it whenever stored scores become incomparable with new ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Models:
+    """What is merged.
+
+    Attributes:
+        config: of the run, with the requested keys.
+        base: folder of the model that training began with.
+        factors: of alpha, by tensor.
+        onto: folder of the model to which the update is added; None: the base.
+    """
+
+    run: RunDir
+    config: RunConfig
+    base: Path
+    factors: Mapping[str, float]
+    onto: Path | None
+
+    def write(self, out: Path, setting: MergeSetting) -> None:
+        """Write one merged model."""
+        write_merged_model(
+            self.base, self.run.export, out, setting=setting, factors=self.factors, onto=self.onto
+        )
+
+    def recorded(self) -> dict[str, Any]:
+        """Of `points.json`: what all candidates share."""
+        name = None if self.onto is None else model_name(str(self.onto))
+        return {"layers": list(self.config.merge.layers), "onto": name}
 
 
 def merge_models(run_dir: Path) -> None:
     """Evaluate the merged models of a run and save the best one.
 
-    Scores of the same export on the same evaluation set are reused.
+    Scores of the same models on the same evaluation set are reused.
 
     Args:
         run_dir: directory of an exported run. The keys in `merge/merge.json`, if it
             exists, override the run's config.
 
     Raises:
-        ConfigError: an alpha is invalid, or all are 0.
+        ConfigError: an alpha is invalid, all are 0, or a pattern matches nothing.
         DataError: a probe is invalid.
-        ModelError: base and tuned model do not match, or one cannot be loaded.
+        ModelError: the models do not match, or one cannot be loaded.
         StorageError: the disk is full.
     """
     run, started = RunDir(run_dir), time.monotonic()
     config = requested_config(run, load_config(run.config), stage="merge")
-    settings = config.eval
-    check_alphas(config.merge.alphas)
-    eval_set = read_eval_set(settings, library=Path(config.library.path))
-    base_model = resolve_model_folder(config.model.path, config.model.revision)
+    settings = merge_settings(config.merge)
+    eval_set = read_eval_set(config.eval, library=Path(config.library.path))
+    onto = config.merge.onto
+    models = _Models(
+        run=run,
+        config=config,
+        base=resolve_model_folder(config.model.path, config.model.revision),
+        factors=merge_factors(config.merge.layers, read_model_info(run.export)),
+        onto=None if onto is None else resolve_model_folder(onto, None, key="merge.onto"),
+    )
     run.merge.mkdir(exist_ok=True)
     remove_stale_dirs(run.merge, name=run.merged_model.name)
-    of = _fingerprints(run, config, eval_set, settings, base_model=base_model)
+    of = _fingerprints(models, eval_set)
     measured = {
-        row["point"]["alpha"]: row["point"]
+        MergeSetting.from_scores(row["point"]): row["point"]
         for row in read_json_lines(run.merge_candidates)
         if of.items() <= row.items()
     }
-    alphas = list(dict.fromkeys(config.merge.alphas))
-    if known := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
+    if known := [str(setting) for setting in settings if setting in measured]:
         log(f"merge: {', '.join(known)}: reusing the scores in {run.merge_candidates}")
-    if missing := [alpha for alpha in alphas if alpha not in measured]:
-        measured |= _measure(
-            run, config, eval_set, settings, base_model=base_model, of=of, alphas=missing
-        )
-    points = [measured[alpha] for alpha in alphas]
-    choice = {**of, **with_choice(points, max_loss_increase=config.merge.max_loss_increase)}
+    if missing := [setting for setting in settings if setting not in measured]:
+        measured |= _measure(models, eval_set, of=of, settings=missing)
+    points = [measured[setting] for setting in settings]
+    choice = {
+        **of,
+        **with_choice(points, max_loss_increase=config.merge.max_loss_increase),
+        **models.recorded(),
+    }
     before = read_merge_sweep(run)
     with storage_errors("write", run.merged_model):
-        _write_chosen(run, config, base_model=base_model, choice=choice)
+        _write_chosen(models, choice)
     if (run.report / "scores.json").is_file():
         write_page(run)
     reason = "no merged model retains enough: " if choice["retention_ok"] is False else ""
-    chosen = f"{points[choice['chosen']]['alpha']:g}"
+    chosen = str(settings[choice["chosen"]])
     replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
     log(
         f"merge: {reason}chose {chosen}{replaced}, in {run.merged_model}, "
@@ -107,57 +149,60 @@ def merge_models(run_dir: Path) -> None:
     )
 
 
-def _fingerprints(
-    run: RunDir, config: RunConfig, eval_set: EvalSet, settings: EvalConfig, *, base_model: Path
-) -> dict[str, str]:
-    """Fingerprints of what scores depend on except alpha: the export and the requests."""
+def _fingerprints(models: _Models, eval_set: EvalSet) -> dict[str, str]:
+    """Fingerprints of what scores depend on except the setting: the models and the requests."""
+    config = models.config
     request = {
         "format": FORMAT,
         "made_by": MADE_BY,
-        "base": model_fingerprint(base_model),
+        "base": model_fingerprint(models.base),
+        "onto": None if models.onto is None else model_fingerprint(models.onto),
+        "factors": models.factors,
         "probes": [asdict(probe) for probe in eval_set.probes],
         "general": [asdict(item) for item in eval_set.general],
         "texts": eval_set.texts,
         "tasks": tasks_key(eval_set.tasks),
-        "max_answer_tokens": settings.max_new_tokens,
+        "max_answer_tokens": config.eval.max_new_tokens,
         "system_prompt": config.library.system_prompt,
-        "fixed_opening": has_fixed_opening(run.plan),
+        "fixed_opening": has_fixed_opening(models.run.plan),
         "device": inference_device(config.cluster.device),
     }
-    with storage_errors("read", run.export):
-        return {"export": model_fingerprint(run.export), "asked": fingerprint(request)}
+    with storage_errors("read", models.run.export):
+        return {
+            "export": model_fingerprint(models.run.export),
+            "asked": fingerprint(request),
+        }
 
 
 def _measure(
-    run: RunDir,
-    config: RunConfig,
-    eval_set: EvalSet,
-    settings: EvalConfig,
-    *,
-    base_model: Path,
-    of: dict[str, str],
-    alphas: Sequence[float],
-) -> dict[float, Scores]:
-    """Evaluate each alpha against the base, and append its scores as soon as they exist."""
+    models: _Models, eval_set: EvalSet, *, of: dict[str, str], settings: Sequence[MergeSetting]
+) -> dict[MergeSetting, Scores]:
+    """Evaluate each merged model against the base, and append its scores as soon as they exist."""
+    run, config = models.run, models.config
     device = evaluation_device(config)
-    answers_of_base = base_answers(config, eval_set, settings, run=run, device=device)
+    start = config
+    if models.onto is not None:
+        start = replace(config, model=replace(config.model, path=str(models.onto), revision=None))
+    answers_of_base = base_answers(start, eval_set, config.eval, run=run, device=device)
     base = judge_all(eval_set, answers_of_base)
     candidate_dir = run.merge / "model.partial"
     measured = {}
     try:
-        for alpha in alphas:
-            write_merged_model(base_model, run.export, candidate_dir, alpha=alpha)
+        for number, setting in enumerate(settings, 1):
+            log(f"merge: model {number} of {len(settings)}: {setting}")
+            models.write(candidate_dir, setting)
             answers = ask(
-                str(candidate_dir), eval_set, settings, name=f"merged {alpha:g}", device=device,
+                str(candidate_dir), eval_set, config.eval, name=f"merged {setting}", device=device,
                 system_prompt=config.library.system_prompt,
                 fixed_opening=has_fixed_opening(run.plan),
             )  # fmt: skip
             judged = judge_all(eval_set, answers)
             scores = aggregate_scores(eval_set, base=base, tuned=judged)
-            measured[alpha] = {"alpha": alpha, "gain_score": gain_score(eval_set, judged), **scores}
+            point = {**asdict(setting), "gain_score": gain_score(eval_set, judged), **scores}
+            measured[setting] = point
             with storage_errors("write", run.merge_candidates):
-                append_json_line(run.merge_candidates, {**of, "point": measured[alpha]})
-            log(f"merge: {alpha:g}: {_summary(scores)}")
+                append_json_line(run.merge_candidates, {**of, "point": point})
+            log(f"merge: {setting}: {_summary(scores)}")
     finally:
         shutil.rmtree(candidate_dir, ignore_errors=True)
     return measured
@@ -204,23 +249,21 @@ def _summary(scores: Scores) -> str:
     return ", ".join(choice)
 
 
-def _write_chosen(
-    run: RunDir, config: RunConfig, *, base_model: Path, choice: dict[str, Any]
-) -> None:
+def _write_chosen(models: _Models, choice: dict[str, Any]) -> None:
     """Atomically replace the saved merged model and its scores with the chosen one."""
+    run, private = models.run, models.config.run.private
     point = choice["candidates"][choice["chosen"]]
-    with atomic_dir(run.merged_model, private=config.run.private, replace=True) as tmp:
-        write_merged_model(base_model, run.export, tmp, alpha=point["alpha"])
+    setting = MergeSetting.from_scores(point)
+    with atomic_dir(run.merged_model, private=private, replace=True) as tmp:
+        models.write(tmp, setting)
         card = tmp / "README.md"
         if card.is_file():
             shown = [row.cells for row in score_table(point)]
             text = with_scores(card.read_text(encoding="utf-8"), shown)
-            write_whole(card, f"{text}\n{_CARD_NOTE.format(alpha=point['alpha'])}\n")
+            made = describe_model(setting, choice)
+            write_whole(card, f"{text}\n{made} {_CARD_NOTE}\n")
         write_whole(tmp / POINTS_NAME, json.dumps(choice, indent=2) + "\n")
-        set_modes(tmp, private=config.run.private)
+        set_modes(tmp, private=private)
 
 
-_CARD_NOTE = (
-    "These weights are base + {alpha:g} (tuned - base), merged by `ftdist merge`; the scores are "
-    "those of the merged model, which was chosen on the same questions."
-)
+_CARD_NOTE = "The scores are those of the merged model, which was chosen on the same questions."

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ftdist.errors import ConfigError
-
 Scores = dict[str, Any]
 """Scores of one model against the base, from `aggregate_scores`; `gain_score`: how much of the
 library it has learned; higher is better.
@@ -37,20 +35,6 @@ def choose(points: Sequence[Scores], *, max_loss_increase: float, order: str) ->
         if retains_general_knowledge(points[index], max_loss_increase=max_loss_increase)
     ]
     return max(eligible, key=lambda index: gain(points[index]), default=None)
-
-
-def check_alphas(alphas: Sequence[float]) -> None:
-    """Reject alphas without a merged model: alpha 0 is the base, evaluated for the curve.
-
-    Raises:
-        ConfigError: there is none above 0.
-    """
-    if not any(alpha > 0 for alpha in alphas):
-        shown = ",".join(f"{alpha:g}" for alpha in alphas)
-        raise ConfigError(
-            f"merge.alphas=[{shown}] leaves no merged model to choose: alpha 0 is the base itself.",
-            remedy="add one above 0, such as merge.alphas=[0,0.5,1].",
-        )
 
 
 def lowest_loss(points: Sequence[Scores]) -> int:

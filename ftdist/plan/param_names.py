@@ -1,7 +1,8 @@
-"""Parameters by name: which are frozen, and the layer of each. No torch."""
+"""Parameters by name: which are frozen, how far each is merged, the layer of each. No torch."""
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -47,6 +48,36 @@ def frozen_names(patterns: Sequence[str], names: Mapping[str, Sequence[str]]) ->
     return frozen
 
 
+def merge_factors(entries: Sequence[str], model: ModelInfo) -> dict[str, float]:
+    """The factor of alpha of each tensor in a model's files that `merge.layers` names.
+
+    Args:
+        entries: PATTERN=FACTOR; the last one that matches counts.
+        model: whose tensors are merged.
+
+    Raises:
+        ConfigError: an entry has another form, or its pattern matches nothing.
+    """
+    factors: dict[str, float] = {}
+    names = _names(model)
+    for entry in entries:
+        pattern, _, text = entry.rpartition("=")
+        if not pattern or not re.fullmatch(r"0|1|1\.0*|0?\.\d+", text):
+            raise ConfigError(
+                f"merge.layers: {entry!r} is not of the form PATTERN=FACTOR, with a factor from 0 "
+                "to 1.",
+                remedy="write such as 'merge.layers=[\"model.layers.[0-9].*=0.5\"]'.",
+            )
+        matched = [name for name, all_of in names.items() if _matches([pattern], all_of)]
+        if not matched:
+            raise ConfigError(
+                f"merge.layers: {pattern} matches none of the model's {len(names)} parameters.",
+                remedy=f"write patterns over names such as {', '.join(_like(pattern, names))}.",
+            )
+        factors |= dict.fromkeys(matched, float(text))
+    return factors
+
+
 def layers_by_name(names: Iterable[str]) -> dict[str, int]:
     """The layer of each parameter in a layer, counted from 0 at the input.
 
@@ -73,14 +104,15 @@ def layers_by_name(names: Iterable[str]) -> dict[str, int]:
 
 
 def check_parameters(config: RunConfig, *, model: ModelInfo) -> None:
-    """Refuse what `optim` says of parameters, as far as the model's files tell of them.
+    """Refuse what `optim` and `merge` say of parameters, as far as the model's files tell of them.
 
     Raises:
-        ConfigError: a pattern of `optim.freeze_params` matches nothing or all match everything, or
-            `optim.layerwise_lr_decay` finds no layers.
+        ConfigError: a pattern of `optim.freeze_params` or `merge.layers` matches nothing, those of
+            `optim.freeze_params` match everything, or `optim.layerwise_lr_decay` finds no layers.
     """
     names = _names(model)
     frozen_names(config.optim.freeze_params, names)
+    merge_factors(config.merge.layers, model)
     if config.optim.layerwise_lr_decay < 1:
         layers_by_name(names)
 

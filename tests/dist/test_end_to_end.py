@@ -136,7 +136,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert "| fact_accuracy | 0.00 (0/" in card
     request = json.loads((trained / "runs/r/report/compare.json").read_text())
     assert request["tracking.log_generations"] is False
-    merged = ftdist(trained, "merge", "r", *short, "merge.alphas=[0,1]")
+    merged = ftdist(trained, "merge", "r", *short, "merge.alphas=[0,1]", "merge.trim_largest=[0]")
     assert merged.returncode == 0, merged.stdout + merged.stderr
     output = json.loads((trained / "runs/r/merge/model/points.json").read_text())
     base, tuned = output["candidates"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resume import read_config
-from ftdist_launch.setup.stage_preflight import base_missing, export_missing
+from ftdist_launch.setup.stage_preflight import base_missing, export_missing, merged_missing
 from ftdist_launch.subprocesses import run_interactive
 
 from ftdist.cli.common import RunParser, log
@@ -13,8 +13,6 @@ from ftdist.config.keys import comparison_keys
 from ftdist.config.saved_config import override_config
 from ftdist.data.messages import is_text
 from ftdist.errors import ConfigError, FtdistError
-from ftdist.evaluation.report.merge_sweep import is_of_export
-from ftdist.rundir import RunDir
 
 DESCRIPTION = """\
 Talk with the exported model of a run; the conversation is its context. /reset clears the
@@ -42,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         problems += base_missing(run, config, remedy=remedy)
     raise_together(problems)
     if "merged" in names:
-        _check_merged(run)
+        raise_together(list(merged_missing(run)))
     if config.cluster.executor == "slurm":
         log(f"Run {run.name} is a cluster run, but `ftdist chat` runs here; no job is submitted.")
     settings = {
@@ -81,18 +79,4 @@ def _check_prompt(prompt: str | None, *, is_required: bool) -> None:
     if prompt is not None and not is_text(prompt):
         raise ConfigError(
             "The prompt is not UTF-8 text.", remedy="check this terminal's encoding with `locale`."
-        )
-
-
-def _check_merged(run: RunDir) -> None:
-    """Refuse a run without a merged model, or with one of another export."""
-    if not (run.merged_model / "config.json").is_file():
-        raise ConfigError(
-            f"Run {run.name} has no merged model.",
-            remedy=f"run `ftdist merge {run.cli_name}`, or leave out --merged.",
-        )
-    if not is_of_export(run):
-        raise ConfigError(
-            f"The merged model of run {run.name} was made from another export than {run.export}.",
-            remedy=f"run `ftdist merge {run.cli_name}` again, or leave out --merged.",
         )

@@ -9,7 +9,11 @@ DESCRIPTION = """\
 Interpolate the weights of base and tuned model (base + alpha (tuned - base)) for each alpha of
 merge.alphas, evaluate each merged model as `ftdist compare` does, and keep in R/merge/model the one
 with the largest gain whose general loss rises by at most merge.max_loss_increase. Finished
-evaluations of an interrupted sweep are reused."""
+evaluations of an interrupted sweep are reused.
+
+merge.trim_largest and merge.trim_smallest leave out shares of each tensor's update; each alpha is
+evaluated with each of them. 'merge.layers=["model.layers.[0-9].*=0.5"]' multiplies alpha in some
+layers. merge.onto=MODEL adds the update to another model of the same family."""
 
 
 def main(arguments: Sequence[str]) -> int:

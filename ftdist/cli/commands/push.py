@@ -6,6 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftdist_launch.setup.preflight import raise_together
+from ftdist_launch.setup.stage_preflight import merged_missing
+
 from ftdist.cli.common import CommandParser, log, print_plan, print_result, refuse_secrets
 from ftdist.errors import ConfigError
 from ftdist.io.hub_upload import (
@@ -25,7 +28,8 @@ from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
 DESCRIPTION = """\
 Upload a curated library as a dataset, or a run's export as a model, to the Hugging Face Hub:
-`ftdist push libraries/widget org/name`, `ftdist push RUN org/name`. The repository is private
+`ftdist push libraries/widget org/name`, `ftdist push RUN org/name`; with --merged the model of
+`ftdist merge`. The repository is private
 unless --public is given. Only what changed is uploaded, after a question."""
 
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
@@ -56,13 +60,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("source", help="folder of a library, or name or folder of a run")
     parser.add_argument("repository", metavar="owner/name", help="repository on the Hub")
     parser.add_argument("root", nargs="?", metavar="run.root=DIR", help="folder of the runs")
+    parser.add_argument("--merged", action="store_true", help="the model of `ftdist merge`")
     parser.add_argument("--public", action="store_true", help="for everybody to see")
     parser.add_argument("--dry-run", action="store_true", help="show what would be uploaded")
     parser.add_argument("--yes", action="store_true", help="upload without a question")
     parser.add_argument("--message", help="of the commit")
     flags = parser.parse_args(arguments)
     refuse_secrets([flags.source, flags.repository])
-    shared = _find(flags.source, runs_root=_runs_root(flags.root))
+    shared = _find(flags.source, runs_root=_runs_root(flags.root), merged=flags.merged)
     repository = open_repository(flags.repository, kind=shared.kind)
     if repository.is_private is False and not flags.public:
         raise ConfigError(
@@ -96,10 +101,12 @@ def _runs_root(word: str | None) -> Path:
     return Path(value)
 
 
-def _find(source: str, *, runs_root: Path) -> _Shared:
-    """The library or the export that is named."""
+def _find(source: str, *, runs_root: Path, merged: bool) -> _Shared:
+    """The library, the export or the merged model that is named."""
     folder = Path(source).expanduser()
     if is_curated(folder):
+        if merged:
+            raise ConfigError(f"{source} is a library, not a run.", remedy="leave out --merged.")
         return _Shared(
             what=f"the library {folder.resolve().name}",
             kind="dataset",
@@ -113,9 +120,12 @@ def _find(source: str, *, runs_root: Path) -> _Shared:
             remedy="name the folder of one: `ftdist curate` makes libraries, `ftdist train` runs.",
         )
     run = find_run(source, runs_root=runs_root)
+    if merged:
+        raise_together(list(merged_missing(run)))
+    model = run.merged_model if merged else run.export
     files = {
-        path.relative_to(run.export).as_posix(): path
-        for path in sorted(run.export.rglob("*"))
+        path.relative_to(model).as_posix(): path
+        for path in sorted(model.rglob("*"))
         if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
     }
     if "config.json" not in files:
@@ -124,7 +134,7 @@ def _find(source: str, *, runs_root: Path) -> _Shared:
             remedy=f"write it first: `ftdist export {run.cli_name}`.",
         )
     return _Shared(
-        what=f"the export of run {run.name}",
+        what=f"the {'merged model' if merged else 'export'} of run {run.name}",
         kind="model",
         files=files,
         earlier=lambda names: set(filter(_WEIGHTS.fullmatch, names)),

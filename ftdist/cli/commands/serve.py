@@ -11,7 +11,7 @@ from ftdist_launch.serving.backends import BACKENDS, Backend, choose_backend, li
 from ftdist_launch.serving.verify import max_tokens_of_comparison, read_probes, verify
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resume import read_config
-from ftdist_launch.setup.stage_preflight import base_missing, export_missing
+from ftdist_launch.setup.stage_preflight import base_missing, export_missing, merged_missing
 
 from ftdist.cli.common import RunParser, log, print_result
 from ftdist.config.schema import RunConfig
@@ -112,11 +112,7 @@ def _model(run: RunDir, config: RunConfig, flags: Namespace) -> Path:
         raise_together(list(base_missing(run, config, remedy="restore it.")))
         return Path(config.model.path)
     if flags.merged:
-        if not (run.merged_model / "config.json").is_file():
-            raise ConfigError(
-                f"Run {run.name} has no merged model.",
-                remedy=f"run `ftdist merge {run.cli_name}`, or leave out --merged.",
-            )
+        raise_together(list(merged_missing(run)))
         return run.merged_model
     if flags.gguf:
         files = sorted(run.gguf.glob("*.gguf"), key=lambda path: path.stat().st_mtime)

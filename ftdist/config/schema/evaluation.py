@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from ftdist.config.schema.types import (
     STRICT,
     Fraction,
+    FractionBelowOne,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
@@ -86,10 +87,33 @@ class EarlyStoppingConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class MergeConfig:
-    """Weight interpolation between base and tuned model. Values: conf/merge/."""
+    """Weight interpolation between base and tuned model. Values: conf/merge/.
+
+    Each alpha is evaluated with each `trim_largest` and each `trim_smallest`.
+    """
 
     alphas: Annotated[list[Fraction], Field(min_length=1)]
     """Interpolation coefficients to evaluate, from 0 (the base) to 1 (the tuned model)."""
+
+    trim_largest: Annotated[list[FractionBelowOne], Field(min_length=1)]
+    """Shares of each tensor's update (tuned - base) to leave out, the largest by magnitude; 0: all
+    of it is merged.
+    """
+
+    trim_smallest: Annotated[list[FractionBelowOne], Field(min_length=1)]
+    """Shares of each tensor's update to leave out, the smallest by magnitude, as TIES does: 0.8
+    keeps the largest fifth.
+    """
+
+    layers: list[str]
+    """Factors of alpha for some parameters, as PATTERN=FACTOR: shell-style patterns as those of
+    `optim.freeze_params`, factors from 0 to 1; the last one that matches a parameter counts.
+    """
+
+    onto: str | None
+    """Folder or Hub name of another model of the same family and size to which the update is added;
+    it is also what scores are compared with. null: the base.
+    """
 
     max_loss_increase: NonNegativeFloat
     """Maximum increase of the general loss over the base model's, nats per token.

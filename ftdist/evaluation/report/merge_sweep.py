@@ -1,7 +1,7 @@
 """A run's merge sweep: a table for the terminal, curves and a table for the report. No torch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ftdist.checkpoint.merge_setting import MergeSetting
 from ftdist.errors import StorageError
+from ftdist.evaluation.merge_settings import describe_merges
 from ftdist.evaluation.report.terminal import fit_width
 from ftdist.evaluation.selection import Scores, has_loss, has_questions
 from ftdist.inference.model_fingerprint import model_fingerprint
-from ftdist.observe.charts import Chart, chart
+from ftdist.observe.charts import Chart, Points, chart
 from ftdist.observe.score_table import Estimate, ScoreRow, score_table
 from ftdist.rundir import RunDir
 
@@ -39,10 +41,11 @@ class MergeSweep:
     """Scores of the merged models over alpha.
 
     Attributes:
-        charts: shares, and general loss, over alpha.
+        charts: shares for each trim, and general loss, over alpha.
         columns: names of what a row holds.
-        rows: alpha of each merged model and its values with intervals, in the order of alpha.
-        chosen: alpha of the chosen model.
+        rows: setting of each merged model and its values with intervals, by trim and alpha.
+        chosen: setting of the chosen model.
+        how: how the models were made, in sentences.
         choice: why it was chosen, in sentences.
     """
 
@@ -50,6 +53,7 @@ class MergeSweep:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     chosen: str
+    how: str
     choice: str
 
 
@@ -67,42 +71,59 @@ def read_merge_sweep(run: RunDir) -> MergeSweep | None:
         return None
     try:
         record = _read(run)
-        points = sorted(record["candidates"], key=lambda point: float(point["alpha"]))
-        chosen = f"{record['candidates'][record['chosen']]['alpha']:g}"
-        choice = _choice(chosen, points, record=record)
+        points = sorted(record["candidates"], key=_order)
+        chosen = str(MergeSetting.from_scores(record["candidates"][record["chosen"]]))
+        how, choice = describe_merges(record), _choice(chosen, points, record=record)
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    tables = [(point["alpha"], _by_name(point)) for point in points]
+    tables = [(MergeSetting.from_scores(point), _by_name(point)) for point in points]
     names = [name for name in _RATES if any(name in table for _, table in tables)]
-    shares = {
-        name.replace("_", " "): [
-            (alpha, table[name].tuned.value) for alpha, table in tables if name in table
-        ]
-        for name in names
-    }
-    increases = [
-        (alpha, delta.value)
-        for alpha, table in tables
-        if "general_nll" in table and (delta := table["general_nll"].delta)
-    ]
-    drawn = (
-        chart("Shares of the questions", shares, x_title="alpha"),
-        chart("Increase of general NLL, nats", {"general NLL": increases}, x_title="alpha"),
-    )
     return MergeSweep(
-        charts=tuple(each for each in drawn if each is not None),
+        charts=tuple(_charts(tables, names)),
         columns=("alpha", *(name.replace("_", " ") for name in names), "general nll increase"),
         rows=tuple(
             (
-                f"{alpha:g}",
+                str(setting),
                 *(_text(table[name].tuned) if name in table else "" for name in names),
                 _text(table["general_nll"].delta) if "general_nll" in table else "",
             )
-            for alpha, table in tables
+            for setting, table in tables
         ),
         chosen=chosen,
+        how=how,
         choice=choice,
     )
+
+
+def _order(point: Scores) -> tuple[float, float, float]:
+    setting = MergeSetting.from_scores(point)
+    return setting.trim_smallest, setting.trim_largest, setting.alpha
+
+
+def _charts(
+    tables: Sequence[tuple[MergeSetting, dict[str, ScoreRow]]], names: Sequence[str]
+) -> Iterator[Chart]:
+    """Shares over alpha, one chart for each trim; the general loss of all in one."""
+    losses: dict[str, Points] = {}
+    trims = list(dict.fromkeys(setting.trims for setting, _ in tables))
+    for trim in trims:
+        curves = [(setting.alpha, table) for setting, table in tables if setting.trims == trim]
+        shares = {
+            name.replace("_", " "): [
+                (alpha, table[name].tuned.value) for alpha, table in curves if name in table
+            ]
+            for name in names
+        }
+        losses[f"general NLL, {trim} trimmed" if trim else "general NLL"] = [
+            (alpha, delta.value)
+            for alpha, table in curves
+            if "general_nll" in table and (delta := table["general_nll"].delta)
+        ]
+        title = "Shares of the questions" + (f", {trim} trimmed" if trim else "")
+        if (drawn := chart(title, shares, x_title="alpha")) is not None:
+            yield drawn
+    if (drawn := chart("Increase of general NLL, nats", losses, x_title="alpha")) is not None:
+        yield drawn
 
 
 def _by_name(point: Scores) -> dict[str, ScoreRow]:
@@ -128,13 +149,13 @@ def print_merge_sweep(run: RunDir, console: Console) -> None:
     fit_width(console, pipe=PIPE_WIDTH)
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column(sweep.columns[0], no_wrap=True)
-    for alpha, *_ in sweep.rows:
-        chosen = "\nchosen" if alpha == sweep.chosen else ""
-        table.add_column(f"{alpha}{chosen}", justify="right", overflow="fold")
+    for setting, *_ in sweep.rows:
+        chosen = "\nchosen" if setting == sweep.chosen else ""
+        table.add_column(f"{setting}{chosen}", justify="right", overflow="fold")
     for name, *values in list(zip(sweep.columns, *sweep.rows, strict=True))[1:]:
         table.add_row(name, *values)
     console.print(table)
-    console.print(Text(sweep.choice))
+    console.print(Text(f"{sweep.how} {sweep.choice}"))
 
 
 def _read(run: RunDir) -> dict[str, Any]:
@@ -169,7 +190,7 @@ def _choice(alpha: str, points: Sequence[Scores], *, record: dict[str, Any]) -> 
         reason = (
             f"No merged model retains enough ({enough}): alpha {alpha} was chosen, the one {least}."
         )
-    if points[0]["alpha"] == 0:
+    if any(point["alpha"] == 0 for point in points):
         reason += " Alpha 0 is the base itself and is never chosen."
     return (
         f"{reason} The choice used the same questions as the report, so its scores are optimistic."

@@ -9,6 +9,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_eval_set
+from ftdist.evaluation.report.merge_sweep import is_of_export
 from ftdist.rundir import RunDir
 from ftdist_launch.setup.preflight import errors_of
 
@@ -34,6 +35,20 @@ def export_missing(run: RunDir, *, verb: str) -> Iterator[FtdistError]:
         yield ConfigError(
             f"Run {run.name} has no exported model to {verb}.",
             remedy=f"export it first with `ftdist export {run.cli_name}`.",
+        )
+
+
+def merged_missing(run: RunDir) -> Iterator[FtdistError]:
+    """A run without a merged model, or with one of another export."""
+    if not (run.merged_model / "config.json").is_file():
+        yield ConfigError(
+            f"Run {run.name} has no merged model.",
+            remedy=f"run `ftdist merge {run.cli_name}`, or leave out --merged.",
+        )
+    elif not is_of_export(run):
+        yield ConfigError(
+            f"The merged model of run {run.name} was made from another export than {run.export}.",
+            remedy=f"run `ftdist merge {run.cli_name}` again, or leave out --merged.",
         )
 
 

@@ -120,7 +120,7 @@ def test_keys_outside_the_schema_are_refused() -> None:
         ("eval.lm_eval_tasks", "a list such as [a,b]"),
         (
             "merge.alphas",
-            "a list of numbers, each at least 0 and at most 1, such as [0.4,1]",
+            "a list of numbers, each at least 0 and at most 1, such as [0.4,0.8]",
         ),
         ("library.extra_sources.replay.weight", "a number above 0"),
     ],

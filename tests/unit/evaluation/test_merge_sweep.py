@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ftdist.checkpoint.merge_setting import MergeSetting
 from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.errors import ConfigError, ModelError
 from ftdist.evaluation.eval_set import EvalSet
@@ -14,7 +15,9 @@ from ftdist.evaluation.merge_sweep import gain_score, with_choice
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers
 from ftdist.evaluation.scoring.judge import AnswerVerdict
-from ftdist.evaluation.selection import check_alphas, choose, lowest_loss, retains_general_knowledge
+from ftdist.evaluation.selection import choose, lowest_loss, retains_general_knowledge
+
+HALF = MergeSetting(alpha=0.5)
 
 
 def folder(path: Path, **weights: list[float]) -> Path:
@@ -34,7 +37,7 @@ def test_a_merged_model_interpolates_base_and_tuned(tmp_path: Path) -> None:
         (0.25, [1.25, 1.5], [2.0]),
         (1.0, [2.0, 0.0], [8.0]),
     ):
-        write_merged_model(base, tuned, tmp_path / "out", alpha=alpha)
+        write_merged_model(base, tuned, tmp_path / "out", setting=MergeSetting(alpha=alpha))
         mixed = load_file(tmp_path / "out" / "model.safetensors")
         assert mixed["a"].tolist() == a
         assert mixed["b"].tolist() == b
@@ -51,25 +54,70 @@ def test_a_merged_model_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
         save_file(
             {"a": torch.tensor(values, dtype=torch.bfloat16)}, tmp_path / name / "m.safetensors"
         )
-    write_merged_model(tmp_path / "base", tmp_path / "tuned", tmp_path / "out", alpha=0.75)
+    write_merged_model(
+        tmp_path / "base", tmp_path / "tuned", tmp_path / "out", setting=MergeSetting(alpha=0.75)
+    )
     mixed = load_file(tmp_path / "out" / "m.safetensors")["a"]
     assert mixed.dtype == torch.bfloat16
     assert mixed.tolist() == [-0.005859375, 1.0078125]
 
 
+def test_the_largest_part_of_each_update_is_trimmed(tmp_path: Path) -> None:
+    # a moves by 4, -1, 2, 0: without the largest quarter, its first element is the base's.
+    base = folder(tmp_path / "base", a=[1.0, 1.0, 1.0, 1.0], b=[0.0, 0.0, 0.0, 0.0])
+    tuned = folder(tmp_path / "tuned", a=[5.0, 0.0, 3.0, 1.0], b=[8.0, -2.0, 2.0, -9.0])
+    setting = MergeSetting(alpha=0.5, trim_largest=0.25)
+    write_merged_model(base, tuned, tmp_path / "out", setting=setting, factors={"b": 0.5})
+    mixed = load_file(tmp_path / "out" / "model.safetensors")
+    assert mixed["a"].tolist() == [1.0, 0.5, 2.0, 1.0]
+    assert mixed["b"].tolist() == [2.0, -0.5, 0.5, 0.0]  # alpha 0.25; the largest is the last
+
+
+def test_an_update_is_added_to_another_model(tmp_path: Path) -> None:
+    base = folder(tmp_path / "base", **{"model.a": [1.0, 2.0]})
+    tuned = folder(tmp_path / "tuned", **{"model.a": [2.0, 0.0]})
+    (tuned / "README.md").write_text("card")
+    (tuned / "chat_template.jinja").write_text("learned")
+    onto = tmp_path / "onto"
+    onto.mkdir()
+    weights = torch.tensor([10.0, 20.0], dtype=torch.bfloat16)
+    save_file({"a": weights}, onto / "other-name.safetensors")  # of a bare backbone
+    for name in ("config.json", "README.md", "tokenizer.json", "weights.bin"):
+        (onto / name).write_text("onto")
+    out = tmp_path / "out"
+    write_merged_model(base, tuned, out, setting=HALF, onto=onto)
+    mixed = load_file(out / "model.safetensors")["model.a"]
+    assert mixed.tolist() == [10.5, 19.0]
+    assert mixed.dtype == torch.bfloat16
+    assert {f.name: f.read_text() for f in out.iterdir() if f.suffix != ".safetensors"} == {
+        "README.md": "card",
+        "chat_template.jinja": "learned",
+        "config.json": "onto",
+        "tokenizer.json": "onto",
+    }  # fmt: skip
+    (onto / "chat_template.jinja").write_text("onto's own")
+    write_merged_model(base, tuned, out, setting=HALF, onto=onto)
+    assert (out / "chat_template.jinja").read_text() == "onto's own"
+    longer = folder(tmp_path / "longer", **{"model.a": [1.0, 1.0, 1.0]})
+    with pytest.raises(ModelError, match=r"the model of merge\.onto has it as \[3\]"):
+        write_merged_model(base, tuned, out, setting=HALF, onto=longer)
+
+
 def test_a_different_base_is_refused_with_the_differing_weight(tmp_path: Path) -> None:
     tuned = folder(tmp_path / "tuned", a=[2.0, 0.0])
     with pytest.raises(ModelError, match=r"tuned model's a is \[2\], and the base model does not"):
-        write_merged_model(folder(tmp_path / "empty", b=[1.0]), tuned, tmp_path / "out", alpha=0.5)
+        write_merged_model(
+            folder(tmp_path / "empty", b=[1.0]), tuned, tmp_path / "out", setting=HALF
+        )
     with pytest.raises(ModelError, match=r"the base model has it as \[3\]"):
         write_merged_model(
-            folder(tmp_path / "longer", a=[1.0] * 3), tuned, tmp_path / "out", alpha=0.5
+            folder(tmp_path / "longer", a=[1.0] * 3), tuned, tmp_path / "out", setting=HALF
         )
 
 
 def test_an_alpha_outside_0_to_1_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"alpha=1\.5 is not between 0 and 1"):
-        write_merged_model(tmp_path, tmp_path, tmp_path / "out", alpha=1.5)
+        write_merged_model(tmp_path, tmp_path, tmp_path / "out", setting=MergeSetting(alpha=1.5))
 
 
 def point(
@@ -141,13 +189,6 @@ def test_the_base_is_never_selected_as_the_merged_model() -> None:
     output = with_choice(points, max_loss_increase=0.02)
     assert (output["chosen"], output["retention_ok"]) == (2, False)
     assert output["candidates"] == points
-
-
-@pytest.mark.parametrize("alphas", [[0.0], [0.0, -0.0]])
-def test_alphas_of_zero_alone_are_refused(alphas: list[float]) -> None:
-    with pytest.raises(ConfigError, match="leaves no merged model to choose") as caught:
-        check_alphas(alphas)
-    assert caught.value.remedy == "add one above 0, such as merge.alphas=[0,0.5,1]."
 
 
 def test_retention_ok_is_none_without_measurements() -> None:

@@ -81,7 +81,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _ask_for(run: RunDir, alphas: Sequence[float], **more: Any) -> None:
-    run.request("merge").write_text(json.dumps({"merge.alphas": list(alphas), **more}))
+    request = {"merge.alphas": list(alphas), "merge.trim_largest": [0.0], **more}
+    run.request("merge").write_text(json.dumps(request))
 
 
 def _points(run: RunDir) -> list[dict[str, Any]]:
@@ -176,10 +177,10 @@ def test_a_full_disk_while_saving_the_merged_model_loses_no_scores(
 ) -> None:
     _ask_for(run, [0.5, 1.0])
 
-    def full(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
+    def full(base: Path, tuned: Path, out: Path, **options: Any) -> None:
         if out.name.endswith(".tmp"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
-        write_merged_model(base, tuned, out, alpha=alpha)
+        write_merged_model(base, tuned, out, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(merge_sweep, "write_merged_model", full)

@@ -65,7 +65,7 @@ def test_list_values_are_checked_one_by_one_with_their_range(asked: str, problem
         override_config(some_config(), [typed], allowed=("merge.",))
     for error in (new.value, later.value):
         assert error.problem == problem
-        numbers = "a list of numbers, each at least 0 and at most 1, such as [0.4,1]"
+        numbers = "a list of numbers, each at least 0 and at most 1, such as [0.4,0.8]"
         right = (
             "write 'merge.alphas=[0.5]'." if asked == "0.5" else f"set merge.alphas to {numbers}."
         )
