@@ -1,0 +1,119 @@
+"""Scores of a run by hand-written questions, and the page of all runs."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.recipe.__main__ import main
+from benchmarks.recipe.libraries import LIBRARIES
+from benchmarks.recipe.results import Answers, Result, answers_of
+from benchmarks.recipe.runs import Machine, Run, follow
+from benchmarks.recipe.table import page
+
+MACHINE = Machine(model=Path("/models/tiny"), dtype="float32", ranks=2, device="cpu")
+
+RESULT = Result(
+    library="a45",
+    seed=2,
+    answers={"base": Answers(facts=0.25, leak=0.5), "tuned": Answers(facts=0.5, leak=0.0)},
+    questions=48,
+    general_loss=-0.0004,
+    general=(0.002, -0.01, 0.014),
+    exposures=54.4,
+    passes=6.81,
+    steps=1234,
+    share_of_others=0.254,
+    minutes={"curate": 3.25, "train": 10.0},
+)
+
+
+def _verdict(*, right: bool, missing: list[str] | None = None) -> dict[str, object]:
+    return {"answer": "A.", "right": right, "missing": missing}
+
+
+def test_facts_are_counted_over_all_keys_and_only_of_hand_written_questions() -> None:
+    asked = {
+        "Q1": {"question": "Q1", "kind": "fact", "form": "reworded"},
+        "Q2": {"question": "Q2", "kind": "fact", "form": "reworded"},
+        "Q3": {"question": "Q3", "kind": "fact", "form": "reverse"},
+        "Q4": {"question": "Q4", "kind": "unanswerable"},
+    }
+    rows = [
+        # 1 of 1 and 1 of 3 keys: 2 of 4 facts, one whole answer of two
+        {"question": "Q1", "kind": "fact", "keys": ["a"], "tuned": _verdict(right=True)},
+        {
+            "question": "Q2",
+            "kind": "fact",
+            "keys": ["a", "b", "c"],
+            "tuned": _verdict(right=False, missing=["b", "c"]),
+        },
+        {"question": "Q3", "kind": "fact", "keys": ["a"], "tuned": _verdict(right=True)},
+        {"question": "Q4", "kind": "unanswerable", "keys": [], "tuned": _verdict(right=False)},
+        {
+            "question": "by the curation",
+            "kind": "fact",
+            "keys": ["a"],
+            "tuned": _verdict(right=False, missing=["a"]),
+        },
+        {"question": "other", "kind": "out_of_scope", "keys": [], "tuned": _verdict(right=True)},
+    ]
+    assert answers_of(rows, asked=asked) == {
+        "tuned": Answers(
+            facts=0.5, whole=0.5, reverse=1.0, two_facts=None, invented=1.0, leak=0.0, page=None
+        )
+    }
+
+
+def test_page_shows_a_run_in_one_row_with_the_figures_of_the_base_in_brackets() -> None:
+    text = page([RESULT], machine=MACHINE)
+    row = next(line for line in text.splitlines() if line.startswith("| a45 | 2 | 48 |"))
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells == [
+        "a45", "2", "48", "0.50", "", "", "", "", "", "0.00 (0.50)", "-0.000",
+        "+0.002 (-0.010 to +0.014)", "54", "6.8", "1,234", "25 %", "3.2", "10.0", "",
+    ]  # fmt: skip
+    assert "| a45 | 2 | 0.25 |  |  | 0.50 |  |" in text
+
+
+def test_results_are_the_same_after_a_round_trip_through_json() -> None:
+    assert Result.from_json(json.loads(json.dumps(RESULT.to_json()))) == RESULT
+
+
+def test_command_differs_between_libraries_in_documents_questions_and_name_alone(
+    tmp_path: Path,
+) -> None:
+    def words(name: str) -> list[str]:
+        run = Run(library=LIBRARIES[name], seed=3, root=tmp_path)
+        return [word.replace(name, "LIBRARY") for word in run.words(MACHINE)]
+
+    first, *others = (words(name) for name in LIBRARIES)
+    assert all(other == first for other in others)
+    assert "run.seed=3" in first
+
+
+def test_silent_command_is_reported_as_running_and_its_exit_code_is_returned(
+    tmp_path: Path,
+) -> None:
+    program = "import time; print('begins', flush=True); time.sleep(1.5); raise SystemExit(7)"
+    output = io.StringIO()
+    words = [sys.executable, "-c", program]
+    code = follow(words, cwd=tmp_path, name="a45-1", outputs=[output], max_silence_s=0.2)
+    assert code == 7
+    lines = output.getvalue().splitlines()
+    assert lines[0] == "begins"
+    assert "a45-1: running for 0.0 minutes" in lines[1:]
+
+
+def test_dry_run_prints_command_and_questions_and_runs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    words = ["catalogue", "--dry-run", "--root", str(tmp_path), "--model", str(model)]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 1: catalogue-1, hand-written questions: " in printed
+    assert f"ftdist expert 'sources=[catalogue={tmp_path}/documents/catalogue]'" in printed
+    assert not (tmp_path / "runs").exists()
