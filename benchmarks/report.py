@@ -26,6 +26,16 @@ _COMPONENTS = (
     "",
 )
 
+_RECIPE = (
+    "## The recipe on five libraries",
+    "",
+    "What `ftdist expert` reaches is measured apart from speed: `python -m benchmarks.recipe` "
+    "curates, trains and compares five libraries with the product's command and nothing set by "
+    "library, and asks hand-written questions. `benchmarks/README.md` says what the libraries are, "
+    "what is counted, and how to repeat it.",
+    "",
+)
+
 Value = Callable[[Outcome], float]
 
 
@@ -224,6 +234,7 @@ def document(
         *head(["", ""]),
         *(line([name, value]) for name, value in facts.items()),
         "",
+        *_RECIPE,
     ]
     return "\n".join(lines)
 

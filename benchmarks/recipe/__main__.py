@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, or the exit code of the first run that failed.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     names = [word for word in options.words if "=" not in word] or list(LIBRARIES)
     unknown = [name for name in names if name not in LIBRARIES]
     if unknown:

@@ -111,9 +111,10 @@ def test_dry_run_prints_command_and_questions_and_runs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tmp_path / "model"
-    words = ["catalogue", "--dry-run", "--root", str(tmp_path), "--model", str(model)]
-    assert main(words) == 0
+    words = ["catalogue", "--root", str(tmp_path), "--model", str(model), "optim.peak_lr=1e-4"]
+    assert main([*words, "--dry-run"]) == 0
     printed = capsys.readouterr().out
     assert "1 of 1: catalogue-1, hand-written questions: " in printed
     assert f"ftdist expert 'sources=[catalogue={tmp_path}/documents/catalogue]'" in printed
+    assert " optim.peak_lr=1e-4" in printed
     assert not (tmp_path / "runs").exists()
