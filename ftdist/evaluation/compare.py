@@ -9,6 +9,7 @@ The models run one after the other; the replicas of a model run in separate proc
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -62,10 +63,12 @@ def compare(run_dir: Path) -> None:
         )
     eval_set = read_eval_set(settings, library=Path(config.library.path))
     device = evaluation_device(config)
-    num_generations = sum(probe.kind == "general_open" for probe in eval_set.probes)
+    kinds = Counter(probe.kind for probe in eval_set.probes)
+    num_generations, num_instructions = kinds["general_open"], kinds["instruction"]
     log(
-        f"compare: {len(eval_set.probes) - num_generations} probes from {eval_set.source}, "
-        f"{len(eval_set.general)} general questions ({num_generations} also answered in writing), "
+        f"compare: {kinds.total() - num_generations - num_instructions} probes from "
+        f"{eval_set.source}, {len(eval_set.general)} general questions ({num_generations} also "
+        f"answered in writing), {num_instructions} instructions, "
         f"{len(eval_set.texts)} general texts"
     )
     base = base_answers(config, eval_set, settings, run=run, device=device)

@@ -24,16 +24,24 @@ def seen_in_training(eval_set: EvalSet, config: RunConfig) -> dict[str, dict[str
     """Find the evaluation items that share n-grams with the sources of a run.
 
     Args:
-        eval_set: probes, general questions and texts.
+        eval_set: probes, general questions, instructions and texts.
         config: of the run, whose current sources are read.
 
     Returns:
-        For probes, general questions and texts: the number of contaminated items, the number of
-        items, and the first contaminated one. None if the sources are too large or missing.
+        For probes, general questions, instructions and texts: the number of contaminated items,
+        the number of items, and the first contaminated one. None if the sources are too large or
+        missing.
     """
     questions = {
-        "probes": [probe.question for probe in eval_set.probes if probe.kind != "general_open"],
+        "probes": [
+            probe.question
+            for probe in eval_set.probes
+            if probe.kind not in ("general_open", "instruction")
+        ],
         "general": [item.question for item in eval_set.general],
+        "instructions": [
+            probe.question for probe in eval_set.probes if probe.kind == "instruction"
+        ],
         "texts": list(eval_set.texts),
     }
     units = [ngram_hashes(text, n=WORDS) for texts in questions.values() for text in texts]

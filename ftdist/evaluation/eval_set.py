@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, cast
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
 from ftdist.evaluation.general_set import general_items, general_passages
+from ftdist.evaluation.instruction_set import instruction_items
 from ftdist.evaluation.lm_eval_tasks import find_tasks
 from ftdist.evaluation.probes import Probe, find_probes, read_probes, reject_lone_surrogates
 from ftdist.evaluation.row_lines import has_rows, row_lines
@@ -26,7 +27,7 @@ class EvalSet:
     """The items on which models are evaluated.
 
     Attributes:
-        probes: questions to answer, with the general questions to generate last.
+        probes: questions to answer; last the general questions to generate, and instructions.
         general: multiple-choice questions of general knowledge, ranked by likelihood.
         texts: passages of general text whose loss is measured.
         tasks: lm-eval task files.
@@ -59,7 +60,12 @@ def read_eval_set(settings: EvalConfig, *, library: Path) -> EvalSet:
         extra = read_probes(cached_file(settings.extra_probes, key=key), key=key)
     general = _general(settings.general_questions)
     return EvalSet(
-        probes=(*read_probes(source), *extra, *_written(general, settings.num_general_generations)),
+        probes=(
+            *read_probes(source),
+            *extra,
+            *_written(general, settings.num_general_generations),
+            *evenly_spaced(instruction_items(), settings.num_instructions),
+        ),
         general=general,
         texts=_texts(settings.perplexity_texts),
         source=source,

@@ -18,7 +18,7 @@ differs from training; fact probes of the forms `reverse` and `two_facts` have s
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,9 +28,9 @@ from ftdist.errors import DataError
 from ftdist.evaluation.row_lines import row_lines
 from ftdist.text.matching import contains_all, contains_words, strip_citation, words
 
-Kind = Literal["fact", "general", "out_of_scope", "unanswerable", "general_open"]
-"""`general_open` does not occur in files: a bundled general question answered without its
-choices, to detect library content in the answer."""
+Kind = Literal["fact", "general", "out_of_scope", "unanswerable", "general_open", "instruction"]
+"""Two do not occur in files. `general_open`: a bundled general question answered without its
+choices, to detect library content in the answer. `instruction`: a bundled instruction."""
 
 FILE_KINDS = ("fact", "general", "out_of_scope", "unanswerable")
 NO_ANSWER_KINDS = ("out_of_scope", "unanswerable")
@@ -57,6 +57,7 @@ class Probe:
         section: headings above it; empty: unknown.
         evidence: text of the library that holds the answer; empty: unknown.
         form: how the question differs from training (`Form`); empty: unknown.
+        checks: of an instruction, the rules that its answer must pass (`instruction_set.checks`).
     """
 
     question: str
@@ -69,6 +70,7 @@ class Probe:
     section: str = ""
     evidence: str = ""
     form: str = ""
+    checks: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def is_plain_fact(self) -> bool:

@@ -50,6 +50,7 @@ SCORE_DOCS = {
     "confusable_accuracy": ScoreDoc("gain", "facts that differ from other facts in a detail"),
     "general_accuracy": ScoreDoc("retention", "general knowledge answered correctly"),
     "general_mc_accuracy": ScoreDoc("retention", "general questions, by the likeliest choice"),
+    "instruction_accuracy": ScoreDoc("retention", "instructions followed, checked by rules"),
     "general_nll": ScoreDoc("retention", "loss on general text, in nats per token", True),
     "leak_rate": ScoreDoc("specificity", "library content in out-of-scope answers", True),
     "new_leak_rate": ScoreDoc("specificity", "the same, where the base had none", True),
@@ -214,6 +215,8 @@ def verdict_word(kind: str, *, right: bool) -> str:
     """What an answer to a probe of this kind is called."""
     if kind in ("out_of_scope", "general_open"):
         return "no leak" if right else "leak"
+    if kind == "instruction":
+        return "followed" if right else "not followed"
     if kind == "unanswerable":
         return "invents nothing" if right else "invents"
     return "right" if right else "wrong"

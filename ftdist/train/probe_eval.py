@@ -267,7 +267,7 @@ def _refuse_other_digests(digests: Sequence[Any], *, source: Path, world: World)
 def _read_eval_set(config: RunConfig) -> EvalSet:
     try:
         return read_eval_set(
-            replace(config.eval, lm_eval_tasks=[], num_general_generations=0),
+            replace(config.eval, lm_eval_tasks=[], num_general_generations=0, num_instructions=0),
             library=Path(config.library.path),
         )
     except FtdistError as error:

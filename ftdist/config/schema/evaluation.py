@@ -58,6 +58,10 @@ class EvalConfig:
     num_general_generations: NonNegativeInt
     """General questions answered by generation too, to find library facts that leak into them."""
 
+    num_instructions: NonNegativeInt
+    """Bundled instructions, such as "in exactly two sentences", whose answers are checked by rules;
+    at most 245; 0: none."""
+
     lm_eval_tasks: list[str]
     """lm-eval task files (*.yaml) with local data, or folders of them, for both models."""
 

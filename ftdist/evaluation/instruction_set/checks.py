@@ -1,8 +1,8 @@
 """Rules that tell whether an answer follows an instruction, such as "in at most 20 words".
 
-A check is a rule with its arguments, as in `items.jsonl`: {"rule": "words", "at_most": 20}. Rules are
-lenient where people differ: Markdown around a word, straight or curly quotes, or hyphens in words
-do not make an answer wrong.
+A check is a rule with its arguments, as in `items.jsonl`: {"rule": "words", "at_most": 20}. Rules
+are lenient where people differ: Markdown around a word, straight or curly quotes, or hyphens in
+words do not make an answer wrong.
 """
 
 import json
@@ -28,6 +28,7 @@ _ABBREVIATION = re.compile(
     r"\b(?:mr|mrs|ms|dr|st|no|vs|prof|approx|e\.g|i\.e|[a-z])\.$", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"[.!?\u2026]+[\"')\]*_]*(?=\s|$)")
+_PLURALS = ("", "s", "es")
 _WHOLE_NUMBER = re.compile(r"-?\d[\d,. ]*")
 
 
@@ -55,7 +56,8 @@ def _arguments(check: Check) -> dict[str, Any]:
 
 
 def _argument(name: str, value: Any) -> str:
-    return f"{name.replace(chr(95), chr(32))} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"{name.replace('_', ' ')} {text}"
 
 
 def _words(answer: str, *, at_least: int = 0, at_most: int = MAX) -> bool:
@@ -109,7 +111,8 @@ def _outermost(item: re.Pattern[str], answer: str) -> int:
 def _comma_list(answer: str, *, at_least: int = 2, at_most: int = MAX) -> bool:
     """Short items on one line, between commas, or "and" before the last."""
     items = re.split(r",\s*(?:and|or)\s+|,|\s+and\s+", answer.rstrip("."))
-    return "\n" not in answer and at_least <= len([item for item in items if item.strip()]) <= at_most
+    count = sum(bool(item.strip()) for item in items)
+    return "\n" not in answer and at_least <= count <= at_most
 
 
 def _language(answer: str, *, code: str) -> bool:
@@ -137,13 +140,16 @@ def _lower(answer: str) -> bool:
 
 
 def _contains(answer: str, *, texts: Sequence[str]) -> bool:
-    """All of these words, whatever their case."""
-    return all(contains_words(answer, text) for text in texts)
+    """All of these words, or their plurals, whatever their case."""
+    return all(
+        any(contains_words(answer, f"{text}{ending}") for ending in _PLURALS) for text in texts
+    )
 
 
 def _repeats(answer: str, *, word: str, at_least: int) -> bool:
-    """A word at least so many times."""
-    return words(answer).count(words(word)[0]) >= at_least
+    """A word in lower case, or its plural, at least so many times."""
+    forms = {f"{word}{ending}" for ending in _PLURALS}
+    return sum(each in forms for each in words(answer)) >= at_least
 
 
 def _excludes(answer: str, *, texts: Sequence[str]) -> bool:
@@ -158,8 +164,8 @@ def _without(answer: str, *, characters: str) -> bool:
 
 def _begins(answer: str, *, text: str) -> bool:
     """Begins with a text, whatever its case; Markdown and quotes before it do not count."""
-    plain = answer if set(text[:1]) & set(_MARKUP) else answer.lstrip(_MARKUP)
-    return _plain(plain).startswith(_plain(text))
+    begin = re.escape(_plain(text)) + (r"\b" if text[-1].isalnum() else "")
+    return bool(re.match(begin, _plain(answer.lstrip(_MARKUP))))
 
 
 def _ends(answer: str, *, text: str) -> bool:

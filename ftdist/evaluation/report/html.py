@@ -61,6 +61,7 @@ KINDS = {
     "fact": "About the library",
     "general": "General knowledge",
     "out_of_scope": "About other things: the library should stay out",
+    "instruction": "Instructions",
     "general_open": "General questions, answered in writing: the library should stay out",
 }
 

@@ -75,7 +75,12 @@ def truncation_text(scores: Scores) -> str:
 
 def contamination_texts(scores: Scores) -> list[str]:
     """A sentence for each kind of question of which some occur in the training data."""
-    names = {"probes": "probes", "general": "general questions", "texts": "general texts"}
+    names = {
+        "probes": "probes",
+        "general": "general questions",
+        "instructions": "instructions",
+        "texts": "general texts",
+    }
     return [
         f"{row['contaminated']} of {row['n']} {names[kind]} occur in the training data (by "
         f"8-word overlap), for example: {' '.join(plain(row['first']).split())[:120]}"

@@ -6,6 +6,7 @@ two_fact_accuracy          the same, for questions about two facts at once
 citation_accuracy          the answer also cites the right page
 fact_accuracy_ranked       the known answer is more likely than those of other probes
 general_accuracy           the answer to a general question is right
+instruction_accuracy       the answer passes all rules of its instruction
 leak_rate                  library content in an answer about something else; lower is better
 unanswerable_failure_rate  a value where the library gives none; lower is better
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
+from ftdist.evaluation.instruction_set.checks import follows
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Rate
 from ftdist.evaluation.scoring.invented import invented_values
@@ -39,8 +41,8 @@ class AnswerVerdict:
     """The verdict on one answer.
 
     Attributes:
-        right: fact and general: it is right; unanswerable: it invents nothing; other kinds: it
-            contains no library content.
+        right: fact and general: it is right; unanswerable: it invents nothing; instruction: it
+            follows; other kinds: it contains no library content.
         missing: keys that the answer does not state; None unless the probe is a fact.
         invented: unanswerable: values that the library does not give.
         num_words: length of the answer.
@@ -165,6 +167,8 @@ def judge(
             own = (key for key in probe.keys if not contains_words(probe.question, key))
             leaked += tuple(key for key in own if contains_words(answer, key) and key not in leaked)
             right = not leaked
+        elif probe.kind == "instruction":
+            right = follows(answer, probe.checks)
         elif best is not None:
             right, chosen = best == right_index, probe.choices[best]
         else:
@@ -195,6 +199,7 @@ def outcomes(probes: Sequence[Probe], verdicts: Sequence[AnswerVerdict]) -> dict
         "citation_accuracy": [v.page for _, v in plain if v.page is not None],
         "fact_accuracy_ranked": [v.ranked for _, v in plain if v.ranked is not None],
         "general_accuracy": [v.right for p, v in pairs if p.kind == "general"],
+        "instruction_accuracy": [v.right for p, v in pairs if p.kind == "instruction"],
         "leak_rate": [not v.right for p, v in pairs if p.kind == "out_of_scope"],
         "unanswerable_failure_rate": [not v.right for p, v in pairs if p.kind == "unanswerable"],
     }
