@@ -165,7 +165,10 @@ def resume(machine: Machine) -> Iterator[Result]:
     yield {"what": "export", "seconds": time.monotonic() - began}
     began = time.monotonic()
     probes = inputs / "tiny" / "library" / "probes.jsonl"
-    limits = (f"eval.probes={probes}", "eval.max_new_tokens=16", "eval.general_questions=none")
+    limits = (
+        *(f"eval.probes={probes}", "eval.max_new_tokens=16", "eval.general_questions=none"),
+        "eval.num_instructions=0",
+    )
     runs.ftdist(machine, "compare", str(run.root), *limits, timeout_s=150)
     yield {"what": "compare", "seconds": time.monotonic() - began}
 

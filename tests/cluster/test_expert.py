@@ -23,6 +23,7 @@ def keys(login: Login, ingredients: Path) -> list[str]:
         *("retention=none", "split.num_probes=2", "split.num_out_of_scope_probes=2"),
         *("train.steps=3", "batch.sequence_length=256", "batch.tokens=512", "model.dtype=float32"),
         *("eval.max_new_tokens=4", "eval.general_questions=none", "eval.perplexity_texts=none"),
+        "eval.num_instructions=0",
         *("cluster=slurm", "cluster.cpus_per_task=1", "cluster.device=cpu"),
     ]
 

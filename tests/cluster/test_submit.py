@@ -85,6 +85,7 @@ def test_two_nodes_are_bit_identical_to_two_local_ranks_and_a_lost_gpu_ends_the_
         f"eval.probes={probes}",
         "eval.max_new_tokens=4",
         "eval.general_questions=none",
+        "eval.num_instructions=0",
         "eval.perplexity_texts=none",
         f"library.cache_dir={tmp_path / 'cache'}",  # a raw library: nobody has packed it yet
     )

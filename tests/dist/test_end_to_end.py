@@ -116,7 +116,10 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
         "tokenizer.json",
         "README.md",
     }
-    short = ("eval.max_new_tokens=8", "eval.general_questions=none", "eval.perplexity_texts=none")
+    short = (
+        *("eval.max_new_tokens=8", "eval.general_questions=none", "eval.perplexity_texts=none"),
+        "eval.num_instructions=2",
+    )
     compared = ftdist(
         trained, "compare", "r", *short, "tracking.log_generations=false", "eval.num_replicas=2"
     )  # fmt: skip
@@ -131,7 +134,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     )
     assert scores["cost"]["steps"] == 12
     answers = (trained / "runs/r/report/answers.jsonl").read_text().splitlines()
-    assert {json.loads(line)["kind"] for line in answers} == {"fact", "out_of_scope"}
+    assert {json.loads(line)["kind"] for line in answers} == {"fact", "out_of_scope", "instruction"}
     card = (folder / "README.md").read_text()
     assert "| fact_accuracy | 0.00 (0/" in card
     request = json.loads((trained / "runs/r/report/compare.json").read_text())

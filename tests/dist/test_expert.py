@@ -25,7 +25,7 @@ KEYS = (
     *("sources=manual.md", "experiment=tiny", "run.name=w", "tracking=off", "retention=none"),
     *(f"train.steps={STEPS}", "batch.sequence_length=256", "cluster.tasks_per_node=1"),
     *("split.num_probes=2", "split.num_out_of_scope_probes=2", "eval.max_new_tokens=4"),
-    *("eval.general_questions=none", "eval.perplexity_texts=none"),
+    *("eval.general_questions=none", "eval.perplexity_texts=none", "eval.num_instructions=0"),
 )
 
 

@@ -29,6 +29,7 @@ def test_replicas_on_all_gpus_answer_like_one_and_free_their_memory(
         compose(["experiment=tiny"]).eval,
         perplexity_texts=str(tmp_path / "prose.txt"),
         general_questions="none",
+        num_instructions=0,
         max_new_tokens=8,
     )
     inputs = read_eval_set(settings, library=made / "library")

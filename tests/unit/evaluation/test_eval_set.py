@@ -27,7 +27,12 @@ def read(tmp_path: Path, *, general: str = "none", texts: str = "none") -> EvalS
 def settings(*, general: str, texts: str) -> EvalConfig:
     words = ["model.path=m", "library.path=l", "run.name=r"]
     return compose(
-        [*words, f"eval.general_questions={general}", f"eval.perplexity_texts={texts}"]
+        [
+            *words,
+            f"eval.general_questions={general}",
+            f"eval.perplexity_texts={texts}",
+            "eval.num_instructions=0",
+        ]
     ).eval
 
 
@@ -129,6 +134,16 @@ def test_some_general_questions_are_also_generated(tmp_path: Path) -> None:
     assert len(found.general) == 6
 
 
+def test_instructions_follow_the_probes(tmp_path: Path) -> None:
+    asked = replace(settings(general="none", texts="none"), num_instructions=3)
+    (tmp_path / "probes.jsonl").write_text(json.dumps(RECALL))
+
+    found = read_eval_set(asked, library=tmp_path)
+
+    assert [probe.kind for probe in found.probes] == ["fact", *["instruction"] * 3]
+    assert all(probe.checks for probe in found.probes[1:])
+
+
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.json", "rows.jsonl.gz"])
 def test_probes_and_texts_may_be_tables_or_compressed(tmp_path: Path, name: str) -> None:
     probe = {"question": "Where?", "answer": "At gate 4.", "keys": ["gate 4"], "kind": "fact"}
@@ -144,6 +159,7 @@ def test_probes_and_texts_may_be_tables_or_compressed(tmp_path: Path, name: str)
     settings = compose(
         [
             *("run.name=r", "model.path=m", "library.path=l", "eval.general_questions=none"),
+            "eval.num_instructions=0",
             f"eval.probes={tmp_path}/probes/{name}",
             f"eval.perplexity_texts={tmp_path}/texts/{name}",
         ]

@@ -20,7 +20,7 @@ FOLLOWED: list[tuple[str, dict[str, Any], str]] = [
     ("words", {"at_least": 4, "at_most": 4}, WORDS),
     ("words", {"at_least": 5, "at_most": 5}, WORDS),
     ("sentences", {"at_least": 2, "at_most": 2}, "Dr. Low lives here, e.g. on Main St. today. It is 3.5 km."),
-    ("sentences", {"at_least": 2, "at_most": 2}, 'He said "Go!" and left... slowly. Then\nnothing'),
+    ("sentences", {"at_least": 2, "at_most": 2}, 'He said "Go!" and left... slowly. Then nothing'),
     ("sentences", {"at_least": 3, "at_most": 3}, "1. It rains.\n2. It snows. It ends"),
     ("paragraphs", {"at_least": 2, "at_most": 2}, "One.\nStill one.\n \n\nTwo."),
     ("lines", {"at_least": 2, "at_most": 2}, "roses\n\nviolets\n"),

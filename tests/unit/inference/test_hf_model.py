@@ -274,6 +274,7 @@ def run(made: Path, tmp_path: Path) -> RunDir:
         "eval.num_threads": 1,
         "eval.general_questions": tmp_path / "general.jsonl",
         "eval.num_general_generations": 0,
+        "eval.num_instructions": 0,
         "eval.perplexity_texts": tmp_path / "texts.txt",
         "cluster.device": "cpu",
     }
@@ -334,6 +335,7 @@ def test_the_base_is_evaluated_once_with_the_request_settings(
     assert (run.report / "answers.jsonl").read_text() == first
     request = {
         "eval.general_questions": "none",
+        "eval.num_instructions": 0,
         "eval.perplexity_texts": "none",
         "eval.probes": None,
         "eval.max_new_tokens": 3,

@@ -37,6 +37,7 @@ def settings(tmp_path: Path) -> EvalConfig:
         asked,
         perplexity_texts=str(texts),
         general_questions="none",
+        num_instructions=0,
         max_new_tokens=8,
         batch_size=4,
     )

@@ -376,3 +376,18 @@ def test_general_answers_leak_library_text_that_the_base_does_not_have() -> None
     assert added_rates(probes, base, tuned)["general_leak_rate"] == Rate(1, 2)
     asked = {name: len(hits) for name, hits in outcomes(probes, tuned).items() if hits}
     assert asked == {"general_accuracy": 1}
+
+
+def test_instructions_count_by_their_rules_alone() -> None:
+    asked = Probe(
+        question="What is ice? Use capital letters.",
+        answer="upper",
+        keys=(),
+        kind="instruction",
+        checks=({"rule": "upper"},),
+    )
+    marks = LibraryMarks.from_probes([RESET])
+    verdicts = [judge(asked, answer, marks=marks) for answer in ("A GREEN BUTTON", "Water")]
+
+    assert outcomes([asked, asked], verdicts)["instruction_accuracy"] == [True, False]
+    assert "general_leak_rate" not in added_rates([asked], verdicts[1:], verdicts[:1])
