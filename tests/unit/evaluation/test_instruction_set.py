@@ -13,13 +13,15 @@ from ftdist.evaluation.instruction_set.languages import LANGUAGES, is_in_languag
 WORDS = "A well-known dog - small."
 """Four words with "well-known" as one, five as two; the dash is none."""
 
+ABBREVIATED = "Dr. Low lives here, e.g. on Main St. today. It is 3.5 km."
+
 LIST = "Sure! Here you are:\n\n- **Apples**: red\n  - sweet ones\n- Pears\n- Figs\n\nEnjoy!"
 STEPS = "1. Boil water.\n   1. Use a pot.\n2) Add tea.\n**3.** Wait."
 
 FOLLOWED: list[tuple[str, dict[str, Any], str]] = [
     ("words", {"at_least": 4, "at_most": 4}, WORDS),
     ("words", {"at_least": 5, "at_most": 5}, WORDS),
-    ("sentences", {"at_least": 2, "at_most": 2}, "Dr. Low lives here, e.g. on Main St. today. It is 3.5 km."),
+    ("sentences", {"at_least": 2, "at_most": 2}, ABBREVIATED),
     ("sentences", {"at_least": 2, "at_most": 2}, 'He said "Go!" and left... slowly. Then nothing'),
     ("sentences", {"at_least": 3, "at_most": 3}, "1. It rains.\n2. It snows. It ends"),
     ("paragraphs", {"at_least": 2, "at_most": 2}, "One.\nStill one.\n \n\nTwo."),
@@ -143,7 +145,7 @@ SENTENCES = {
     "pt": "Os peixes vivem no mar e nos rios.",
     "nl": "Sneeuw is bevroren water dat uit de lucht valt.",
     "en": "The capital of Italy is Rome.",
-    "ru": "\u0421\u0442\u043e\u043b\u0438\u0446\u0430 \u2014 \u041f\u0430\u0440\u0438\u0436 (Paris).",
+    "ru": "\u0421\u0442\u043e\u043b\u0438\u0446\u0430: \u041f\u0430\u0440\u0438\u0436, Paris.",
     "el": "\u039f \u03ae\u03bb\u03b9\u03bf\u03c2 \u03bb\u03ac\u03bc\u03c0\u03b5\u03b9.",
 }
 

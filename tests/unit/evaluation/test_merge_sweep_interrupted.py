@@ -45,7 +45,8 @@ def run(made: Path, tmp_path: Path) -> RunDir:
         "run.name": "r", "run.root": tmp_path / "runs", "model.path": made / "model",
         "library.path": made / "library", "library.cache_dir": tmp_path / "cache",
         "eval.max_new_tokens": 3, "eval.num_threads": 1, "eval.general_questions": "none",
-        "eval.num_general_generations": 0, "eval.num_instructions": 0, "eval.perplexity_texts": tmp_path / "texts.txt",
+        "eval.num_general_generations": 0, "eval.num_instructions": 0,
+        "eval.perplexity_texts": tmp_path / "texts.txt",
         "cluster.device": "cpu",
     }  # fmt: skip
     (tmp_path / "texts.txt").write_text("A hook of oak.\n\nA pad of moss.\nAnd a leaf.\n")

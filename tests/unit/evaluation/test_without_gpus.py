@@ -34,7 +34,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
         "library.path": made / "library", "library.cache_dir": root / "cache",
         "eval.probes": root / "probes.jsonl", "eval.max_new_tokens": 4, "eval.num_threads": 1,
         "eval.general_questions": "none", "eval.perplexity_texts": "none",
-        "eval.num_general_generations": 0, "eval.num_instructions": 0, "merge.alphas": "[1.0]", "merge.trim_largest": "[0.0]",
+        "eval.num_general_generations": 0, "eval.num_instructions": 0,
+        "merge.alphas": "[1.0]", "merge.trim_largest": "[0.0]",
         "cluster.device": "cuda", "tracking": "off",
     }  # fmt: skip
     run.create(private=True)
