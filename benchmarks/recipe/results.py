@@ -7,10 +7,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Self
 
+import pyarrow.parquet as pq
 from ftdist_launch.expert.stages import read_stages
 
 from benchmarks.recipe.runs import Run
 from ftdist.plan.plan import Plan
+from ftdist.text.matching import Words, words
 
 Row = Mapping[str, Any]
 
@@ -47,6 +49,7 @@ class Result:
     Attributes:
         answers: by way of asking.
         questions: how many questions about one fact in other words.
+        trained: questions that training contains word for word, which count for nothing.
         general_loss: tuned minus base, in nats per token.
         general: tuned minus base of general questions, with its 95 % interval.
         exposures: of each answer, on average.
@@ -58,6 +61,7 @@ class Result:
     seed: int
     answers: dict[str, Answers]
     questions: int
+    trained: int
     general_loss: float | None
     general: tuple[float, float, float] | None
     exposures: float
@@ -74,7 +78,9 @@ class Result:
             OSError: it has no report.
         """
         rows = _read(run.folder.report / "answers.jsonl")
-        asked = {row["question"]: row for row in _read(run.probes)}
+        written = {row["question"]: row for row in _read(run.probes)}
+        taught = trained_questions(run.root / "libraries" / run.name / "data")
+        asked = {text: row for text, row in written.items() if words(text) not in taught}
         scores = json.loads((run.folder.report / "scores.json").read_text(encoding="utf-8"))
         plan = Plan.from_json(run.folder.plan.read_text(encoding="utf-8"))
         sources = plan.library.sources
@@ -85,6 +91,7 @@ class Result:
             seed=run.seed,
             answers=answers_of(rows, asked=asked),
             questions=sum(_form(row) == PLAIN for row in asked.values()),
+            trained=len(written) - len(asked),
             general_loss=scores.get("general_nll", {}).get("difference"),
             general=paired and (paired["difference"], paired["low_95"], paired["high_95"]),
             exposures=plan.exposures,
@@ -108,6 +115,21 @@ class Result:
         answers = {name: Answers(**fields) for name, fields in values["answers"].items()}
         general = values["general"] and tuple(values["general"])
         return cls(**{**values, "answers": answers, "general": general})
+
+
+def trained_questions(data: Path) -> set[Words]:
+    """The words of each question that a curated library trains on.
+
+    Args:
+        data: folder of its Parquet files.
+    """
+    return {
+        words(message["content"] or "")
+        for path in sorted(data.glob("*-train.parquet"))
+        for messages in pq.read_table(path, columns=["messages"])["messages"].to_pylist()
+        for message in messages or ()
+        if message["role"] == "user"
+    }
 
 
 def answers_of(rows: Iterable[Row], *, asked: Mapping[str, Row]) -> dict[str, Answers]:

@@ -32,12 +32,13 @@ def page(results: Sequence[Result], *, machine: Machine) -> str:
             "",
             *_lines(_head(), [_row(result) for result in results]),
             "",
-            "facts: key facts found, of all questions about one fact in other words. whole: "
-            "questions with every key fact. page: whole, with the page cited. invented: "
-            "unanswerable questions with something invented. leak: questions about other things "
-            "with library content, the base's in brackets. general loss: tuned minus base, nats "
-            "per token. general: tuned minus base of general questions, with its 95 % interval. "
-            "others: replay and contrast among a pass's tokens.",
+            "questions: about one fact in other words; trained: questions that training contains "
+            "word for word, which are left out. facts: key facts found; whole: questions with "
+            "every key fact; page: whole, with the page cited. invented: unanswerable questions "
+            "with something invented; leak: questions about other things with library content, "
+            "the base's in brackets. general loss: tuned minus base, nats per token; general: "
+            "tuned minus base of general questions, with its 95 % interval. others: replay and "
+            "contrast among a pass's tokens.",
             "",
             "## Facts found, by way of asking",
             "",
@@ -55,7 +56,17 @@ def page(results: Sequence[Result], *, machine: Machine) -> str:
 
 
 def _head() -> list[str]:
-    scores = ["questions", "facts", "whole", "page", "reverse", "two facts", "invented", "leak"]
+    scores = [
+        "questions",
+        "trained",
+        "facts",
+        "whole",
+        "page",
+        "reverse",
+        "two facts",
+        "invented",
+        "leak",
+    ]
     cost = ["general loss", "general", "exposures", "passes", "steps", "others"]
     return ["library", "seed", *scores, *cost, *(f"{stage}, min" for stage in STAGES)]
 
@@ -68,6 +79,7 @@ def _row(result: Result) -> list[str]:
         result.library,
         str(result.seed),
         str(result.questions),
+        str(result.trained),
         _share(tuned.facts),
         _share(tuned.whole),
         _share(tuned.page),

@@ -5,13 +5,16 @@ import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.recipe.__main__ import main
 from benchmarks.recipe.libraries import LIBRARIES
-from benchmarks.recipe.results import Answers, Result, answers_of
+from benchmarks.recipe.results import Answers, Result, answers_of, trained_questions
 from benchmarks.recipe.runs import Machine, Run, follow
 from benchmarks.recipe.table import page
+from ftdist.text.matching import words
 
 MACHINE = Machine(model=Path("/models/tiny"), dtype="float32", ranks=2, device="cpu")
 
@@ -20,6 +23,7 @@ RESULT = Result(
     seed=2,
     answers={"base": Answers(facts=0.25, leak=0.5), "tuned": Answers(facts=0.5, leak=0.0)},
     questions=48,
+    trained=3,
     general_loss=-0.0004,
     general=(0.002, -0.01, 0.014),
     exposures=54.4,
@@ -67,12 +71,22 @@ def test_facts_are_counted_over_all_keys_and_only_of_hand_written_questions() ->
     }
 
 
+def test_questions_of_training_are_found_by_their_words(tmp_path: Path) -> None:
+    rows = [
+        [{"role": "user", "content": "How loud is it?"}, {"role": "assistant", "content": "48 dB"}],
+        None,
+    ]
+    pq.write_table(pa.table({"messages": rows}), tmp_path / "a-train.parquet")
+    pq.write_table(pa.table({"messages": rows[:1]}), tmp_path / "a-held_out.parquet")
+    assert trained_questions(tmp_path) == {words("how loud is it")}
+
+
 def test_page_shows_a_run_in_one_row_with_the_figures_of_the_base_in_brackets() -> None:
     text = page([RESULT], machine=MACHINE)
-    row = next(line for line in text.splitlines() if line.startswith("| a45 | 2 | 48 |"))
+    row = next(line for line in text.splitlines() if line.startswith("| a45 | 2 | 48 | 3 |"))
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     assert cells == [
-        "a45", "2", "48", "0.50", "", "", "", "", "", "0.00 (0.50)", "-0.000",
+        "a45", "2", "48", "3", "0.50", "", "", "", "", "", "0.00 (0.50)", "-0.000",
         "+0.002 (-0.010 to +0.014)", "54", "6.8", "1,234", "25 %", "3.2", "10.0", "",
     ]  # fmt: skip
     assert "| a45 | 2 | 0.25 |  |  | 0.50 |  |" in text
@@ -85,11 +99,11 @@ def test_results_are_the_same_after_a_round_trip_through_json() -> None:
 def test_command_differs_between_libraries_in_documents_questions_and_name_alone(
     tmp_path: Path,
 ) -> None:
-    def words(name: str) -> list[str]:
+    def command(name: str) -> list[str]:
         run = Run(library=LIBRARIES[name], seed=3, root=tmp_path)
         return [word.replace(name, "LIBRARY") for word in run.words(MACHINE)]
 
-    first, *others = (words(name) for name in LIBRARIES)
+    first, *others = (command(name) for name in LIBRARIES)
     assert all(other == first for other in others)
     assert "run.seed=3" in first
 
