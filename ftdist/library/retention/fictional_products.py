@@ -22,6 +22,10 @@ _RESERVED_ONE_IN = 5
 _CODE = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
 """A model that is a name without its maker: B-7, but not 4000 or Pro."""
 
+_DIGITS = re.compile(r"\d+")
+_MAX_SIMILAR = 10_000
+"""Rounds over the library's names."""
+
 ABBREVIATIONS = frozenset(_WORDS["abbreviations"])
 """In capitals, and no product's name."""
 
@@ -110,6 +114,34 @@ def fictional_products(
                 ways.append(model)
             spoken = _pick(ways, by=f"{short} {thing}")
             yield FictionalProduct(maker=maker, model=model, thing=thing, full=full, spoken=spoken)
+
+
+def similar_names(products: Sequence[str], *, seed: int, library_text: str) -> Iterator[str]:
+    """Names that differ from a product's in its number or last word: A-72 for A-45.
+
+    Those that the library names are left out; nothing is given for names of one plain word.
+
+    Args:
+        products: names of the library's products.
+        seed: of the choice.
+        library_text: the library's questions and product names, in lower case.
+    """
+    changeable = [name for name in products if _DIGITS.search(name) or " " in name]
+    for number in range(_MAX_SIMILAR if changeable else 0):
+        for name in changeable:
+            other = _similar(name, by=f"{seed} {number} {name}")
+            if other.casefold() not in library_text:
+                yield other
+
+
+def _similar(name: str, *, by: str) -> str:
+    digest = hashlib.blake2b(by.encode()).digest()
+    if runs := list(_DIGITS.finditer(name)):
+        last = runs[-1]
+        size = len(last[0])
+        value = int.from_bytes(digest[:4], "big") % (9 * 10 ** (size - 1)) + 10 ** (size - 1)
+        return f"{name[: last.start()]}{value}{name[last.end() :]}"
+    return f"{name.rpartition(' ')[0]} {TRAINED.models[digest[0] % len(TRAINED.models)]}"
 
 
 def _pick(ways: Sequence[str], *, by: str) -> str:

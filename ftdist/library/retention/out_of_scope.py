@@ -1,28 +1,20 @@
 """Out-of-scope questions: about products that the library does not cover."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, cycle, zip_longest
 
 from ftdist.library.retention.fictional_products import (
-    ABBREVIATIONS,
     RESERVED,
     TRAINED,
     about_thing,
     fictional_products,
     shuffled,
+    similar_names,
 )
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.probe_variants import other_forms
-
-_NAME = re.compile(
-    r"(?<!error )(?<!code )(?<!page )(?<!version )"
-    r"\b(?=\w*[A-Z])(?:[A-Z]{2,}\w*|[A-Z]\w*-?\d[\w-]*|[A-Za-z]+-\d+[\w-]*)\b",
-)
-_MIN_SHARE = 0.05
-_MAX_PRODUCTS = 5
 
 Paraphrases = Sequence[str]
 """One question of the library in all its wordings, the original first."""
@@ -36,20 +28,6 @@ class OutOfScopeQuestion:
     words: tuple[str, ...]
 
 
-def find_products(questions: Sequence[str]) -> list[str]:
-    """Likely product names in at least a twentieth of the questions, most frequent first.
-
-    Such a name has a digit or is in capitals, and is no common abbreviation. Users set
-    `retention.product_names` for names of another form.
-    """
-    counts = Counter(
-        name for text in questions for name in set(_NAME.findall(text)) - ABBREVIATIONS
-    )
-    min_count = max(2, _MIN_SHARE * len(questions))
-    frequent = [name for name, count in counts.items() if count >= min_count]
-    return sorted(frequent, key=lambda name: (-counts[name], name))[:_MAX_PRODUCTS]
-
-
 def out_of_scope_questions(
     library: Sequence[Paraphrases], *, products: Sequence[str], count: int, forms: int, seed: int
 ) -> list[str]:
@@ -57,8 +35,9 @@ def out_of_scope_questions(
 
     Two thirds are library questions that name one product, with another product's name instead:
     a model confuses these with the library's most easily. Each question comes once, then each
-    again in another wording, and so on. The name is as people write it: the maker, the model or
-    the kind of product, alone or combined. A sixth are questions about any product, a sixth
+    again in another wording, and so on. Half of these names are as people write them: the maker,
+    the model or the kind of product, alone or combined. The others differ from the library's own
+    in a number or a word. A sixth are questions about any product, a sixth
     questions about a kind of product without a name. Both have the wordings that the library's
     questions have, so that their form does not give them away.
 
@@ -76,6 +55,7 @@ def out_of_scope_questions(
         for part in (TRAINED.questions, TRAINED.topics)
     )
     renamed = cycle(own)
+    similar = similar_names(products, seed=seed, library_text=library_text)
     questions: dict[str, None] = {}
     for number, name in enumerate(
         fictional_products(TRAINED, seed=seed, library_text=library_text)
@@ -84,7 +64,8 @@ def out_of_scope_questions(
             break
         if own and number % 3 < 2:
             text = next(renamed)
-            question = text.replace("{name}", name.spoken)
+            other = next(similar, name.spoken) if number % 2 else name.spoken
+            question = text.replace("{name}", other)
             if question in questions:
                 question = text.replace("{name}", name.short)
         elif number % 6 < 3:

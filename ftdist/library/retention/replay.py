@@ -12,10 +12,10 @@ from ftdist.data.messages import Message
 from ftdist.io.progress import LogFn, no_log
 from ftdist.library.retention.out_of_scope import (
     OutOfScopeQuestion,
-    find_products,
     out_of_scope_probes,
     out_of_scope_questions,
 )
+from ftdist.library.retention.product_names import find_products
 from ftdist.library.retention.response_cache import (
     AnswerFn,
     answer_with_cache,
@@ -105,8 +105,7 @@ def build_retention_set(
         base: the base model; None: nothing is asked.
     """
     library = _questions(trained) if settings.num_out_of_scope_answers or probes else []
-    questions = [text for worded in library for text in worded]
-    products = tuple(settings.product_names or find_products(questions))
+    products = tuple(settings.product_names or find_products(library))
     replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
         general = general_prompts()[: settings.num_replay_answers]

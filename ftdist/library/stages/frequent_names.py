@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from ftdist.library.retention.out_of_scope import find_products
+from ftdist.library.retention.product_names import find_products
 from ftdist.library.schema import Conversation, Document, Row
 from ftdist.library.stages.row_table import LIBRARY, ReadSource
 from ftdist.library.store.row_cache import read_row_cache
@@ -30,7 +30,7 @@ def frequent_names(read: Sequence[ReadSource], *, products: Sequence[str]) -> st
     rows = list(islice(_rows(read), _MAX_ROWS))
     chats = [row for row in rows if isinstance(row, Conversation)]
     texts = [[message["content"] for message in chat.messages] for chat in chats]
-    found = find_products([each[0] for each in texts])
+    found = find_products([each[:1] for each in texts], min_share=0.05)
     names = {*products, *found, common_names(" ".join(found), chain.from_iterable(texts))}
     documents = [row for row in rows if isinstance(row, Document)]
     counts = Counter(name for row in documents for name in set(document_names(row).split()))

@@ -10,7 +10,7 @@ import pytest
 from ftdist.errors import DataError
 from ftdist.library.retention import response_cache
 from ftdist.library.retention.fictional_products import RESERVED, TRAINED
-from ftdist.library.retention.out_of_scope import find_products, out_of_scope_questions
+from ftdist.library.retention.out_of_scope import out_of_scope_questions
 from ftdist.library.retention.replay import BasePrompters, CachedPrompter, general_prompts, openings
 from ftdist.library.retention.response_cache import (
     answer_with_cache,
@@ -98,7 +98,8 @@ def test_the_longer_of_two_names_is_the_one_replaced() -> None:
         OWN, products=["A-45", "A-45 widget"], count=200, forms=4, seed=1
     )
     assert any(question.startswith("How do I reset my ") for question in asked)
-    assert not any("widget" in question for question in asked)
+    assert not any("A-45" in question for question in asked)
+    assert {text for text in asked if "reset my" in text and text.endswith("widget widget?")} == set()
 
 
 @pytest.mark.parametrize("products", [["Norvik"], ["norvik"]])
@@ -178,17 +179,6 @@ def test_braces_of_a_question_are_left_alone() -> None:
     )
     assert len(asked) == 20
     assert not any("{" in question or question.startswith("Is an") for question in asked)
-
-
-def test_products_are_frequent_names_with_digits_or_capitals() -> None:
-    questions = [*["How do I open the A-45?"] * 4, *["Does NUT use USB?"] * 4, *["Why?"] * 12]
-    questions += ["What does error E17 mean?"] * 4 + ["Who is Z9?"]
-    assert find_products(questions) == ["A-45", "NUT"]
-    assert find_products([]) == []
-
-
-def test_equally_frequent_names_are_sorted_alphabetically() -> None:
-    assert find_products(["K7 J6 I5 H4 G3 F2?"] * 3) == ["F2", "G3", "H4", "I5", "J6"]
 
 
 def test_the_base_answers_each_prompt_once(tmp_path: Path) -> None:
