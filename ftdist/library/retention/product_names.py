@@ -11,21 +11,21 @@ _NUMBER = re.compile(r"^\d[\d.,/-]*[A-Za-z]{0,2}$")
 _CODE = re.compile(r"^(?=.*[A-Z])(?=.*\d)[\w-]+$|^[A-Za-z]+-\d[\w-]*$")
 _CAPITALS = re.compile(r"^[A-Z]{2,}\w*$")
 _CAPITALISED = re.compile(r"^[A-Z][a-z]\w*$")
-_BEFORE_NUMBER = frozenset(
-    "error code page version chapter section step table figure part number no rule article".split()
-)
+_NUMBERED = """
+error code page version chapter section step table figure part number no rule article"""
+_BEFORE_NUMBER = frozenset(_NUMBERED.split())
 """A code after one of these is no product's name: error E17, page 12."""
 
-_NO_NAMES = frozenset(
-    """what which who whom whose when where why how do does did is are was were am can could may
-    might must shall should will would have has had if in on at for from with without to of the a an
-    i my we our you your it its they there this that these those he she tell please explain give
-    describe list name help hello hi thanks after before during while since because not no yes and
-    or but so then also any some every each all both need want let use are
-    january february march april june july august september october november december
-    monday tuesday wednesday thursday friday saturday sunday english german french spanish
-    european american christmas easter""".split()
-)
+_COMMON = """
+what which who whom whose when where why how do does did is are was were am can could may
+might must shall should will would have has had if in on at for from with without to of the
+a an i my we our you your it its they there this that these those he she tell please
+explain give describe list name help hello hi thanks after before during while since
+because not no yes and or but so then also any some every each all both need want let use
+are january february march april june july august september october november december
+monday tuesday wednesday thursday friday saturday sunday english german french spanish
+european american christmas easter"""
+_NO_NAMES = frozenset(_COMMON.split())
 _MIN_QUESTIONS = 2
 """A name occurs in so many questions."""
 
@@ -59,7 +59,7 @@ def find_products(wordings: Sequence[Sequence[str]], *, min_share: float = 0.01)
 
 
 def _first_names(text: str, *, known: set[str]) -> Iterator[str]:
-    """Names at the beginning of a sentence, where any word is capitalised: those known elsewhere."""
+    """Names at the beginning of a sentence, if they are known elsewhere."""
     for name in _names(text, first=True):
         if name in known or _is_code(name.split()[0]):
             yield name

@@ -99,7 +99,9 @@ def test_the_longer_of_two_names_is_the_one_replaced() -> None:
     )
     assert any(question.startswith("How do I reset my ") for question in asked)
     assert not any("A-45" in question for question in asked)
-    assert {text for text in asked if "reset my" in text and text.endswith("widget widget?")} == set()
+    assert {
+        text for text in asked if "reset my" in text and text.endswith("widget widget?")
+    } == set()
 
 
 @pytest.mark.parametrize("products", [["Norvik"], ["norvik"]])
