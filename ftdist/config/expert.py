@@ -31,6 +31,9 @@ SHORTHANDS: Mapping[str, str] = {
 DEFAULTS: Mapping[str, str] = {"experiment": "expert", "retention": "recommended"}
 """Options that `ftdist expert` chooses where nothing is typed."""
 
+HELD_OUT = "split.held_out_conversations"
+"""An expert learns every conversation unless this is typed; probes hold out wordings instead."""
+
 OF_DOCUMENTS = frozenset(
     f"library.{name}" for name in ("columns", "drop_columns", "preferences", "on_invalid_row")
 )
@@ -161,6 +164,8 @@ def _curation_words(words: Iterable[str], *, name: str) -> list[str]:
     own = [word for word in own if override_name(word).partition(".")[0] != "cluster"]
     if not any(override_name(word) == "library.name" for word in own):
         own.append(f"library.name={name}")
+    if not any(override_name(word) == HELD_OUT for word in own):
+        own.append(f"{HELD_OUT}=0")
     return _with_default("retention", own)
 
 

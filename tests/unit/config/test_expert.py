@@ -62,6 +62,12 @@ def test_the_recommended_options_hold_unless_others_are_typed() -> None:
     assert curation_of(plain).retention.num_replay_answers == 0
 
 
+def test_an_expert_learns_every_conversation_unless_some_are_to_be_held_out() -> None:
+    assert curation_of(compose_expert(BASE)).split.held_out_conversations == 0
+    typed = compose_expert([*BASE, "split.held_out_conversations=0.1"])
+    assert curation_of(typed).split.held_out_conversations == 0.1
+
+
 def test_sources_that_retention_does_not_make_are_not_trained_on() -> None:
     assert compose_expert([*BASE, "retention=none"]).run.library.kl_to_base == []
     typed = compose_expert([*BASE, "retention=none", "library.kl_to_base=[replay]"])
