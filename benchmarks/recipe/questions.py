@@ -23,10 +23,11 @@ Row = dict[str, Any]
 
 def read_questions(name: str) -> list[Row]:
     """The hand-written questions of one library, or those about other things."""
-    if name == "a45":
-        return [_with_own_evidence(row) for row in a45_probes()]
     text = (QUESTIONS / f"{name}.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    rows = [json.loads(line) for line in text.splitlines()]
+    if name == "a45":  # those about one fact are the example's
+        return [*(_with_own_evidence(row) for row in a45_probes()), *rows]
+    return rows
 
 
 def _with_own_evidence(row: Row) -> Row:
