@@ -26,7 +26,7 @@ def page(results: Sequence[Result], *, machine: Machine) -> str:
             "# The recipe on five libraries",
             "",
             "Written by `python -m benchmarks.recipe`; figures as computed, one row a run. "
-            f"Base model: {machine.model.name} in {machine.dtype}, {machine.ranks} ranks on "
+            f"Base model: {machine.model.name} in {machine.dtype}, ranks: {machine.ranks}, "
             f"{machine.device}. {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
             *(["", f"Keys for all: `{' '.join(machine.overrides)}`."] if machine.overrides else []),
             "",
