@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_all(runs: Sequence[Run], *, machine: Machine, dry: bool) -> int:
     first_failure = 0
     for number, run in enumerate(runs, 1):
+        run.check_words(machine)
         run.write_inputs()
         state = "complete" if run.is_complete else "to run"
         print(f"{number} of {len(runs)}: {run.name}, {_counts(run)}: {state}", flush=True)

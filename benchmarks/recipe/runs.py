@@ -15,6 +15,7 @@ from ftdist_launch.expert.stages import read_stages
 
 from benchmarks.recipe.libraries import Library, documents
 from benchmarks.recipe.questions import all_questions, write_probes
+from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 
 MAX_SILENCE_S = 30.0
@@ -89,6 +90,22 @@ class Run:
             f"cluster.device={machine.device}",
             *machine.overrides,
         ]
+
+    def check_words(self, machine: Machine) -> None:
+        """Refuse to go on with a run that was started with other keys.
+
+        Raises:
+            ConfigError: it was.
+        """
+        if not self.folder.overrides.is_file():
+            return
+        started = set(self.folder.overrides.read_text(encoding="utf-8").splitlines())
+        differ = sorted(started ^ set(self.words(machine)[1:]))
+        if differ:
+            raise ConfigError(
+                f"{self.name} was started with other keys: {', '.join(differ)}.",
+                remedy="give these runs a folder of their own with --root.",
+            )
 
     def command(self, machine: Machine) -> str:
         """The command as one would type it."""

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from benchmarks.recipe.libraries import LIBRARIES
 from benchmarks.recipe.results import Answers, Result, answers_of, trained_questions
 from benchmarks.recipe.runs import Machine, Run, follow
 from benchmarks.recipe.table import page
+from ftdist.errors import ConfigError
 from ftdist.text.matching import words
 
 MACHINE = Machine(model=Path("/models/tiny"), dtype="float32", ranks=2, device="cpu")
@@ -106,6 +108,15 @@ def test_command_differs_between_libraries_in_documents_questions_and_name_alone
     first, *others = (command(name) for name in LIBRARIES)
     assert all(other == first for other in others)
     assert "run.seed=3" in first
+
+
+def test_run_that_was_started_with_other_keys_is_refused(tmp_path: Path) -> None:
+    run = Run(library=LIBRARIES["a45"], seed=1, root=tmp_path)
+    run.folder.root.mkdir(parents=True)
+    run.folder.overrides.write_text("\n".join(run.words(MACHINE)[1:]) + "\n", encoding="utf-8")
+    run.check_words(MACHINE)
+    with pytest.raises(ConfigError, match=r"other keys: .*bfloat16, .*float32"):
+        run.check_words(replace(MACHINE, dtype="bfloat16"))
 
 
 def test_silent_command_is_reported_as_running_and_its_exit_code_is_returned(
