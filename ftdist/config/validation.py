@@ -150,12 +150,11 @@ def _cross_checks(
     batch = sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2])
     if batch and AUTO not in batch[:2] and not problems:
         problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
-    if copies := sound("engine.hpz_partition_size", *_GROUP_KEYS[:2]):
-        problems += _hpz_problems(*copies)
     if is_new and (timeouts := sound(*_TIMEOUT_KEYS)):
         problems += _timeout_problems(*map(int, timeouts))
-    if offload := sound("model.activation_offload", "model.activation_checkpointing"):
-        problems += _offload_problems(*offload)
+    for check, names in _CHECKS:
+        if checked := sound(*names):
+            problems += check(*checked)
     if lengths := sound(*LENGTHS):
         problems += _one_length(dict(zip(LENGTHS, lengths, strict=True)))
     if sound("train.profile_steps") and (steps := look_up(values, "train.profile_steps")):
@@ -243,6 +242,17 @@ def _offload_problems(offload: bool, checkpointing: object) -> list[Problem]:
     return [Problem(problem, remedy, "model.activation_checkpointing")]
 
 
+def _distillation_problems(weight: Any, sequence_parallel_size: Any) -> list[Problem]:
+    """A teacher whose rows, longer than the model's, would be cut elsewhere between ranks."""
+    if float(weight) == 0 or int(sequence_parallel_size) == 1:
+        return []
+    problem = f"library.context_distillation={weight} does not work with "
+    problem += f"batch.sequence_parallel_size={sequence_parallel_size}: ranks cannot share the "
+    problem += "rows of the teacher."
+    remedy = "set library.context_distillation=0 or batch.sequence_parallel_size=1."
+    return [Problem(problem, remedy, "library.context_distillation")]
+
+
 def _one_length(lengths: Mapping[str, Any]) -> list[Problem]:
     given = {key: value for key, value in lengths.items() if value is not None}
     if len(given) < 2:
@@ -260,3 +270,11 @@ def look_up(values: Any, name: str) -> Any:
             return ...
         values = values[part]
     return values
+
+
+_CHECKS: tuple[tuple[Callable[..., list[Problem]], tuple[str, ...]], ...] = (
+    (_hpz_problems, ("engine.hpz_partition_size", *_GROUP_KEYS[:2])),
+    (_offload_problems, ("model.activation_offload", "model.activation_checkpointing")),
+    (_distillation_problems, ("library.context_distillation", _GROUP_KEYS[-1])),
+)
+"""What keys say against each other, and which keys."""

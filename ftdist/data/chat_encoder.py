@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,6 +41,10 @@ class Tokens:
 
     left_out: int = 0
     """Answers that are not learned, since the template leaves out a thought of them or before."""
+
+    teacher_ids: list[int] = field(default_factory=list)
+    """What its teacher reads, which ends with the same ids from the first learned one on; []: there
+    is no teacher."""
 
     def __post_init__(self) -> None:
         assert len(self.input_ids) == len(self.loss)

@@ -30,7 +30,7 @@ class Batch:
     borders for attention kernels. Padding at the end is a sample of its own. `loss_positions[k]` is
     the position of the hidden state that predicts `targets[k]`, in the same sample; L of them, none
     for padding. The positions after those of the targets belong to tokens whose target is the
-    reference model's distribution.
+    reference model's distribution. The last `distilled` of the targets have a teacher too.
     """
 
     input_ids: Int64[Tensor, "1 T"]
@@ -47,7 +47,17 @@ class Batch:
     """Index of the source of each loss token."""
 
     uses_reference: bool
-    """Whether any rank needs the reference model in this micro-step; all ranks then take part."""
+    """Whether the reference model reads the rows of this micro-step, as some rank's `kl_positions`
+    need; all ranks then take part."""
+
+    distilled: int = 0
+    """Loss tokens whose targets are two: the token, and the teacher's distribution."""
+
+    teacher_rows: tuple["Batch", ...] = ()
+    """What the teacher reads: samples with their context, in rows that it reads one after another.
+
+    Their loss positions are those of the distilled tokens, in order. Every rank has equally many.
+    """
 
     reference_rows: ReferenceRows | None = None
     """Which rank keeps or holds the reference's hidden states; None: they are not cached."""
@@ -101,7 +111,8 @@ class Batch:
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)
         }
-        return replace(self, **changed)
+        teacher_rows = tuple(row._map(change) for row in self.teacher_rows)
+        return replace(self, **changed, teacher_rows=teacher_rows)
 
 
 def build_batch(
@@ -112,6 +123,7 @@ def build_batch(
     kl_sources: Collection[int] = (),
     uses_reference: bool = False,
     reference_rows: ReferenceRows | None = None,
+    teacher_rows: Sequence[Batch] = (),
 ) -> Batch:
     """Concatenate packed sequences into one row, padded to a multiple of `pad_multiple` tokens.
 
@@ -120,8 +132,9 @@ def build_batch(
         pad_multiple: `PAD_MULTIPLE` times the parts that the row is then split into.
         sources: index of the source of each sequence; empty: all come from the first.
         kl_sources: sources for whose loss tokens the reference model's distribution is the target.
-        uses_reference: whether any rank needs the reference model in this micro-step.
+        uses_reference: whether any rank has such a token in this micro-step.
         reference_rows: which rank keeps or holds its hidden states.
+        teacher_rows: of the distilled samples of the sequences.
     """
     lengths = [int(length) for sequence in sequences for length in sequence.lengths]
     tokens = sum(lengths)
@@ -137,8 +150,10 @@ def build_batch(
     learned[borders[:-1]] = False  # nothing in its sample predicts a first token
     target_indices = np.flatnonzero(learned)
     source_of = _token_sources(sequences, sources, padding=padding)[target_indices]
+    is_distilled = _distilled_tokens(sequences, padding=padding)[target_indices]
     uses_kl = np.isin(source_of, list(kl_sources))
-    order = np.argsort(uses_kl, kind="stable")  # cross-entropy targets first
+    # Cross-entropy targets first, distilled ones last of these.
+    order = np.argsort(np.where(uses_kl, 2, is_distilled), kind="stable")
     target_indices, source_of = target_indices[order], source_of[order]
     labelled = target_indices[: len(uses_kl) - int(uses_kl.sum())]
     positions = np.arange(len(ids)) - np.repeat(borders[:-1], lengths)
@@ -151,8 +166,23 @@ def build_batch(
         targets=torch.from_numpy(ids[labelled]),
         sources=torch.from_numpy(source_of),
         uses_reference=uses_reference,
+        distilled=int(is_distilled.sum()),
         reference_rows=reference_rows,
+        teacher_rows=tuple(teacher_rows),
     )
+
+
+def _distilled_tokens(
+    sequences: Sequence[PackedSequence], *, padding: int
+) -> npt.NDArray[np.bool_]:
+    """Whether each token of a row is of a sample that has a teacher."""
+    masks = [
+        np.zeros(len(sequence.input_ids), dtype=np.bool_)
+        if sequence.distilled is None
+        else np.repeat(sequence.distilled, sequence.lengths)
+        for sequence in sequences
+    ]
+    return np.concatenate([*masks, np.zeros(padding, dtype=np.bool_)])
 
 
 def _token_sources(
@@ -172,6 +202,7 @@ def build_rank_batch(
     kl_sources: Collection[int] = (),
     uses_reference: bool = False,
     reference_rows: ReferenceRows | None = None,
+    teacher_rows: Sequence[Batch] = (),
 ) -> Batch:
     """This rank's part of the row of `build_batch`: all of it, unless ranks share their rows."""
     row = build_batch(
@@ -181,5 +212,21 @@ def build_rank_batch(
         kl_sources=kl_sources,
         uses_reference=uses_reference,
         reference_rows=reference_rows,
+        teacher_rows=teacher_rows,
     )
     return row.part(world.sequence_parallel_rank, of=world.sequence_parallel_size)
+
+
+def build_teacher_rows(
+    sequences: Sequence[PackedSequence], *, rows: int, together: int
+) -> list[Batch]:
+    """What the teacher reads for a micro-batch.
+
+    Args:
+        sequences: of the micro-batch.
+        rows: how many every rank reads; those that this one does not need are padding.
+        together: sequences that the teacher reads in one row.
+    """
+    read = [row for sequence in sequences for row in sequence.teacher_rows]
+    assert len(read) <= rows * together, "every rank reads as many rows as the one with the most"
+    return [build_batch(read[n * together : (n + 1) * together]) for n in range(rows)]

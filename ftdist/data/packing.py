@@ -26,6 +26,11 @@ class PackedSequence:
     input_ids: npt.NDArray[np.uint32]
     loss: npt.NDArray[np.bool_]
     lengths: npt.NDArray[np.int64]
+    distilled: npt.NDArray[np.bool_] | None = None
+    """Of each sample, whether it has a teacher; None: none has."""
+
+    teacher_rows: tuple["PackedSequence", ...] = ()
+    """The distilled samples as the teacher reads them: more before the same learned tokens."""
 
     @classmethod
     def of_sample(cls, ids: npt.ArrayLike, *, loss: npt.ArrayLike) -> Self:
@@ -90,6 +95,25 @@ def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_length: int) -> Pac
     counts = np.bincount(sequence_of, minlength=sequences)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return Packing(np.argsort(sequence_of, kind="stable").astype(np.int64), offsets)
+
+
+def rows_in_order(lengths: npt.NDArray[np.int64], *, room: int) -> list[npt.NDArray[np.int64]]:
+    """Samples in rows of at most `room` tokens, in order, each row as full as that allows.
+
+    Args:
+        lengths: tokens of each sample, at most `room`; those of 0 are in no row.
+        room: maximum tokens of a row.
+    """
+    rows: list[list[int]] = []
+    used = room
+    for sample in np.flatnonzero(lengths).tolist():
+        length = int(lengths[sample])
+        if used + length > room:
+            rows.append([])
+            used = 0
+        rows[-1].append(sample)
+        used += length
+    return [np.array(row) for row in rows]
 
 
 def _longest_first(lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:

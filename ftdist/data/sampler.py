@@ -76,13 +76,16 @@ class Order:
         return indices
 
 
-def kl_rows_first(refs: SequenceRefs, kl_sources: Collection[int]) -> SequenceRefs:
-    """A step's rows, those of `kl_sources` first, else in the same order.
+def kl_rows_first(
+    refs: SequenceRefs, kl_sources: Collection[int], *, has_teacher: npt.NDArray[np.bool_]
+) -> SequenceRefs:
+    """A step's rows: those of `kl_sources`, those with a teacher, the others; else in order.
 
     The reference model runs in each micro-step in which any rank has such a row: together they
     share the fewest micro-steps. A step's sums do not depend on the order of its rows.
     """
-    return refs[np.argsort(~np.isin(refs.sources, list(kl_sources)), kind="stable")]
+    follows = np.isin(refs.sources, list(kl_sources))
+    return refs[np.argsort(np.where(follows, 0, np.where(has_teacher, 1, 2)), kind="stable")]
 
 
 def rank_micro_batches(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,9 +12,9 @@ from torch.nn import functional
 
 from ftdist.nn.logits_chunk import logits_chunk_rows
 
-Loss = tuple[Float[Tensor, ""], Float[Tensor, " loss_token"]]
-"""The weighted sum over the tokens, which is differentiable, and the loss of each token, which is
-detached and not weighted.
+Loss = tuple[Float[Tensor, ""], Float[Tensor, " losses"]]
+"""The weighted sum over the tokens, which is differentiable, and each token's losses, which are
+detached and not weighted: of each target, then of each reference state.
 
 float32, in nats. A sum, not a mean: micro-batches hold different numbers of loss tokens, so a mean
 of their means would weigh short answers more. The caller divides by the step's count.
@@ -34,6 +35,12 @@ class ReferenceStates:
     weight: float = 1.0
     """Factor on the loss of rows that have no target."""
 
+    distilled: int = 0
+    """How many of the first states are of rows that have a target too, the last ones that do."""
+
+    distillation: float = 0.0
+    """Weight w of the divergence in their loss, (1 - w) cross-entropy + w KL."""
+
 
 def summed_loss(
     hidden: Float[Tensor, "token width"],
@@ -45,8 +52,9 @@ def summed_loss(
 ) -> Loss:
     """Losses of the next token, without holding all logits.
 
-    The first rows of `hidden` get the negative log-likelihood of `targets`, the others
-    KL(reference || model), multiplied by `reference.weight` in the sum.
+    The first rows of `hidden` get the negative log-likelihood of `targets`, the last ones
+    KL(reference || model), multiplied by `reference.weight` in the sum. The `reference.distilled`
+    rows between get both, weighted by `reference.distillation`.
 
     Logits are computed in chunks, and with each chunk its gradient, in the forward pass: the
     backward pass needs neither logits nor either head again. That takes three matrix products of
@@ -62,7 +70,7 @@ def summed_loss(
         head: output embedding, of the same dtype; under ZeRO-3 the caller holds it gathered.
         targets: token ids in [0, vocab), at most as many as rows of `hidden`.
         bias: of the output embedding, where the model has one.
-        reference: the reference model at the rows after `targets`; its width may differ.
+        reference: the reference model at the last rows; its width may differ.
 
     Raises:
         ValueError: there are more or fewer rows than targets and reference states.
@@ -70,9 +78,11 @@ def summed_loss(
             with a device-side assert.
     """
     followed = 0 if reference is None else len(reference.hidden)
-    if len(hidden) != len(targets) + followed:
+    both = 0 if reference is None else reference.distilled
+    if len(hidden) != len(targets) + followed - both or both > min(len(targets), followed):
         raise ValueError(
-            f"{len(hidden)} rows for {len(targets)} targets and {followed} reference states"
+            f"{len(hidden)} rows for {len(targets)} targets and {followed} reference states, "
+            f"{both} of them distilled"
         )
     learns = torch.is_grad_enabled()  # always False inside a Function
     loss: Loss = _ChunkedLoss.apply(hidden, head, bias, targets, reference, learns)  # type: ignore[no-untyped-call]
@@ -93,19 +103,27 @@ class _ChunkedLoss(torch.autograd.Function):
         learns: bool,
     ) -> tuple[Tensor, Tensor]:
         """The loss; stores the unscaled gradients of the inputs that need them."""
-        losses = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
+        both = 0 if reference is None else reference.distilled
+        losses = torch.zeros(len(hidden) + both, dtype=torch.float32, device=hidden.device)
         rows = logits_chunk_rows(len(head), device=hidden.device.type)
         wanted = [learns and needed for needed in ctx.needs_input_grad[:3]]
         gradients = _Gradients(hidden, head, bias, wanted=wanted, sums_chunks=len(hidden) > rows)
-        for part in _chunks(len(hidden), rows, border=len(targets)):
+        first = len(targets) - both
+        for part in _chunks(len(hidden), rows, borders=(first, len(targets))):
             # In place from here on: log-probabilities become the gradient of the logits.
             scores = _log_probabilities(hidden[part], head, bias)
-            if part.start < len(targets):
+            after = slice(part.start - first, part.stop - first)
+            moved = slice(part.start + both, part.stop + both)
+            if part.start < first:
                 losses[part] = _cross_entropy(scores, targets[part], learns=any(wanted))
+            elif part.start < len(targets):
+                assert reference is not None
+                losses[part], losses[moved] = _distillation(
+                    scores, targets[part], reference, after, learns=any(wanted)
+                )
             else:
                 assert reference is not None
-                after = slice(part.start - len(targets), part.stop - len(targets))
-                losses[part] = _divergence(scores, reference, after, learns=any(wanted))
+                losses[moved] = _divergence(scores, reference, after, learns=any(wanted))
             if any(wanted):
                 gradients.add(part, scores)
         ctx.dtype = hidden.dtype
@@ -162,9 +180,9 @@ class _Gradients:
         return self._hidden, self._head, self._bias
 
 
-def _chunks(total: int, rows: int, *, border: int) -> Iterator[slice]:
-    """Parts of at most `rows` of `total` rows; none reaches over `border`."""
-    for first, end in ((0, border), (border, total)):
+def _chunks(total: int, rows: int, *, borders: tuple[int, ...]) -> Iterator[slice]:
+    """Parts of at most `rows` of `total` rows; none reaches over a border."""
+    for first, end in pairwise((0, *borders, total)):
         for start in range(first, end, rows):
             yield slice(start, min(start + rows, end))
 
@@ -190,10 +208,34 @@ def _divergence(scores: Tensor, reference: ReferenceStates, part: slice, *, lear
     return losses
 
 
+def _distillation(
+    scores: Tensor, targets: Tensor, reference: ReferenceStates, part: slice, *, learns: bool
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy and divergence of log-probabilities.
+
+    These become the gradient of their weighted sum: model - (1 - w) target - w reference.
+    """
+    weight, chosen = reference.distillation, targets[:, None]
+    log_reference = _log_probabilities(reference.hidden[part], reference.head, reference.bias)
+    probabilities = log_reference.exp()
+    cross_entropy = -scores.gather(1, chosen)[:, 0]
+    divergence = (log_reference.sub_(scores).mul_(probabilities)).sum(dim=-1)
+    if learns:
+        of_target = scores.new_full((1, 1), weight - 1).expand_as(chosen)
+        scores.exp_().sub_(probabilities.mul_(weight)).scatter_add_(1, chosen, of_target)
+    return cross_entropy, divergence
+
+
 def _weighted_sum(losses: Tensor, targets: int, reference: ReferenceStates | None) -> Tensor:
-    if reference is None or reference.weight == 1:
+    if reference is None or (reference.weight == 1 and not reference.distilled):
         return losses.sum()
-    return losses[:targets].sum() + reference.weight * losses[targets:].sum()
+    both, weight = reference.distilled, reference.distillation
+    hard, mixed, soft, rest = losses.split(
+        [targets - both, both, both, len(losses) - targets - both]
+    )
+    loss: Tensor = hard.sum() + reference.weight * rest.sum()
+    loss += (1 - weight) * mixed.sum() + weight * soft.sum()
+    return loss
 
 
 def _log_probabilities(hidden: Tensor, head: Tensor, bias: Tensor | None) -> Tensor:

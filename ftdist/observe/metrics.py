@@ -40,6 +40,12 @@ SOURCE_LOSS = Metric(
     "KL(base || model), not weighted, where the source follows the base model",
     "nats",
 )
+DISTILLATION = Metric(
+    "train/loss/distillation",
+    "KL(teacher || model), mean over the loss tokens that have a teacher, before the step; not "
+    "weighted",
+    "nats",
+)
 LOSS_TOKENS = Metric("train/loss_tokens", "loss tokens of the global batch", "tokens")
 TOKENS = Metric("train/tokens", "loss and context tokens of the global batch, no padding", "tokens")
 TOTAL_TOKENS = Metric(
@@ -145,7 +151,7 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         *(STEP, ATTEMPT, TIME),
-        *(LOSS, SOURCE_LOSS, LOSS_TOKENS, TOKENS, EPOCH, SKIPPED),
+        *(LOSS, SOURCE_LOSS, DISTILLATION, LOSS_TOKENS, TOKENS, EPOCH, SKIPPED),
         *(GRAD_NORM, LEARNING_RATE, HELD_OUT_LOSS),
         *(
             FACT_ACCURACY_RANKED,
@@ -200,7 +206,7 @@ def source_loss(source: str) -> str:
 def metric_of(name: str) -> Metric | None:
     """The metric of this name; None if there is none."""
     is_source = name.startswith(SOURCE_LOSS.name.removesuffix("*"))
-    return SOURCE_LOSS if is_source else METRICS.get(name)
+    return METRICS.get(name, SOURCE_LOSS if is_source else None)
 
 
 UNITS: dict[str, str] = {

@@ -99,9 +99,12 @@ def _facts(rows: Sequence[Row], plan: Plan | None, *, trains: bool) -> dict[str,
 
 
 def read_kl_sources(run: RunDir) -> list[str]:
-    """Sources whose loss is KL(base || model); none if the run has no plan."""
+    """Losses that are a KL divergence: of sources, and distillation; none without a plan."""
     plan = _read_plan(run)
-    return [] if plan is None else [s.name for s in plan.library.sources if s.kl_to_base]
+    if plan is None:
+        return []
+    distillation = metrics.DISTILLATION.name.removeprefix(metrics.source_loss(""))
+    return [*(s.name for s in plan.library.sources if s.kl_to_base), distillation]
 
 
 def _read_plan(run: RunDir) -> Plan | None:

@@ -41,6 +41,12 @@ class PackedSourceInfo:
     loss_weight: float = 1.0
     """Factor on the loss of each of its tokens: `library.kl_to_base_weight`."""
 
+    distilled_tokens: int = 0
+    """Loss tokens of samples that have a teacher."""
+
+    teacher_tokens: int = 0
+    """Tokens that the teacher reads for these samples: context, question and answer."""
+
     origin: str = ""
     """Of a dataset: where it is from, with commit, subset and split."""
 
@@ -71,6 +77,9 @@ class PackedDatasetInfo:
     """Whether the last answer of each conversation begins with what the chat template writes before
     an answer without a thought: prompts in evaluations then include it."""
 
+    context_distillation: float = 0.0
+    """Weight of the teacher in the loss of distilled tokens, as the config has it."""
+
     @property
     def answers(self) -> int:
         """Answers in the library's own sources, distinct within each source."""
@@ -78,8 +87,8 @@ class PackedDatasetInfo:
 
     @property
     def uses_reference(self) -> bool:
-        """Whether a source is trained by KL, which needs the base model beside the trained one."""
-        return any(source.kl_to_base for source in self.sources)
+        """Whether the base model is needed beside the trained one: for KL, or as a teacher."""
+        return any(source.kl_to_base or source.distilled_tokens for source in self.sources)
 
     @property
     def exposures_per_pass(self) -> float:
@@ -141,6 +150,17 @@ def row_shares(sources: tuple[PackedSourceInfo, ...]) -> tuple[float, ...]:
             )
     rows = [source.weight * source.sequences / source.tokens for source in sources]
     return tuple(row / math.fsum(rows) for row in rows)
+
+
+def reference_share(sources: tuple[PackedSourceInfo, ...]) -> float:
+    """Tokens that the base model reads for each token of the stream, as reference and as teacher.
+
+    All of a row of a source that is trained by KL; of others, the rows of the teacher.
+    """
+    return math.fsum(
+        share * (1.0 if source.kl_to_base else source.teacher_tokens / max(1, source.tokens))
+        for source, share in zip(sources, row_shares(sources), strict=True)
+    )
 
 
 def has_fixed_opening(plan: Path) -> bool:

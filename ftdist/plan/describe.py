@@ -35,6 +35,12 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
             f"{format_count(source.sequences, 'row')}"
         )
         loss = ", KL to the base model" if source.kl_to_base else ""
+        if source.distilled_tokens:
+            loss += (
+                f"; {source.distilled_tokens / source.loss_tokens:.0%} of its loss tokens have a "
+                f"teacher (weight {plan.library.context_distillation:g}), which reads "
+                f"{format_count(source.teacher_tokens, 'token')} a pass"
+            )
         loss += f", each token weighing {source.loss_weight:g}" if source.loss_weight != 1 else ""
         rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{loss}"))
         if source.origin:

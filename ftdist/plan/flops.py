@@ -1,10 +1,9 @@
 """FLOPs of training: model FLOPs utilization (MFU) and estimated times."""
 
-import math
 from dataclasses import dataclass
 
 from ftdist.config.schema import RunConfig
-from ftdist.plan.dataset_info import row_shares
+from ftdist.plan.dataset_info import reference_share
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 
@@ -33,7 +32,8 @@ class StepFlops:
     """6 L H T: causal attention scores and sums."""
 
     reference: float
-    """2 (N + L H T) on rows with `library.kl_to_base`: the base model's forward pass."""
+    """2 (N + L H T) on rows with `library.kl_to_base` and of the teacher: the base model's forward
+    pass."""
 
     recomputation: float
     """2 (N + L H T) times the share of the layers that activation checkpointing computes again."""
@@ -59,10 +59,9 @@ def step_flops(config: RunConfig, *, plan: Plan, model: ModelInfo) -> StepFlops:
     """FLOPs of one token of a run's steps, by term."""
     attention = model.layers * model.hidden_size * plan.sequence_length
     forward = 2.0 * (model.parameters + attention)
-    shares = zip(plan.library.sources, row_shares(plan.library.sources), strict=True)
     return StepFlops(
         weights=flops_per_token(model.parameters, frozen=plan.frozen_parameters),
         attention=6.0 * attention,
-        reference=forward * math.fsum(share for source, share in shares if source.kl_to_base),
+        reference=forward * reference_share(plan.library.sources),
         recomputation=forward * recomputed_share(config, layers=model.layers),
     )

@@ -78,11 +78,12 @@ class Plan:
     parameters are the master weights; in host memory with offload."""
 
     base_gib: float = 0.0
-    """N b / W, this rank's shard of the base model, with `library.kl_to_base`; else 0."""
+    """N b / W, this rank's shard of the base model, with `library.kl_to_base` or
+    `library.context_distillation`; else 0."""
 
     reference_cache_gib: float = 0.0
-    """Host memory of the base model's hidden states that are kept from a row's first pass, with
-    `library.kl_to_base`: its loss tokens H b / W, at most `engine.reference_cache_gib`."""
+    """Host memory of the base model's hidden states that are kept from a row's first pass: H b / W
+    for each token trained by KL to it, at most `engine.reference_cache_gib`."""
 
     gathered_gib: float
     """Parameters gathered at once, min(N, max(live, largest)) b, and the flat buffer of those
@@ -100,7 +101,7 @@ class Plan:
     """One chunk of R tokens, 8 R V, or 10 R V in bfloat16 on GPUs, and hidden states with their
     gradient, 2 T H b.
 
-    With `library.kl_to_base` 16 R V, the base model's hidden states and its head V H b.
+    With the base model beside it 16 R V, the base model's hidden states and its head V H b.
     """
 
     head_gradient_gib: float = 0.0

@@ -16,7 +16,7 @@ def reference_cache_gib(
     state_bytes: int,
     device: Literal["cpu", "cuda"],
 ) -> float:
-    """Host memory per rank for the base's hidden states of rows that are trained by KL, GiB.
+    """Host memory per rank for the base's hidden states of tokens that are trained by KL, GiB.
 
     0 where no row comes twice. On CPUs also where a row of several sequences is computed at once:
     there a resumed run equals an undisturbed one bit for bit, and a sequence's states could depend
@@ -34,9 +34,9 @@ def reference_cache_gib(
     if device == "cpu" and resolved(config.batch.micro_batch_size) > 1:
         return 0.0
     tokens = sum(
-        source.loss_tokens
+        source.loss_tokens if source.kl_to_base else source.distilled_tokens
         for source, share in zip(library.sources, row_shares(library.sources), strict=True)
-        if source.kl_to_base and rows * share > source.sequences
+        if rows * share > source.sequences
     )
     needed = tokens * state_bytes / config.cluster.world_size / GIB
     return min(config.engine.reference_cache_gib, needed)

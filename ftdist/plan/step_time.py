@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, fields
 
 from ftdist.config.schema import RunConfig
-from ftdist.plan.dataset_info import row_shares
+from ftdist.plan.dataset_info import reference_share, row_shares
 from ftdist.plan.gpus import Gpu
 from ftdist.plan.hardware import Hardware
 from ftdist.plan.model_info import ModelInfo
@@ -70,7 +70,7 @@ class StepTime:
     """6 V H / (0.5 P) for each loss token."""
 
     reference_s: float
-    """A third of the layers' time, on rows with `library.kl_to_base`."""
+    """A third of the layers' time, on rows with `library.kl_to_base` and rows of the teacher."""
 
     communication_s: float
     """What does not hide behind 0.7 of the computation, at least a tenth."""
@@ -153,8 +153,8 @@ def _sample_tokens(plan: Plan) -> float:
 
 
 def _shares(plan: Plan) -> tuple[float, float]:
-    """Loss tokens among the tokens of the rows, and rows that need the base model."""
+    """Loss tokens, and tokens that the base model reads, for each token of the rows."""
     sources = plan.library.sources
     weighted = list(zip(sources, row_shares(sources), strict=True))
     loss = math.fsum(share * s.loss_tokens / max(1, s.tokens) for s, share in weighted)
-    return loss, math.fsum(share for source, share in weighted if source.kl_to_base)
+    return loss, reference_share(sources)

@@ -39,7 +39,7 @@ from ftdist.prepare.skipped_files import skipped_lines
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the same input would be packed or written in another way."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -95,6 +95,7 @@ def _prepare(
         on_invalid_row=config.library.on_invalid_row,
         held_out=config.library.held_out_fraction,
         seed=config.run.seed,
+        teacher=config.library.context_distillation > 0,
     )
     key = _key(sources, encoder=encoder, settings=settings)
     folder = Path(config.library.cache_dir).expanduser().absolute() / key
@@ -109,6 +110,7 @@ def _prepare(
     facts = PackedLibrary.open(folder).facts
     return replace(
         facts,
+        context_distillation=config.library.context_distillation,
         sources=weighed(
             sources,
             facts.sources,

@@ -120,6 +120,8 @@ def weighed(
             weight=tokens_per_pass(source.name) / packed[0].tokens,
             kl_to_base=source.name in kl_sources,
             loss_weight=kl_weight if source.name in kl_sources else 1.0,
+            distilled_tokens=0 if source.name in kl_sources else source.distilled_tokens,
+            teacher_tokens=0 if source.name in kl_sources else source.teacher_tokens,
             own=sources[source.name].role == LIBRARY,
             origin=sources[source.name].origin,
             fingerprint=fingerprint(sources[source.name].fingerprint),

@@ -6,6 +6,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ftdist.data.chat_encoder import ChatEncoder, save_encoder
-from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
-from ftdist.data.packing import pack_samples
+from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS, TEACHER_IDS, TEACHER_OFFSETS
 from ftdist.errors import DataError
 from ftdist.io.units import format_count
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
@@ -37,6 +37,7 @@ from ftdist.prepare.tokenize_shard import (
     Task,
     encode_task,
 )
+from ftdist.prepare.write_packing import SampleTokens, write_packing
 from ftdist.text.terminal import plain
 
 _REPORT_EVERY_S = 5.0
@@ -67,6 +68,7 @@ class SourceBuilder:
         self._settings = settings
         self._counts = Counts()
         self._lengths, self._loss_counts, self._units = array("q"), array("q"), array("q")
+        self._teacher_lengths = array("q")
         self._answer_hashes, self._unit_hashes = array("Q"), array("Q")
         self._held_from: int | None = None
         """First sample of the held-out file; None: held-out samples are selected by hash."""
@@ -88,9 +90,11 @@ class SourceBuilder:
         if files.held_out is not None:
             held_out = replace(files, files=(files.held_out,), held_out=None)
             portions += portions_of(held_out, source=self._name)
-        with (self._folder / IDS).open("ab") as ids, (self._folder / LOSS).open("ab") as loss:
+        with ExitStack() as stack:
+            names = (IDS, LOSS, TEACHER_IDS)
+            opened = [stack.enter_context((self._folder / name).open("ab")) for name in names]
             try:
-                for number, portion in enumerate(self._encode(portions, ids=ids, loss=loss)):
+                for number, portion in enumerate(self._encode(portions, opened)):
                     if number == training:
                         self._held_from = len(self._lengths)
                     self._take(portion)
@@ -131,25 +135,30 @@ class SourceBuilder:
         return DataError(f"{error.problem}{more}", remedy=error.remedy)
 
     def _encode(
-        self, portions: Sequence[tuple[Part, ...]], *, ids: BinaryIO, loss: BinaryIO
+        self, portions: Sequence[tuple[Part, ...]], files: Sequence[BinaryIO]
     ) -> Iterator[Portion]:
-        """Tokenise the portions that no earlier run did, and append them to `ids` and `loss`."""
+        """Tokenise the portions that no earlier run did, and append them to the files.
+
+        These are of the ids, the loss mask and the teacher's ids.
+        """
         journal = Journal(self._folder / JOURNAL)
-        done = tokens = 0
+        done = tokens = teacher_tokens = 0
         for portion in journal.read(portions):
             done += 1
             tokens += sum(portion.lengths)
+            teacher_tokens += sum(portion.teacher_lengths)
             yield portion
         if done:
             self._report(f"{done} of {len(portions)} parts are there already", now=True)
-        ids.truncate(tokens * np.dtype(np.uint32).itemsize)
-        loss.truncate(tokens)
-        for parts, portion in self._encode_new(portions[done:], ids=ids, loss=loss):
-            journal.add(parts, portion, written=(ids, loss))
+        width = np.dtype(np.uint32).itemsize
+        for file, size in zip(files, (width * tokens, tokens, width * teacher_tokens), strict=True):
+            file.truncate(size)
+        for parts, portion in self._encode_new(portions[done:], files):
+            journal.add(parts, portion, written=files)
             yield portion
 
     def _encode_new(
-        self, portions: Sequence[tuple[Part, ...]], *, ids: BinaryIO, loss: BinaryIO
+        self, portions: Sequence[tuple[Part, ...]], files: Sequence[BinaryIO]
     ) -> Iterator[tuple[tuple[Part, ...], Portion]]:
         left = list(self._folder.glob(f"{_PORTIONS}*"))
         for path in left:
@@ -167,6 +176,7 @@ class SourceBuilder:
                     encoder=encoder,
                     ids=Path(folder) / f"{number}.ids",
                     loss=Path(folder) / f"{number}.loss",
+                    teacher=Path(folder) / f"{number}.teacher",
                 )
                 for number, parts in enumerate(portions)
             ]
@@ -182,7 +192,7 @@ class SourceBuilder:
                 else map(encode_task, tasks)
             )
             for task, portion in zip(tasks, results, strict=True):
-                for path, whole in ((task.ids, ids), (task.loss, loss)):
+                for path, whole in zip((task.ids, task.loss, task.teacher), files, strict=True):
                     with path.open("rb") as file:
                         shutil.copyfileobj(file, whole, _COPIED_BYTES)
                     path.unlink()
@@ -192,29 +202,36 @@ class SourceBuilder:
         before = len(self._unit_hashes)
         self._lengths += portion.lengths
         self._loss_counts += portion.loss_counts
+        self._teacher_lengths += portion.teacher_lengths
         self._answer_hashes += portion.answer_hashes
         self._units += array("q", [before + unit for unit in portion.units])
         self._unit_hashes += portion.unit_hashes
         self._counts.add(portion.counts)
 
     def _pack(self, *, weight: float) -> PackedSourceInfo:
-        lengths = np.array(self._lengths, dtype=np.int64)
-        loss_counts = np.array(self._loss_counts, dtype=np.int64)
-        np.save(self._folder / OFFSETS, np.concatenate([[0], np.cumsum(lengths)]))
+        tokens = SampleTokens(
+            *(
+                np.array(values, dtype=np.int64)
+                for values in (self._lengths, self._loss_counts, self._teacher_lengths)
+            )
+        )
+        np.save(self._folder / OFFSETS, np.concatenate([[0], np.cumsum(tokens.lengths)]))
+        if tokens.teacher.any():
+            offsets = np.concatenate([[0], np.cumsum(tokens.teacher)])
+            np.save(self._folder / TEACHER_OFFSETS, offsets)
+        else:
+            (self._folder / TEACHER_IDS).unlink()
         held_out = self._held_out()
-        sequences = {}
-        for part, chosen in (("train", ~held_out), ("held_out", held_out)):
-            samples = np.flatnonzero(chosen)
-            packing = pack_samples(lengths[samples], sequence_length=self._settings.sequence_length)
-            sequences[part] = len(packing)
-            order, starts = samples[packing.samples], packing.offsets[:-1]
-            for what, array_of in (
-                ("samples", order),
-                ("offsets", packing.offsets),
-                ("tokens", _sums(lengths[order], starts)),
-                ("loss_tokens", _sums(loss_counts[order], starts)),
-            ):
-                np.save(self._folder / f"{part}-{what}.npy", array_of)
+        sequences = {
+            part: write_packing(
+                self._folder,
+                part,
+                np.flatnonzero(chosen),
+                tokens,
+                sequence_length=self._settings.sequence_length,
+            )
+            for part, chosen in (("train", ~held_out), ("held_out", held_out))
+        }
         hashes = np.array(self._answer_hashes)
         answers = hashes[(hashes != 0) & ~held_out]
         return PackedSourceInfo(
@@ -222,11 +239,15 @@ class SourceBuilder:
             weight=weight,
             samples=int((~held_out).sum()),
             sequences=sequences["train"],
-            tokens=int(lengths[~held_out].sum()),
-            loss_tokens=int(loss_counts[~held_out].sum()),
+            tokens=int(tokens.lengths[~held_out].sum()),
+            loss_tokens=int(tokens.loss[~held_out].sum()),
             answered_samples=len(answers),
             answers=len(np.unique(answers)),
-            longest_conversation=int(lengths[hashes != 0].max(initial=0)),
+            longest_conversation=int(
+                np.maximum(tokens.lengths, tokens.teacher)[hashes != 0].max(initial=0)
+            ),
+            distilled_tokens=int(tokens.distilled[~held_out].sum()),
+            teacher_tokens=int(tokens.teacher[~held_out].sum()),
             held_out_samples=int(held_out.sum()),
             held_out_sequences=sequences["held_out"],
         )
@@ -276,8 +297,3 @@ class SourceBuilder:
             f"prepare: {self._name}: {what}; {read} conversations and texts, "
             f"{sum(self._lengths)} tokens\n"
         )
-
-
-def _sums(values: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Sums of the runs of `values` that begin at `starts`."""
-    return np.add.reduceat(values, starts) if len(starts) else np.empty(0, dtype=np.int64)

@@ -16,6 +16,7 @@ from ftdist.errors import DataError
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
 from ftdist.prepare import chunking
 from ftdist.prepare.portions import Part
+from ftdist.prepare.teacher_rows import teacher_tokens
 
 _ROWS_AT_ONCE = 256
 LEFT_OUT = "answer not learned, for the chat template leaves out its thought or one before it"
@@ -32,6 +33,8 @@ class BuildSettings:
     on_invalid_row: Literal["error", "skip"]
     held_out: float
     seed: int
+    teacher: bool = False
+    """Whether samples with a context get a teacher."""
 
 
 @dataclass(kw_only=True)
@@ -85,6 +88,9 @@ class Task:
     loss: Path
     """File to write the loss mask to, uint8."""
 
+    teacher: Path
+    """File to write the teacher's token ids to, uint32."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Portion:
@@ -92,6 +98,9 @@ class Portion:
 
     lengths: "array[int]"
     loss_counts: "array[int]"
+    teacher_lengths: "array[int]"
+    """Per sample, the tokens that its teacher reads; 0 without one."""
+
     answer_hashes: "array[int]"
     """Per sample, a 64-bit hash of its loss tokens; 0 for a piece of text."""
 
@@ -106,9 +115,13 @@ class Portion:
 
 def encode_task(task: Task) -> Portion:
     """Tokenise a portion; the entry point of worker processes."""
-    with task.ids.open("wb") as ids, task.loss.open("wb") as loss:
+    with (
+        task.ids.open("wb") as ids,
+        task.loss.open("wb") as loss,
+        task.teacher.open("wb") as teacher,
+    ):
         encoding = _Encoding(load_encoder(task.encoder), task.settings)
-        return encoding.run(task.parts, ids=ids, loss=loss)
+        return encoding.run(task.parts, ids=ids, loss=loss, teacher=teacher)
 
 
 def encode_rows(
@@ -129,9 +142,12 @@ class _Encoding:
         self._encoder, self._settings = encoder, settings
         self._counts = Counts()
 
-    def run(self, parts: Sequence[Part], *, ids: BinaryIO, loss: BinaryIO) -> Portion:
+    def run(
+        self, parts: Sequence[Part], *, ids: BinaryIO, loss: BinaryIO, teacher: BinaryIO
+    ) -> Portion:
         """Read and tokenise the parts, and write their token ids and loss masks."""
         lengths, loss_counts, units = array("q"), array("q"), array("q")
+        teacher_lengths = array("q")
         answer_hashes, unit_hashes = array("Q"), array("Q")
         for is_text, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
             digest = blake2b(digest_size=8, key=str(self._settings.seed).encode())
@@ -139,6 +155,8 @@ class _Encoding:
                 sample, learned = np.array(tokens.input_ids, dtype=np.uint32), bytes(tokens.loss)
                 ids.write(sample.tobytes())
                 loss.write(learned)
+                teacher.write(np.array(tokens.teacher_ids, dtype=np.uint32).tobytes())
+                teacher_lengths.append(len(tokens.teacher_ids))
                 digest.update(sample.tobytes())
                 answer = sample[np.frombuffer(learned, dtype=np.bool_)].tobytes()
                 hashed = 0 if is_text else _hashed(blake2b(answer, digest_size=8))
@@ -150,6 +168,7 @@ class _Encoding:
         return Portion(
             lengths=lengths,
             loss_counts=loss_counts,
+            teacher_lengths=teacher_lengths,
             answer_hashes=answer_hashes,
             units=units,
             unit_hashes=unit_hashes,
@@ -185,7 +204,17 @@ class _Encoding:
                                 LEFT_OUT, count=tokens.left_out, example=str(row.location)
                             )
                         self._counts.other_openings += not tokens.has_opening
-                        yield False, [tokens]
+                        yield False, [self._with_teacher(tokens, row)]
+
+    def _with_teacher(self, tokens: Tokens, row: Conversation) -> Tokens:
+        if not self._settings.teacher or not row.context:
+            return tokens
+        length = self._settings.sequence_length
+        ids = teacher_tokens(row, tokens, encoder=self._encoder, sequence_length=length)
+        if isinstance(ids, str):
+            self._counts.record(ids, count=1, example=str(row.location))
+            return tokens
+        return replace(tokens, teacher_ids=ids)
 
     def _usable(self, tokens: Tokens | DataError, location: Location) -> Tokens | None:
         if isinstance(tokens, DataError):

@@ -4,11 +4,13 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from ftdist.data.collate import Batch, build_batch, build_rank_batch
+from ftdist.data.collate import Batch, build_batch, build_rank_batch, build_teacher_rows
 from ftdist.data.packed_dataset import PackedLibrary
 from ftdist.data.packing import PackedSequence
 from ftdist.data.reference_rows import ReferenceHolders, ReferenceRows
@@ -31,6 +33,8 @@ class StepBatches:
     """Of each source."""
 
     tokens: int
+    distilled_tokens: int = 0
+    """Loss tokens with a teacher."""
 
 
 class BatchSource:
@@ -59,6 +63,9 @@ class BatchSource:
         self._device = device
         self._kl_sources = frozenset(
             number for number, source in enumerate(plan.library.sources) if source.kl_to_base
+        )
+        self._taught = frozenset(
+            number for number, source in enumerate(plan.library.sources) if source.distilled_tokens
         )
         self._max_cached_tokens = max_cached_tokens
         self._holders: ReferenceHolders | None = None
@@ -92,7 +99,9 @@ class BatchSource:
 
     def _build_step(self, step: int) -> StepBatches:
         """This rank's micro-batches of step `step`, counted from 0, in (pinned) host memory."""
-        refs = kl_rows_first(self._order.step(step), self._kl_sources)
+        drawn_refs = self._order.step(step)
+        has_teacher = self._of_teachers(drawn_refs, "teacher_rows") > 0
+        refs = kl_rows_first(drawn_refs, self._kl_sources, has_teacher=has_teacher)
         train = self._library.train
         drawn = [refs.indices[refs.sources == number] for number in range(len(train))]
         rows = self._rows(refs, held_out=False)
@@ -104,6 +113,7 @@ class BatchSource:
             tokens=sum(
                 int(source.tokens[of].sum()) for source, of in zip(train, drawn, strict=True)
             ),
+            distilled_tokens=int(self._of_teachers(refs, "distilled_tokens").sum()),
         )
 
     def held_out(self) -> list[Batch]:
@@ -131,55 +141,82 @@ class BatchSource:
 
         The held-out loss is always cross-entropy, also of sources that are trained by KL.
         """
-        world = self._world
-        per_micro_step = self._plan.micro_batch_size * world.data_parallel_size
+        world, size = self._world, self._plan.micro_batch_size
+        per_micro_step = size * world.data_parallel_size
         micro_steps = -(-len(refs) // per_micro_step)
         kl_sources = frozenset[int]() if held_out else self._kl_sources
-        by_kl = np.zeros(micro_steps * per_micro_step, dtype=np.bool_)
-        by_kl[: len(refs)] = np.isin(refs.sources, list(kl_sources))
-        reference_rows = [
-            self._reference_rows(refs[first : first + per_micro_step], kl_sources)
-            for first in range(0, len(refs), per_micro_step)
-        ]
-        uses_reference = np.any(by_kl.reshape(micro_steps, per_micro_step), axis=1).tolist()
+        packed = self._library.held_out if held_out else self._library.train
+        room = 0 if held_out or not self._taught else self._plan.sequence_length
         micro_batches = rank_micro_batches(
             refs,
             rank=world.data_parallel_rank,
             world_size=world.data_parallel_size,
-            micro_batch_size=self._plan.micro_batch_size,
+            micro_batch_size=size,
             micro_steps=micro_steps,
         )
-        packed = self._library.held_out if held_out else self._library.train
-        return [
-            build_rank_batch(
-                [packed[source].sequence(index) for source, index in micro_batch.pairs()],
-                sources=micro_batch.sources.tolist(),
-                kl_sources=kl_sources,
-                uses_reference=uses,
-                reference_rows=rows,
-                world=world,
+        batches = []
+        for first, own in zip(range(0, len(refs), per_micro_step), micro_batches, strict=True):
+            of_all = refs[first : first + per_micro_step]
+            sequences = [
+                packed[source].sequence(index, room=room if source in self._taught else 0)
+                for source, index in own.pairs()
+            ]
+            batches.append(
+                build_rank_batch(
+                    sequences,
+                    sources=own.sources.tolist(),
+                    kl_sources=kl_sources,
+                    uses_reference=bool(np.isin(of_all.sources, list(kl_sources)).any()),
+                    reference_rows=None if held_out else self._reference_rows(of_all),
+                    teacher_rows=build_teacher_rows(
+                        sequences,
+                        rows=self._teacher_forwards(of_all) if room else 0,
+                        together=size,
+                    ),
+                    world=world,
+                )
             )
-            for micro_batch, uses, rows in zip(
-                micro_batches, uses_reference, reference_rows, strict=True
-            )
-        ]
+        return batches
+
+    def _of_teachers(
+        self, refs: SequenceRefs, what: Literal["teacher_rows", "distilled_tokens"]
+    ) -> npt.NDArray[np.int64]:
+        """A count of each row of the training part: 0 where it has no teacher."""
+        counts = np.zeros(len(refs), dtype=np.int64)
+        for source in self._taught:
+            of_source = refs.sources == source
+            counts[of_source] = getattr(self._library.train[source], what)[refs.indices[of_source]]
+        return counts
+
+    def _teacher_forwards(self, refs: SequenceRefs) -> int:
+        """How often the teacher runs in a micro-step: as the rank with the most rows needs it."""
+        size = self._plan.micro_batch_size
+        rows = np.zeros(size * self._world.data_parallel_size, dtype=np.int64)
+        rows[: len(refs)] = self._of_teachers(refs, "teacher_rows")
+        return -(-int(rows.reshape(-1, size).sum(axis=1).max()) // size)
 
     def _no_holders(self) -> ReferenceHolders | None:
         """Nobody holds any of the reference's states yet; None where they are not cached."""
         if not self._max_cached_tokens:
             return None
+        train = self._library.train
         return ReferenceHolders(
-            {source: self._library.train[source].loss_tokens for source in self._kl_sources},
+            {source: train[source].loss_tokens for source in self._kl_sources}
+            | {source: train[source].distilled_tokens for source in self._taught},
             rank=self._world.rank,
             world_size=self._world.size,
             max_tokens=self._max_cached_tokens,
         )
 
-    def _reference_rows(
-        self, refs: SequenceRefs, kl_sources: frozenset[int]
-    ) -> ReferenceRows | None:
-        """Who keeps or holds the reference's states of the KL rows among a micro-step's rows."""
-        rows = np.flatnonzero(np.isin(refs.sources, list(kl_sources)))
+    def _reference_rows(self, refs: SequenceRefs) -> ReferenceRows | None:
+        """Who keeps or holds the reference's states of rows of a micro-step, if they need it.
+
+        On each rank distilled rows come first, as their states do.
+        """
+        follows = np.isin(refs.sources, list(self._kl_sources))
+        rows = np.flatnonzero(follows | (self._of_teachers(refs, "distilled_tokens") > 0))
         if self._holders is None or not len(rows):
             return None
-        return self._holders.micro_step(refs[rows], ranks=rows // self._plan.micro_batch_size)
+        ranks = rows // self._plan.micro_batch_size
+        order = np.lexsort((follows[rows], ranks))
+        return self._holders.micro_step(refs[rows[order]], ranks=ranks[order])

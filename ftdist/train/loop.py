@@ -187,22 +187,26 @@ class Loop:
 
         The sums are rounded once, so that they do not depend on the order of ranks.
         """
-        sources = len(result.loss_sums)
-        own = torch.empty(sources + 5, dtype=torch.float64, device=self._engine.device)
-        own[:sources] = result.loss_sums
-        own[sources] = result.grad_norm
-        own[sources + 1] = peak_memory_gib(self._device)
-        own[sources + 2] = float(self._guard.wants_stop())
-        own[sources + 3] = self._wait_s
-        own[sources + 4] = float(self._saves.is_written)
+        sums = torch.cat([result.loss_sums, *result.distilled_sums])
+        number, sources = len(sums), len(result.loss_sums)
+        own = torch.empty(number + 5, dtype=torch.float64, device=self._engine.device)
+        own[:number] = sums
+        own[number] = result.grad_norm
+        own[number + 1] = peak_memory_gib(self._device)
+        own[number + 2] = float(self._guard.wants_stop())
+        own[number + 3] = self._wait_s
+        own[number + 4] = float(self._saves.is_written)
         wait_for_device(self._engine.device)
         began = time.perf_counter()
         *losses, grad_norms, peaks, stops, waits_s, written = zip(
             *gather_over_ranks(own), strict=True
         )
         self._wait_s = time.perf_counter() - began
+        totals = [fsum(of_ranks) for of_ranks in losses]
         return StepReport(
-            loss_sums=[fsum(of_source) for of_source in losses],
+            loss_sums=totals[:sources],
+            distilled_cross_entropy=totals[sources : 2 * sources],
+            distillation=totals[2 * sources :],
             grad_norm=grad_norms[0],
             skipped=result.skipped,
             peak_gib=max(peaks),

@@ -16,7 +16,13 @@ class StepReport:
     """One step as all ranks together measured it."""
 
     loss_sums: list[float]
-    """Of each source, in nats, not weighted."""
+    """Of each source, in nats, not weighted, without distilled tokens."""
+
+    distilled_cross_entropy: list[float]
+    """Of each source's distilled tokens."""
+
+    distillation: list[float]
+    """KL(teacher || model) of each source's distilled tokens."""
 
     grad_norm: float
     skipped: bool
@@ -56,8 +62,9 @@ def metrics_row(
     """
     loss_tokens = sum(batch.loss_tokens)
     return {
-        metrics.LOSS.name: _weighted_sum(report.loss_sums, plan) / loss_tokens,
-        **_source_losses(report.loss_sums, batch.loss_tokens, plan=plan),
+        metrics.LOSS.name: _weighted_sum(report, plan) / loss_tokens,
+        **_source_losses(report, batch.loss_tokens, plan=plan),
+        **_distillation(report, batch.distilled_tokens),
         metrics.LOSS_TOKENS.name: loss_tokens,
         metrics.TOKENS.name: batch.tokens,
         metrics.EPOCH.name: plan.epochs * done / plan.steps,
@@ -98,21 +105,29 @@ def rank_lag(waits_s: Sequence[float]) -> dict[str, float]:
     return {metrics.RANK_LAG_S.name: lag_s, metrics.LAST_RANK.name: float(last)}
 
 
-def _weighted_sum(loss_sums: Sequence[float], plan: Plan) -> float:
+def _weighted_sum(report: StepReport, plan: Plan) -> float:
     """What the step minimised, times its loss tokens."""
-    sources = plan.library.sources
-    return sum(s.loss_weight * loss for s, loss in zip(sources, loss_sums, strict=True))
+    sources, weight = plan.library.sources, plan.library.context_distillation
+    usual = sum(s.loss_weight * loss for s, loss in zip(sources, report.loss_sums, strict=True))
+    cross_entropy, divergence = sum(report.distilled_cross_entropy), sum(report.distillation)
+    return usual + (1 - weight) * cross_entropy + weight * divergence
 
 
 def _source_losses(
-    loss_sums: Sequence[float], loss_tokens: Sequence[int], *, plan: Plan
+    report: StepReport, loss_tokens: Sequence[int], *, plan: Plan
 ) -> dict[str, float]:
     """The mean loss of each source that the step drew from, where there are several."""
     sources = plan.library.sources
     if len(sources) == 1:
         return {}
+    sums = map(sum, zip(report.loss_sums, report.distilled_cross_entropy, strict=True))
     return {
         metrics.source_loss(source.name): loss / tokens
-        for source, loss, tokens in zip(sources, loss_sums, loss_tokens, strict=True)
+        for source, loss, tokens in zip(sources, sums, loss_tokens, strict=True)
         if tokens
     }
+
+
+def _distillation(report: StepReport, tokens: int) -> dict[str, float]:
+    """The mean divergence from the teacher, where the step had distilled tokens."""
+    return {metrics.DISTILLATION.name: sum(report.distillation) / tokens} if tokens else {}

@@ -118,11 +118,18 @@ def _apart(part: Batch, *, first: int) -> Batch:
 
 
 def refuse_kl_without_chunked_head(engine: Zero3Engine, plan: Plan) -> None:
-    """Refuse KL to the base where the model's own head computes the loss.
+    """Refuse KL to the base and to a teacher where the model's own head computes the loss.
 
     Raises:
-        ConfigError: a source is trained by KL, and the head is not the chunked one.
+        ConfigError: a source is trained by KL or distilled, and the head is not the chunked one.
     """
+    if any(source.distilled_tokens for source in plan.library.sources) and engine.head != "chunked":
+        raise ConfigError(
+            "library.context_distillation needs the chunked head, which does not fit this model "
+            "(capped or scaled logits, or model.head=model).",
+            remedy="set library.context_distillation=0: answers are trained with cross-entropy "
+            "then.",
+        )
     kl_sources = [source.name for source in plan.library.sources if source.kl_to_base]
     if kl_sources and engine.head != "chunked":
         raise ConfigError(

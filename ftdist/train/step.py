@@ -16,7 +16,12 @@ class StepResult:
     """What one step measured."""
 
     loss_sums: Float[Tensor, " source"]
-    """Loss of this rank's loss tokens, summed for each source, in nats, not weighted; float32."""
+    """Loss of this rank's loss tokens, summed for each source, in nats, not weighted; float32.
+
+    Those of distilled tokens are not among them."""
+
+    distilled_sums: Float[Tensor, "2 source"]
+    """Cross-entropy of this rank's distilled tokens, and KL(teacher || model), likewise."""
 
     grad_norm: Float[Tensor, ""]
     """L2 norm of the whole gradient before clipping; on the device."""
@@ -31,7 +36,8 @@ def train_step(
     """Update the parameters once, giving every loss token of every rank the same weight.
 
     A token's loss is its negative log-likelihood, or KL(reference || model) times
-    `library.kl_to_base_weight` where its source is trained by KL.
+    `library.kl_to_base_weight` where its source is trained by KL, or of an answer with a teacher
+    both, weighted by `library.context_distillation`.
 
     Collective: every rank calls it, with equally many micro-batches (an empty one has no loss
     tokens).
@@ -42,10 +48,24 @@ def train_step(
         loss_tokens: of the whole global batch; arithmetic on the packed index, no all-reduce.
         sources: number of sources.
     """
-    loss_sums = torch.zeros(sources, dtype=torch.float32, device=engine.device)
+    sums = torch.zeros(3 * sources, dtype=torch.float32, device=engine.device)
     for number, batch in enumerate(micro_batches, start=1):
         loss_sum, losses = engine.forward(batch)
         engine.backward(loss_sum / loss_tokens, is_last=number == len(micro_batches))
-        loss_sums.index_add_(0, batch.sources, losses)
+        sums.index_add_(0, _groups(batch, sources), losses)
     grad_norm, skipped = engine.step()
-    return StepResult(loss_sums=loss_sums, grad_norm=grad_norm, skipped=skipped)
+    return StepResult(
+        loss_sums=sums[:sources],
+        distilled_sums=sums[sources:].view(2, sources),
+        grad_norm=grad_norm,
+        skipped=skipped,
+    )
+
+
+def _groups(batch: Batch, sources: int) -> Tensor:
+    """Which sum each loss of a batch belongs to: its source's; from `sources` on if distilled."""
+    if not batch.distilled:
+        return batch.sources
+    targets = len(batch.targets)
+    hard, both, rest = batch.sources.tensor_split([targets - batch.distilled, targets])
+    return torch.cat([hard, both + sources, both + 2 * sources, rest])

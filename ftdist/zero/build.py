@@ -26,7 +26,8 @@ def build_engine(
 ) -> Zero3Engine:
     """The sharded base model with its optimizer. Collective; needs a process group.
 
-    Where a source is trained by KL, a second, frozen copy of the base model is the reference.
+    Where a source is trained by KL or samples are distilled, a second, frozen copy of the base
+    model is the reference.
     Peak host memory per rank while loading: its shard of the weights, and two whole
     parameters (at most the largest) while their modules are built.
     """
@@ -84,7 +85,12 @@ def build_reference(
     )
     _fit_long_rows(model, config, device=device)
     use_whole_layers(model.requires_grad_(False))
-    return ReferenceModel(model, settings=settings, kl_weight=config.library.kl_to_base_weight)
+    return ReferenceModel(
+        model,
+        settings=settings,
+        kl_weight=config.library.kl_to_base_weight,
+        distillation=config.library.context_distillation,
+    )
 
 
 def _fit_long_rows(model: Any, config: RunConfig, *, device: Device) -> None:

@@ -34,14 +34,18 @@ def source_of(number: int) -> int:
     return 1 if number % 3 == 2 else 0
 
 
-def build(world: World, model: Path, base: Path, dtype: str) -> Zero3Engine:
-    """An engine whose base is another model than the one it starts from."""
+def build(world: World, model: Path, base: Path, dtype: str, **library: Any) -> Zero3Engine:
+    """An engine whose base is another model than the one it starts from.
+
+    `library` has values of that section of the config.
+    """
     from ftdist.zero import build as building
 
     config = tiny_config(model)
+    config = replace(config, library=replace(config.library, **library))
     plan = tiny_plan(config, world_size=world.size)
-    library, *_ = plan.library.sources
-    sources = (library, replace(library, name="replay", kl_to_base=True))
+    own, *_ = plan.library.sources
+    sources = (own, replace(own, name="replay", kl_to_base=True))
     plan = replace(plan, library=replace(plan.library, sources=sources))
     build_reference = building.build_reference
 

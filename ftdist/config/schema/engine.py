@@ -56,7 +56,8 @@ class EngineConfig:
     reference_cache_gib: NonNegativeFloat
     """Maximum host memory per rank for hidden states of the base model, GiB; 0: none.
 
-    With `library.kl_to_base`: from its second pass on, a row needs no forward pass of the base.
+    With `library.kl_to_base` or `library.context_distillation`: from its second pass on, a row
+    needs no forward pass of the base.
     """
 
     deepspeed: dict[str, Any]

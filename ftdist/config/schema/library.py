@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from ftdist.config.schema.types import STRICT, FractionBelowOne, PositiveFloat
+from ftdist.config.schema.types import STRICT, Fraction, FractionBelowOne, PositiveFloat
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -61,6 +61,13 @@ class LibraryConfig:
     """Factor on the loss of each token of these sources; 1: that of every other token.
 
     The step still divides by the number of its loss tokens, so 2 makes such a token count twice.
+    """
+
+    context_distillation: Fraction
+    """Weight w of the teacher in the loss of answers that come with a context; 0: no teacher.
+
+    The teacher is the base model with that passage in its prompt, which the trained model does not
+    see. Their tokens' loss is (1 - w) cross-entropy + w KL(teacher || model).
     """
 
     held_out_fraction: FractionBelowOne

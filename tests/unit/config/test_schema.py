@@ -151,6 +151,14 @@ def test_profiled_steps_are_numbers() -> None:
     assert compose([*NEEDED, "train.profile_steps=[1,10]"]).train.profile_steps == [1, 10]
 
 
+def test_ranks_that_share_rows_cannot_have_a_teacher() -> None:
+    shared = ["cluster.tasks_per_node=2", "batch.sequence_parallel_size=2"]
+    with pytest.raises(ConfigError, match="ranks cannot share the rows of the teacher") as caught:
+        compose([*NEEDED, *shared, "library.context_distillation=0.5"])
+    assert "set library.context_distillation=0 or" in str(caught.value.remedy)
+    assert compose([*NEEDED, *shared]).library.context_distillation == 0.0
+
+
 def test_hpz_groups_are_of_equal_size() -> None:
     ranks = ["cluster.nodes=2", "cluster.tasks_per_node=3"]
     with pytest.raises(ConfigError, match=r"hpz_partition_size=4 does not divide the 6 ranks"):

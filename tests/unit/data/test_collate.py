@@ -1,5 +1,6 @@
 """Packed sequences as one row of tensors."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftdist.data.collate import PAD_TOKEN_ID, build_batch, build_rank_batch
+from ftdist.data.collate import PAD_TOKEN_ID, build_batch, build_rank_batch, build_teacher_rows
 from ftdist.data.packing import PackedSequence
 from ftdist.dist.world import World
 
@@ -53,6 +54,37 @@ def test_kl_tokens_come_after_target_tokens() -> None:
     assert batch.kl_positions.tolist() == [0, 5]
     assert batch.sources.tolist() == [2, 2, 4, 4]
     assert batch.uses_reference
+
+
+def test_distilled_tokens_stand_between_targets_and_kl_tokens_in_the_order_of_their_teacher() -> (
+    None
+):
+    first = replace(
+        packed(([11, 12], [0, 1]), ([21, 22, 23], [0, 1, 1])),
+        distilled=np.array([False, True]),
+        teacher_rows=(packed(([91, 92, 21, 22, 23], [0, 0, 0, 1, 1])),),
+    )
+    second = replace(
+        packed(([41, 42], [0, 1])),
+        distilled=np.array([True]),
+        teacher_rows=(packed(([93, 41, 42], [0, 0, 1])),),
+    )
+    rows = [first, packed(([31, 32], [0, 1])), second]
+    teacher = build_teacher_rows(rows, rows=3, together=1)
+    batch = build_batch(
+        rows, sources=[2, 4, 2], kl_sources={4}, uses_reference=True, teacher_rows=teacher
+    )
+    # Places 0 | 2 3, 7 | 5 predict: 12 alone; 22, 23 and 42 with a teacher; 32 by the base.
+    assert batch.loss_positions.tolist() == [0, 2, 3, 7, 5]
+    assert batch.targets.tolist() == [12, 22, 23, 42]
+    assert batch.sources.tolist() == [2, 2, 2, 2, 4]
+    assert batch.distilled == 3
+    assert batch.kl_positions.tolist() == [5]
+    # In the teacher's rows the same tokens are predicted, in the same order.
+    assert [row.targets.tolist() for row in batch.teacher_rows] == [[22, 23], [42], []]
+    assert [row.loss_positions.tolist() for row in batch.teacher_rows] == [[2, 3], [1], []]
+    [together] = build_teacher_rows(rows, rows=1, together=3)
+    assert together.targets.tolist() == [22, 23, 42]
 
 
 def test_a_row_that_needs_no_padding_gets_none() -> None:

@@ -142,7 +142,7 @@ def test_every_row_is_computed_once_for_any_world_size(
 
 def test_rows_of_kl_sources_share_the_fewest_micro_steps() -> None:
     refs = SequenceRefs(np.arange(8) % 3, np.arange(8))
-    sorted_refs = kl_rows_first(refs, {1})
+    sorted_refs = kl_rows_first(refs, {1}, has_teacher=np.zeros(len(refs), dtype=bool))
     assert sorted_refs.indices.tolist() == [1, 4, 7, 0, 2, 3, 5, 6]
 
     def micro_steps_with_reference(rows: SequenceRefs) -> list[int]:

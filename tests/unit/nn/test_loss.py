@@ -215,6 +215,31 @@ def test_a_weight_multiplies_the_loss_of_rows_without_a_target_and_their_gradien
     assert_gradients(loss, of_targets + 2.5 * of_base, [hidden, head, bias], 1e-5)
 
 
+@pytest.mark.parametrize(("weight", "kl_weight"), [(0.3, 1.0), (1.0, 2.5)])
+def test_distilled_rows_have_both_losses_and_the_gradient_of_their_weighted_sum(
+    weight: float, kl_weight: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks_of(64, monkeypatch)
+    hidden, head, targets, bias = inputs(300, torch.float32)
+    # 110 rows with targets alone, 100 with both, 90 with the reference alone.
+    base = replace(
+        base_rows(190, torch.float32), weight=kl_weight, distilled=100, distillation=weight
+    )
+    loss, each = summed_loss(hidden, head, targets[:210], bias=bias, reference=base)
+    hard = exact(hidden[:110], head, targets[:110], bias)
+    both = exact(hidden[110:210], head, targets[110:210], bias)
+    divergence = exact_divergence(hidden[110:], head, base, bias)
+    expected = (
+        hard + (1 - weight) * both + weight * divergence[:100].sum()
+        + kl_weight * divergence[100:].sum()
+    )  # fmt: skip
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    sums = [part.sum().item() for part in each.split([110, 100, 100, 90])]
+    parts = [hard, both, divergence[:100].sum(), divergence[100:].sum()]
+    assert sums == pytest.approx([part.item() for part in parts], rel=1e-6)
+    assert_gradients(loss, expected, [hidden, head, bias], 1e-5)
+
+
 def test_kl_of_a_model_to_itself_is_zero() -> None:
     hidden, head, _, bias = inputs(40, torch.float32)
     base = ReferenceStates(hidden=hidden.detach(), head=head.detach(), bias=bias.detach())

@@ -9,7 +9,12 @@ import pytest
 
 from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, DataError
-from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo, row_shares
+from ftdist.plan.dataset_info import (
+    PackedDatasetInfo,
+    PackedSourceInfo,
+    reference_share,
+    row_shares,
+)
 from ftdist.plan.describe import describe
 from ftdist.plan.host_memory import host_offload_bytes
 from ftdist.plan.layer_shape import LayerShape
@@ -267,6 +272,26 @@ def test_states_of_the_base_are_kept_for_rows_that_come_twice(
     plan = _plan(*fixed, *words, library=library)
     assert plan.reference_cache_gib == pytest.approx(gib)
     assert _plan(*fixed, *words).reference_cache_gib == 0.0
+
+
+def test_a_teacher_is_the_base_model_and_its_states_are_kept() -> None:
+    taught = replace(_source(), distilled_tokens=50_000, teacher_tokens=600_000)
+    words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16", "batch.allow_uneven=true")
+    plan = _plan(*words, library=replace(_library(taught), context_distillation=0.5))
+    assert plan.base_gib == 0.5  # 2**30 x 2 bytes / 4 ranks
+    assert plan.reference_cache_gib == pytest.approx(50_000 * 4096 / 4 / GIB)
+    share = taught.distilled_tokens / taught.loss_tokens
+    text = dict(describe(plan))["source library"]
+    assert f"{share:.0%} of its loss tokens have a teacher (weight 0.5), which reads " in text
+    assert "600,000 tokens a pass" in text
+
+
+def test_the_base_reads_rows_of_kl_sources_and_of_teachers() -> None:
+    taught = replace(_source(), teacher_tokens=3 * _source().tokens)
+    follows = replace(_source("replay"), kl_to_base=True)
+    # Half of the rows each: 1/2 x 3 tokens of the teacher, and 1/2 x 1.
+    assert reference_share((taught, follows)) == pytest.approx(2.0)
+    assert reference_share((_source(),)) == 0.0
 
 
 def test_activation_checkpointing_stores_layer_inputs_and_one_layer() -> None:

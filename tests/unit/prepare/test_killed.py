@@ -30,6 +30,7 @@ SETTINGS = BuildSettings(
 PORTION = Portion(
     lengths=array("q", [3]),
     loss_counts=array("q", [2]),
+    teacher_lengths=array("q", [0]),
     answer_hashes=array("Q", [7]),
     units=array("q", [0]),
     unit_hashes=array("Q", [8]),
@@ -232,6 +233,7 @@ def test_a_portion_whose_process_somebody_ended_is_tokenised(
         encoder=tmp_path / "encoder",
         ids=tmp_path / "0.ids",
         loss=tmp_path / "0.loss",
+        teacher=tmp_path / "0.teacher",
     )
     monkeypatch.setattr(crashing_row, "run_alone", lambda work, task, **_: work(task))
     assert len(retry_row_by_row(task).lengths) == 40
