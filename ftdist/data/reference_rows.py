@@ -58,7 +58,8 @@ class ReferenceHolders:
     A rank keeps what it computes until its share is full.
 
     Args:
-        loss_tokens: of each sequence of each KL source, by the source's index.
+        loss_tokens: that need the reference, of each sequence of each source that has such tokens,
+            by the source's index.
         rank: this rank.
         world_size: number of ranks.
         max_tokens: whose states a rank keeps at most.
@@ -80,7 +81,7 @@ class ReferenceHolders:
         """This rank's part in a micro-step; called in the order in which micro-steps run.
 
         Args:
-            refs: the KL rows of all ranks, at least one, in row order.
+            refs: the KL rows of all ranks, at least one, on each rank in the order of their states.
             ranks: the rank that each belongs to, ascending.
         """
         tokens = np.empty(len(refs), dtype=np.int64)

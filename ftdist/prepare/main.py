@@ -108,6 +108,10 @@ def _prepare(
             private=config.run.private,
         )
     facts = PackedLibrary.open(folder).facts
+    if settings.teacher and not any(source.distilled_tokens for source in facts.sources):
+        sys.stderr.write(
+            "prepare: no sample has a context: library.context_distillation=0 is the same\n"
+        )
     return replace(
         facts,
         context_distillation=config.library.context_distillation,
