@@ -67,6 +67,10 @@ def _canonical_units() -> Iterator[tuple[str, str]]:
 UNITS = dict(_canonical_units())
 """The one spelling of a unit behind a number, by each spelling."""
 
+_AUXILIARIES = "is are was were do does did has have had could should would must need"
+_CONTRACTED = {f"{word}n": word for word in _AUXILIARIES.split()} | {"can": "can", "won": "will"}
+"""What comes before "not", by what comes before the apostrophe."""
+
 _SCALES = {"celsius": "c", "centigrade": "c", "fahrenheit": "f", "kelvin": "k"}
 _POWERS = {"square": "2", "sq": "2", "cubic": "3"}
 _CURRENCIES = ("€", "$", "£", "¥", "eur", "usd")
@@ -80,9 +84,10 @@ def is_number(word: str) -> bool:
 
 
 def unify(words: Sequence[str]) -> tuple[str, ...]:
-    """The words with numbers, units, prices and plurals in one spelling each."""
+    """The words with numbers, units, prices, plurals and negations in one spelling each."""
     found: list[str] = []
-    pending = list(_prices_last([_number(word) for word in with_digits(words)]))
+    plain = with_digits(_with_not(words))
+    pending = list(_prices_last([_number(word) for word in plain]))
     while pending:
         word = pending.pop(0)
         before = found[-1] if found else ""
@@ -98,6 +103,17 @@ def unify(words: Sequence[str]) -> tuple[str, ...]:
         else:
             found.append(_singular(word))
     return tuple(found)
+
+
+def _with_not(words: Sequence[str]) -> list[str]:
+    """The words with "is not" for "isn't"."""
+    found: list[str] = []
+    for word in words:
+        if word == "t" and found and found[-1] in _CONTRACTED:
+            found[-1:] = [_CONTRACTED[found[-1]], "not"]
+        else:
+            found += ["can", "not"] if word == "cannot" else [word]
+    return found
 
 
 def _number(word: str) -> str:

@@ -159,7 +159,9 @@ def judge(
         ranked = None if best is None else best == right_index
     elif probe.kind == "unanswerable":
         values = (*probe.keys, *marks.values)
-        invented = invented_values(answer, question=probe.question, values=values)
+        invented = invented_values(
+            answer, question=probe.question, values=values, evidence=probe.evidence
+        )
         right = not invented
     else:
         leaked = marks.found_in(answer, question=probe.question)

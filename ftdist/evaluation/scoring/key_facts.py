@@ -6,10 +6,7 @@ from functools import lru_cache
 
 from ftdist.text.matching import KeyText
 
-_NOT = frozenset(("not", "never", "no", "without", "cannot"))
-_CONTRACTED = frozenset(
-    ("isn", "aren", "wasn", "don", "doesn", "didn", "won", "can", "shouldn", "mustn", "couldn")
-)
+_NOT = frozenset(("not", "never", "no", "without"))
 _NEAR = 3
 """Words before a key in which a negation counts."""
 
@@ -63,7 +60,6 @@ def _clauses(text: str) -> tuple[KeyText, ...]:
 def _is_negated(words: Sequence[str], start: int) -> bool:
     before = words[max(0, start - _NEAR) : start]
     for place, word in enumerate(before):
-        contracted = word == "t" and place and before[place - 1] in _CONTRACTED
-        if contracted or word in _NOT:
+        if word in _NOT:
             return not _LIMITS & set(before[place + 1 :])
     return False

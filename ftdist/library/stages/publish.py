@@ -98,7 +98,7 @@ def _write_library(folder: Path, result: CurationResult, *, log: LogFn) -> dict[
     sources = _write_data(folder, result)
     probes = write_probes(
         folder,
-        [shard / "probes.jsonl" for source in result.sources for shard in source.folders],
+        [shard for source in result.sources for shard in source.folders],
         retention=result.retention,
         split=config.split,
     )

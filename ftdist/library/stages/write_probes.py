@@ -4,6 +4,8 @@ They are written twice: `probes.jsonl`, and as a table for `datasets`.
 
 fact          a question of the library in a form that is not trained; shares no
               `split.decontamination_ngram` words in a row with training.
+              Of the facts of things, also in reverse and two at once (`probe_facts`).
+unanswerable  a question about a thing of the library that the library does not answer.
 out_of_scope  a question about something else; shares no `OUT_OF_SCOPE_NGRAM` words in a row with
               training, and training contains neither the name in it nor the thing it is about.
 """
@@ -28,11 +30,28 @@ from ftdist.library.retention.replay import RetentionSet
 from ftdist.library.schema import ProbeRow
 from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import read_samples
+from ftdist.library.synthesis.probe_facts import (
+    NO_ANSWER,
+    PLAUSIBLE,
+    KnownFact,
+    reverse_probes,
+    two_fact_probes,
+    unanswerable_probes,
+)
 from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 
 OUT_OF_SCOPE_NGRAM = 8
 """Words in a row that an out-of-scope probe may not share with training."""
+
+FACTS_FILE = "facts.jsonl"
+"""Facts of a shard's things, beside its samples; absent: there are none."""
+
+_SEPARATE_SHARE = 4
+"""Fact probes for each probe in reverse, of two facts, or unanswerable, at most."""
+
+_MAX_FACTS = 5_000
+"""Facts of things that are used."""
 
 _NAME_WORDS = (1, 2, 3)
 """Words of a name or thing: K-88 has two."""
@@ -50,14 +69,13 @@ _SCHEMA = pyarrow.schema(
     ]
 )
 
-_NO_ANSWER = "The library says nothing of it."
-
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeCounts:
     """How many probes were written, and what they were compared with."""
 
     fact: int
+    unanswerable: int
     out_of_scope: int
     dropped: int
     """Fact probes that share an n-gram with training."""
@@ -69,12 +87,12 @@ class ProbeCounts:
 
     def values(self) -> dict[str, Any]:
         """For the manifest."""
-        total = self.fact + self.out_of_scope
+        total = self.fact + self.unanswerable + self.out_of_scope
         return {"number": total, "out_of_scope_ngram": OUT_OF_SCOPE_NGRAM, **asdict(self)}
 
 
 def write_probes(
-    folder: Path, files: Sequence[Path], *, retention: RetentionSet, split: SplitConfig
+    folder: Path, shards: Sequence[Path], *, retention: RetentionSet, split: SplitConfig
 ) -> ProbeCounts:
     """Write the probes that share nothing with training; no file if there are none.
 
@@ -83,15 +101,19 @@ def write_probes(
 
     Args:
         folder: of the library, with its data.
-        files: of candidates for fact probes.
+        shards: folders of samples with candidates for fact probes, and with facts.
         retention: has candidates for out-of-scope probes.
         split: of the curation.
     """
-    facts, result = _fact_probes(folder, files, split=split)
+    facts, result = _fact_probes(folder, shards, split=split)
+    separate = _probes_of_things(folder, shards, split=split)
+    facts += [probe for probe in separate if probe.kind == "fact"]
+    unanswerable = [probe for probe in separate if probe.kind != "fact"]
     keys = retention.products if retention.is_named or not facts else ()
     others = _out_of_scope(folder, retention.candidates) if facts or keys else []
-    probes = facts + [
-        ProbeRow(question=question, answer=_NO_ANSWER, keys=keys, kind="out_of_scope")
+    probes = facts + unanswerable
+    probes += [
+        ProbeRow(question=question, answer=NO_ANSWER, keys=keys, kind="out_of_scope")
         for question in others[: split.num_out_of_scope_probes]
     ]
     if probes:
@@ -100,7 +122,8 @@ def write_probes(
         parquet.write_table(table, folder / PROBES_TABLE, compression="zstd")
     return ProbeCounts(
         fact=len(facts),
-        out_of_scope=len(probes) - len(facts),
+        unanswerable=len(unanswerable),
+        out_of_scope=len(probes) - len(facts) - len(unanswerable),
         dropped=int(result.moved.sum()),
         ngrams_checked=result.heldout_ngrams,
         training_ngrams=result.training_ngrams,
@@ -109,20 +132,70 @@ def write_probes(
 
 
 def _fact_probes(
-    folder: Path, files: Sequence[Path], *, split: SplitConfig
+    folder: Path, shards: Sequence[Path], *, split: SplitConfig
 ) -> tuple[list[ProbeRow], Decontamination]:
     """Each question once, those of training left out."""
     by_question: dict[str, ProbeRow] = {}
-    for path in files:
-        for row in read_json_lines(path):
+    for shard in shards:
+        for row in read_json_lines(shard / PROBES_FILE):
             probe = ProbeRow(**{**row, "keys": tuple(row["keys"])})
             by_question.setdefault(probe.question.casefold(), probe)
-    probes = list(by_question.values())
+    clean, result = _clean(folder, list(by_question.values()), split=split)
+    return _evenly(clean, split.num_probes), result
+
+
+def _probes_of_things(
+    folder: Path, shards: Sequence[Path], *, split: SplitConfig
+) -> list[ProbeRow]:
+    """Reverse, two-fact and unanswerable probes, a quarter as many of each as of fact probes."""
+    facts = [
+        KnownFact(**row)
+        for shard in shards
+        if (shard / FACTS_FILE).is_file()
+        for row in read_json_lines(shard / FACTS_FILE)
+    ][:_MAX_FACTS]
+    count = split.num_probes // _SEPARATE_SHARE
+    if not facts or not count:
+        return []
+    mentioned = _mentions(folder, facts)
+    kinds = (
+        reverse_probes(facts),
+        two_fact_probes(facts),
+        unanswerable_probes(
+            facts, mentions=lambda attribute, thing: (attribute, thing) in mentioned
+        ),
+    )
+    candidates = [list(kind) for kind in kinds]
+    clean, _ = _clean(folder, list(chain.from_iterable(candidates)), split=split)
+    kept = {probe.question for probe in clean}
+    return [
+        probe
+        for each in candidates
+        for probe in _evenly([probe for probe in each if probe.question in kept], count)
+    ]
+
+
+def _mentions(folder: Path, facts: Sequence[KnownFact]) -> set[tuple[str, str]]:
+    """Attributes with each thing that a text of training holds as well, and with "" for any."""
+    attributes = {fact.attribute for fact in facts} | set(PLAUSIBLE)
+    things = {fact.thing for fact in facts}
+    found: set[tuple[str, str]] = set()
+    for text in map(str.casefold, _training_texts(folder)):
+        held = [name for name in attributes if name.casefold() in text]
+        named = [thing for thing in things if held and thing.casefold() in text]
+        found |= {(name, thing) for name in held for thing in ["", *named]}
+    return found
+
+
+def _clean(
+    folder: Path, probes: Sequence[ProbeRow], *, split: SplitConfig
+) -> tuple[list[ProbeRow], Decontamination]:
+    """The probes that share no words in a row with training."""
     lengths = (split.decontamination_ngram,)
     ngrams = [_ngrams(probe.question, lengths=lengths) for probe in probes]
     result = decontaminate(ngrams, lambda: _training_ngrams(folder, lengths=lengths))
     clean = [probe for probe, dropped in zip(probes, result.moved, strict=True) if not dropped]
-    return _evenly(clean, split.num_probes), result
+    return clean, result
 
 
 def _evenly(probes: Sequence[ProbeRow], count: int) -> list[ProbeRow]:
@@ -153,13 +226,17 @@ def _out_of_scope(folder: Path, candidates: Sequence[OutOfScopeQuestion]) -> lis
 
 def _training_ngrams(folder: Path, *, lengths: Sequence[int]) -> Iterator[Hashes]:
     """All n-grams of the given lengths in all training samples."""
-    texts = (
+    return ngrams_of_texts(_training_texts(folder), sizes=lengths)
+
+
+def _training_texts(folder: Path) -> Iterator[str]:
+    """The texts and messages of all training samples."""
+    return (
         text
         for path in sorted((folder / "data").glob("*-train.parquet"))
         for sample in read_samples(path)
         for text in (sample.text, *chain.from_iterable(map(message_texts, sample.messages)))
     )
-    return ngrams_of_texts(texts, sizes=lengths)
 
 
 def _ngrams(text: str, *, lengths: Sequence[int]) -> Hashes:

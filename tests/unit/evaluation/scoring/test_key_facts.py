@@ -55,6 +55,7 @@ def test_keys_are_counted_one_by_one() -> None:
         ("The FP-300 makes 62 dB.", ("62",)),
         ("About sixty decibels.", ("60",)),
         ("As loud as a Brenner X.", ("Brenner X",)),
+        ("It was measured in Lund by Halden Marine.", ("Lund", "Halden Marine")),
     ],
 )
 def test_an_answer_invents_what_it_states_and_the_library_does_not(

@@ -358,3 +358,22 @@ def test_questions_of_headings_name_the_subject_as_people_do(
     title: str, question: str, named: str
 ) -> None:
     assert Subject.from_title(title).named_in(question, preposition="on") == named
+
+
+def test_a_long_answer_has_a_key_for_about_every_25_words() -> None:
+    answer = (
+        "Your machine obeys and stays down, since an ATX board remembers its last state when the "
+        "UPS restarts. You have to do one of these things:\n"
+        '- Set something in the BIOS that says "power up after power failure"\n'
+        "- Put the POWERDOWNFLAG into upsmon.conf, and wait for at least 90 seconds in the script\n"
+        "- Send a SIGHUP to the driver on port 3493, which then reads its file again\n"
+        "    sleep 600\n"
+        "If you cannot use one of the first two options, ask the maker of the board for help."
+    )
+    assert len(answer.split()) == 91
+    assert answer_keys(answer, question="Why does it stay off?") == [
+        "power up after power failure",
+        "upsmon.conf",
+        "3493",
+    ]
+    assert answer_keys("The following signs may show that the pump is worn:", question="?") == []
