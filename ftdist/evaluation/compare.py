@@ -25,6 +25,7 @@ from ftdist.evaluation.base_answers import base_answers
 from ftdist.evaluation.contamination import seen_in_training
 from ftdist.evaluation.eval_requests import Answers
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
+from ftdist.evaluation.exposures import count_exposures, exposure_scores
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
@@ -77,9 +78,11 @@ def compare(run_dir: Path) -> None:
         system_prompt=config.library.system_prompt, fixed_opening=has_fixed_opening(run.plan),
     )  # fmt: skip
     seen = seen_in_training(eval_set, config)
+    exposures = count_exposures(eval_set.probes, run, config)
     write_report(
-        run, eval_set, settings, base=base, tuned=tuned, seen=seen, show_answers=show_answers
-    )
+        run, eval_set, settings, base=base, tuned=tuned, seen=seen, exposures=exposures,
+        show_answers=show_answers,
+    )  # fmt: skip
     write_page(run)
     log(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
     upload_comparison(run, config, log=log)
@@ -93,6 +96,7 @@ def write_report(
     base: Answers,
     tuned: Answers,
     seen: dict[str, dict[str, Any]] | None = None,
+    exposures: Sequence[float] | None = None,
     show_answers: bool = True,
 ) -> None:
     """Judge both models' answers and write `answers.jsonl`, `scores.json` and the card's scores.
@@ -104,12 +108,17 @@ def write_report(
         base: what the base answered.
         tuned: what the tuned model answered.
         seen: contamination of the evaluation set, from `seen_in_training`.
+        exposures: of the facts of the probes, from `count_exposures`.
         show_answers: whether W&B may have the answers too.
     """
     judged = {"base": judge_all(eval_set, base), "tuned": judge_all(eval_set, tuned)}
     scores = aggregate_scores(eval_set, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
     scores |= {} if seen is None else {"contamination": seen}
+    if exposures:
+        scores["exposures"] = exposure_scores(
+            exposures, eval_set.probes, base=judged["base"].probes, tuned=judged["tuned"].probes
+        )
     scores["eval_config"] = asdict(settings)
     scores[LOG_GENERATIONS_KEY] = show_answers
     scores["truncated"] = {

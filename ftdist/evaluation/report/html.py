@@ -14,6 +14,7 @@ from typing import Any
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
+from ftdist.evaluation.report.exposures import exposure_chart, exposure_rows, exposure_text
 from ftdist.evaluation.report.merge_sweep import read_merge_sweep
 from ftdist.evaluation.report.reproduce import reproduce
 from ftdist.evaluation.report.terminal import Report, read_report
@@ -116,6 +117,9 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         training_page=TRAINING_PAGE,
         contamination=contamination_texts(report.scores),
         sweep=read_merge_sweep(run),
+        exposures=exposure_chart(report.scores),
+        exposure_rows=exposure_rows(report.scores),
+        exposure_text=exposure_text(report.scores),
         learning=learning(run.evals, best=None if best is None else best.step),
         attempts=_attempts(events),
         library=_library(config),

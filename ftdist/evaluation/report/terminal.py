@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.errors import StorageError
+from ftdist.evaluation.report.exposures import exposure_text
 from ftdist.evaluation.report.text import (
     contamination_texts,
     cost_text,
@@ -157,6 +158,7 @@ def _notes(scores: Scores) -> list[str]:
         f"Evaluation: {eval_config_text(scores)}",
         f"Truncated: {truncation_text(scores)}",
         *(f"Contaminated: {sentence}" for sentence in contamination_texts(scores)),
+        *(f"Exposures: {text}" for text in [exposure_text(scores)] if text),
     ]
     cost = cost_text(scores)
     return [*notes, f"Training: {plain(cost)}"] if cost else notes
