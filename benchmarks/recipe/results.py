@@ -52,7 +52,9 @@ class Result:
         trained: questions that training contains word for word, which count for nothing.
         general_loss: tuned minus base, in nats per token.
         general: tuned minus base of general questions, with its 95 % interval.
+        instructions: accuracy of base and tuned model.
         exposures: of each answer, on average.
+        recall_by_exposures: `exposures` of `scores.json`, which counts the curation's probes too.
         share_of_others: replay and contrast among a pass's tokens.
         minutes: by stage.
     """
@@ -68,7 +70,9 @@ class Result:
     passes: float
     steps: int
     share_of_others: float
+    instructions: tuple[float, float] | None = None
     minutes: dict[str, float] = field(default_factory=dict)
+    recall_by_exposures: Any = None
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
@@ -94,6 +98,7 @@ class Result:
             trained=len(written) - len(asked),
             general_loss=scores.get("general_nll", {}).get("difference"),
             general=paired and (paired["difference"], paired["low_95"], paired["high_95"]),
+            instructions=_instructions(scores),
             exposures=plan.exposures,
             passes=plan.epochs,
             steps=plan.steps,
@@ -103,6 +108,7 @@ class Result:
                 for stage in read_stages(run.folder)
                 if stage.seconds is not None
             },
+            recall_by_exposures=scores.get("exposures"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -113,8 +119,8 @@ class Result:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """From what `to_json` gave."""
         answers = {name: Answers(**fields) for name, fields in values["answers"].items()}
-        general = values["general"] and tuple(values["general"])
-        return cls(**{**values, "answers": answers, "general": general})
+        pairs = {name: values[name] and tuple(values[name]) for name in ("general", "instructions")}
+        return cls(**{**values, **pairs, "answers": answers})
 
 
 def trained_questions(data: Path) -> set[Words]:
@@ -168,6 +174,11 @@ def _scores(verdicts: list[tuple[str, Row, Row]]) -> Answers:
         invented=share("unanswerable", "right", is_wrong=True),
         leak=share("out_of_scope", "right", is_wrong=True),
     )
+
+
+def _instructions(scores: Mapping[str, Any]) -> tuple[float, float] | None:
+    accuracies = [scores[model].get("instruction_accuracy") for model in ("base", "tuned")]
+    return None if None in accuracies else (accuracies[0], accuracies[1])
 
 
 def _form(row: Row) -> str:

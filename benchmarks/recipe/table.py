@@ -37,7 +37,8 @@ def page(results: Sequence[Result], *, machine: Machine) -> str:
             "every key fact; page: whole, with the page cited. invented: unanswerable questions "
             "with something invented; leak: questions about other things with library content, "
             "the base's in brackets. general loss: tuned minus base, nats per token; general: "
-            "tuned minus base of general questions, with its 95 % interval. others: replay and "
+            "tuned minus base of general questions, with its 95 % interval; instructions: those "
+            "followed, the base's in brackets. others: replay and "
             "contrast among a pass's tokens.",
             "",
             "## Facts found, by way of asking",
@@ -67,7 +68,7 @@ def _head() -> list[str]:
         "invented",
         "leak",
     ]
-    cost = ["general loss", "general", "exposures", "passes", "steps", "others"]
+    cost = ["general loss", "general", "instructions", "exposures", "passes", "steps", "others"]
     return ["library", "seed", *scores, *cost, *(f"{stage}, min" for stage in STAGES)]
 
 
@@ -89,6 +90,7 @@ def _row(result: Result) -> list[str]:
         _beside(tuned.leak, base.leak),
         "" if result.general_loss is None else f"{result.general_loss:+.3f}",
         "" if general is None else f"{general[0]:+.3f} ({general[1]:+.3f} to {general[2]:+.3f})",
+        _beside(*reversed(result.instructions or (None, None))),
         f"{result.exposures:.0f}",
         f"{result.passes:.1f}",
         f"{result.steps:,}",

@@ -32,6 +32,7 @@ RESULT = Result(
     passes=6.81,
     steps=1234,
     share_of_others=0.254,
+    instructions=(0.3, 0.25),
     minutes={"curate": 3.25, "train": 10.0},
 )
 
@@ -89,7 +90,7 @@ def test_page_shows_a_run_in_one_row_with_the_figures_of_the_base_in_brackets() 
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     assert cells == [
         "a45", "2", "48", "3", "0.50", "", "", "", "", "", "0.00 (0.50)", "-0.000",
-        "+0.002 (-0.010 to +0.014)", "54", "6.8", "1,234", "25 %", "3.2", "10.0", "",
+        "+0.002 (-0.010 to +0.014)", "0.25 (0.30)", "54", "6.8", "1,234", "25 %", "3.2", "10.0", "",
     ]  # fmt: skip
     assert "| a45 | 2 | 0.25 |  |  | 0.50 |  |" in text
 
