@@ -26,6 +26,9 @@ PIPE_WIDTH = 160
 POINTS_NAME = "points.json"
 """In the folder of the chosen merged model: the scores of all candidates, and the choice."""
 
+_COLUMN = 17
+"""Width of a model's column, in which a value stands over its interval; the names take two."""
+
 _RATES = (
     "fact_accuracy",
     "citation_accuracy",
@@ -147,6 +150,15 @@ def print_merge_sweep(run: RunDir, console: Console) -> None:
             remedy=f"measure some: `ftdist merge {run.cli_name}`.",
         )
     fit_width(console, pipe=PIPE_WIDTH)
+    if console.width < _COLUMN * (2 + len(sweep.rows)):
+        _print_blocks(sweep, console)
+    else:
+        _print_table(sweep, console)
+    console.print(Text(f"{sweep.how} {sweep.choice}"))
+
+
+def _print_table(sweep: MergeSweep, console: Console) -> None:
+    """Models side by side."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column(sweep.columns[0], no_wrap=True)
     for setting, *_ in sweep.rows:
@@ -155,7 +167,17 @@ def print_merge_sweep(run: RunDir, console: Console) -> None:
     for name, *values in list(zip(sweep.columns, *sweep.rows, strict=True))[1:]:
         table.add_row(name, *values)
     console.print(table)
-    console.print(Text(f"{sweep.how} {sweep.choice}"))
+
+
+def _print_blocks(sweep: MergeSweep, console: Console) -> None:
+    """Models one below the other, for a terminal in which their columns would be too narrow."""
+    for setting, *values in sweep.rows:
+        chosen = " (chosen)" if setting == sweep.chosen else ""
+        console.print(Text(f"\nalpha {setting}{chosen}", style="bold"))
+        for name, value in zip(sweep.columns[1:], values, strict=True):
+            if value:
+                console.print(Text(f"  {name:<26} {value}"))
+    console.print()
 
 
 def _read(run: RunDir) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from ftdist.cli import main as cli
 from ftdist.cli.commands.push import confirm
 from ftdist.errors import ConfigError
+from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.io.hashing import file_sha256
 from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import FORMAT
@@ -242,6 +244,19 @@ def test_the_export_of_a_run_is_uploaded_as_a_model(hub: UploadHub, tmp_path: Pa
     again = push(hub, "r", "me/expert", "--yes", folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert set(stored.files) == set(names) - {".cache.lock"} | theirs
+
+    merged = push(hub, "r", "me/expert", "--merged", "--yes", folder=tmp_path)
+    assert merged.returncode == 78
+    assert "Run r has no merged model." in merged.stderr
+    model = run / "merge" / "model"
+    shutil.copytree(run / "export", model)
+    (model / "README.md").write_text("merged\n")
+    points = {"export": model_fingerprint(run / "export")}
+    (model / "points.json").write_text(json.dumps(points))
+    merged = push(hub, "r", "me/expert", "--merged", "--yes", folder=tmp_path)
+    assert merged.returncode == 0, merged.stderr
+    assert stored.files["README.md"] == b"merged\n"
+    assert stored.messages[-1] == "Upload the merged model of run r with ftdist"
 
     neither = push(hub, tmp_path / "runs", "me/expert", "--yes", folder=tmp_path)
     assert neither.returncode == 78

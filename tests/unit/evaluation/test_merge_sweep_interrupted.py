@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from ftdist.checkpoint.weight_interpolation import write_merged_model
@@ -171,6 +171,59 @@ def test_changed_questions_or_exports_are_evaluated_again(run: RunDir, measured:
         merge_models(run.root)
     merge_models(run.root)
     assert is_of_export(run)
+
+
+def test_a_trimmed_update_is_added_to_another_model_and_compared_with_it(
+    run: RunDir, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onto = tmp_path / "onto"
+    shutil.copytree(made / "model", onto)
+    weights = load_file(onto / WEIGHTS)
+    weights["model.norm.weight"] += 3.0
+    save_file(weights, onto / WEIGHTS, metadata={"format": "pt"})
+    (run.export / "README.md").write_text("# r\n\n## Scores\nNone.\n")
+    settings = {
+        "merge.onto": str(onto),
+        "merge.trim_largest": [0.5],
+        "merge.layers": ["model.norm.*=0.5"],
+    }
+    _ask_for(run, [0.0, 0.5], **settings)
+    merge_models(run.root)
+    # The update is 1 everywhere: at alpha 0.5 times 0.5, a quarter of every second 1 is added.
+    moved = (
+        load_file(run.merged_model / WEIGHTS)["model.norm.weight"] - weights["model.norm.weight"]
+    )
+    assert moved.tolist() == pytest.approx([0.25, 0.0] * (len(moved) // 2), abs=1e-6)
+    itself, trimmed = _points(run)
+    assert itself["general_nll"]["difference"] == 0
+    assert (trimmed["alpha"], trimmed["trim_largest"]) == (0.5, 0.5)
+    assert "chose 0.5 with the largest 50 % trimmed, in" in capsys.readouterr().out
+    card = (run.merged_model / "README.md").read_text()
+    assert "These weights are onto + 0.5 (tuned - base), without the largest 50 %" in card
+    found = read_merge_sweep(run)
+    assert found is not None
+    assert "scores are compared with those of onto." in found.how
+    assert str(tmp_path) not in card + found.how
+    _ask_for(run, [0.5])  # neither trimmed nor onto another model
+    merge_models(run.root)
+    assert _alpha_of_weights(run, made) == pytest.approx(0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("merge.onto=LIBRARY", "has no config.json"),
+        ('merge.layers=["model.layer.*=0.5"]', "model.layer.* matches none of the model's"),
+        ("merge.trim_smallest=[0.95]", "leave nothing of the update"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_before_any_work(
+    run: RunDir, made: Path, capsys: pytest.CaptureFixture[str], key: str, problem: str
+) -> None:
+    key = key.replace("LIBRARY", str(made / "library"))
+    assert main(["merge", str(run.root), key]) == 78
+    assert problem in capsys.readouterr().err
+    assert not run.request("merge").exists()
 
 
 def test_a_full_disk_while_saving_the_merged_model_loses_no_scores(

@@ -78,6 +78,41 @@ def test_merged_models_are_plotted_by_alpha_with_the_selected_one_marked(
     assert "+0.015 (+0.005 to +0.025)" in part
 
 
+def test_trimmed_models_have_rows_and_curves_of_their_own(run: RunDir) -> None:
+    _merged(run, layers=["model.layers.*=0.5"])
+    file = run.merged_model / POINTS_NAME
+    record = json.loads(file.read_text())
+    trimmed = [{**point, "trim_largest": 0.08} for point in record["candidates"]]
+    record["candidates"] += trimmed
+    file.write_text(json.dumps({**record, "chosen": 4}))
+    page = fake_reports.written(run)
+    part = page[page.index('id="merge-sweep"') :].split("</section>")[0]
+    assert "Shares of the questions, largest 8 % trimmed" in part
+    assert "general NLL, largest 8 % trimmed: from 0.015 at alpha 0.5" in part
+    assert "Alpha was multiplied by a factor in model.layers.* (0.5)." in part
+    names = re.findall(r'<tr><th scope="row" class="n">([^<]*)</th>', part)
+    assert names == [
+        *("0.5", "0.75", "1"),
+        *(f"{alpha} with the largest 8 % trimmed" for alpha in ("0.5", "0.75", "1")),
+    ]
+    (chosen,) = re.findall(r'class="n">([^<]*)</th>(?:(?!</tr>).)*<td>chosen</td>', part)
+    assert chosen == "0.5 with the largest 8 % trimmed"
+    console = Console(width=1000, record=True)
+    print_merge_sweep(run, console)
+    text = console.export_text()
+    assert "Alpha 0.5 with the largest 8 % trimmed was chosen: of the merged models" in text
+
+
+def test_models_are_listed_one_below_the_other_on_a_narrow_terminal(run: RunDir) -> None:
+    _merged(run)
+    console = Console(width=80, record=True, force_terminal=True)
+    print_merge_sweep(run, console)
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    start = lines.index("alpha 0.5 (chosen)")
+    assert lines[start + 1] == "  fact accuracy              0.50 (0.10 to 0.90)"
+    assert "alpha 1" in lines[start:]
+
+
 LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general questions not clearly"
 
 
