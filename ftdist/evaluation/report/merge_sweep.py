@@ -29,13 +29,22 @@ POINTS_NAME = "points.json"
 _COLUMN = 17
 """Width of a model's column, in which a value stands over its interval; the names take two."""
 
-_RATES = (
+_DRAWN = (
     "fact_accuracy",
+    "fact_recall",
     "citation_accuracy",
     "general_mc_accuracy",
     "general_accuracy",
     "leak_rate",
     "out_of_scope_failure_rate",
+)
+
+_RATES = (
+    *_DRAWN,
+    "reverse_accuracy",
+    "two_fact_accuracy",
+    "unanswerable_failure_rate",
+    "instruction_accuracy",
 )
 
 
@@ -116,6 +125,7 @@ def _charts(
                 (alpha, table[name].tuned.value) for alpha, table in curves if name in table
             ]
             for name in names
+            if name in _DRAWN
         }
         losses[f"general NLL, {trim} trimmed" if trim else "general NLL"] = [
             (alpha, delta.value)
