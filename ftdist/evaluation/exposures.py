@@ -23,7 +23,7 @@ from ftdist.rundir import RunDir
 from ftdist.text.matching import KeyText, Words
 
 MAX_BYTES = 1 << 26
-"""Larger libraries are not searched: one core needs about 10 seconds per MiB of distinct text."""
+"""Larger libraries are not searched."""
 
 BUCKETS = (0, 1, 8, 16, 32, 64, 128)
 """Least exposures of each bucket; the last has no upper end."""
@@ -88,7 +88,7 @@ def exposure_scores(
     for low, high in zip(BUCKETS, [*BUCKETS[1:], None], strict=True):
         members = [
             n
-            for n, count in enumerate(map(round, exposures))
+            for n, count in enumerate(map(_whole, exposures))
             if count >= low and (high is None or count < high)
         ]
         if members:
@@ -108,7 +108,12 @@ def exposure_scores(
                 }
             )
     mean = sum(exposures) / len(exposures)
-    return {"mean": mean, "never_seen": sum(not round(n) for n in exposures), "buckets": buckets}
+    return {"mean": mean, "never_seen": sum(not count for count in exposures), "buckets": buckets}
+
+
+def _whole(count: float) -> int:
+    """Whole exposures; a fact that a part of the run shows has one."""
+    return max(1, int(count)) if count else 0
 
 
 class _Facts:

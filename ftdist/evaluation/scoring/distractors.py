@@ -80,7 +80,7 @@ def confusable_groups(probes: Sequence[Probe]) -> list[list[int]]:
     by_answer = dict(zip(answers, group_of, strict=True))
     groups: dict[int, list[int]] = {}
     for index, probe in enumerate(probes):
-        if probe.kind == "fact" and group_of.count(by_answer[_answer_words(probe)]) > 1:
+        if probe.is_plain_fact and group_of.count(by_answer[_answer_words(probe)]) > 1:
             groups.setdefault(by_answer[_answer_words(probe)], []).append(index)
     return list(groups.values())
 

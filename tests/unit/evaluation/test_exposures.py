@@ -39,9 +39,9 @@ def test_recall_is_counted_by_exposures() -> None:
     missing = [("k1",), ("k2",), (), ()]
     tuned = [AnswerVerdict(right=not each, missing=each) for each in missing]
     base = [AnswerVerdict(right=False, missing=probe.keys) for probe in probes]
-    scores = exposure_scores([0.2, 8, 15.4, 200], probes, base=base, tuned=tuned)
+    scores = exposure_scores([0, 8, 15.4, 200], probes, base=base, tuned=tuned)
 
-    assert scores["mean"] == pytest.approx(55.9)
+    assert scores["mean"] == pytest.approx(55.85)
     assert scores["never_seen"] == 1
     found = [(b["low"], b["high"], b["probes"], b["tuned"]["value"]) for b in scores["buckets"]]
     assert found == [(0, 0, 1, 0), (8, 15, 2, pytest.approx(2 / 3)), (128, None, 1, 1)]
