@@ -31,7 +31,7 @@ from ftdist.library.stages.build_samples import (
     build_samples,
     with_generated_qa,
 )
-from ftdist.library.stages.frequent_names import frequent_names
+from ftdist.library.stages.frequent_names import frequent_names, shared_values
 from ftdist.library.stages.generate import Generator
 from ftdist.library.stages.manifest import CurationResult, SourceSamples
 from ftdist.library.stages.publish import Published, os_error_reason, publish
@@ -207,6 +207,7 @@ def _build_settings(
     )
     of_chats = split.num_probes // 2 if documents else split.num_probes
     names = frequent_names(read, products=config.retention.product_names)
+    shared = shared_values(read) if synthesis.extract_questions else ()
 
     def settings(*, is_library: bool) -> SampleSettings:
         return SampleSettings(
@@ -218,6 +219,7 @@ def _build_settings(
             probes=-(-split.num_probes // max(1, documents)) if is_library else 0,
             one_conversation_in=-(-chats // of_chats) if is_library and of_chats else 0,
             names=names,
+            shared_values=shared,
             ngram=split.decontamination_ngram,
             seed=config.library.seed,
         )

@@ -35,7 +35,7 @@ from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 10
+FORMAT = 11
 """Raised whenever the same rows would give other samples."""
 
 PARTS = ("train", "held_out")
@@ -210,14 +210,16 @@ class _Builder:
                 doc_id=doc_id,
             )
             keys: Sequence[str] = ()
-            if self._is_probe(pair.question, one_in):
+            if pair.made_by != "overview" and self._is_probe(pair.question, one_in):
                 keys = self._keys(pair.value or pair.answer, question=pair.question, given=given)
             samples += self._paraphrased(sample, keys=keys, document=doc_id)
         return samples
 
     def _qa_pairs(self, document: Document, texts: Sequence[Sample]) -> list[QAPair]:
         """Questions extracted from the document, and those generated for its passages."""
-        pairs = questions(document) if self._settings.questions else []
+        found = questions(document) if self._settings.questions else []
+        shared = set(self._settings.shared_values)
+        pairs = [pair for pair in found if pair.asked_value not in shared]
         known = {pair.question.casefold() for pair in pairs}
         generated = (
             pair for text in texts for pair in self._generated.questions.get(text.text, [])

@@ -21,6 +21,9 @@ class SampleSettings:
     names: str
     """Names of makers and products, which are no keys."""
 
+    shared_values: tuple[str, ...]
+    """Values that several things of the library have: no question leads from one to its thing."""
+
     ngram: int
     """Words in a row that a probe may not share with training."""
 

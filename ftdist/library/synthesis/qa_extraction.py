@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import chain, takewhile, zip_longest
 
 from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis.attribute_lexicon import is_attribute
+from ftdist.library.synthesis.document_facts import document_fact_pairs
 from ftdist.library.synthesis.qa_headings import how_to_question, topic_question
 from ftdist.library.synthesis.qa_pair import QAPair
-from ftdist.library.synthesis.qa_tables import pairs_from_table
+from ftdist.library.synthesis.qa_tables import facts_of_table, pairs_from_table
 from ftdist.library.synthesis.sections import Section, joined, sections
-from ftdist.library.synthesis.subject import Subject
+from ftdist.library.synthesis.subject import Subject, is_collection
 from ftdist.text.qa_marks import (
     is_answer_name,
     is_asked,
@@ -63,6 +65,7 @@ def questions(document: Document) -> list[QAPair]:
         for block in section.blocks:
             if block.kind == "table":
                 pairs += pairs_from_table(block, section=section, document=document)
+    pairs += document_fact_pairs(document)
     unique: dict[str, QAPair] = {}
     for pair in pairs:
         unique.setdefault(pair.question.casefold(), pair)
@@ -86,8 +89,9 @@ def _from_heading(
     question = heading if _is_question(heading) else ""
     made_by: MadeBy = "faq" if question else "heading"
     above = _up_to_question(pieces)
-    answer = _answer(above)
-    subject = Subject.from_title(document.title)
+    answer = _answer(_without_facts(above, section, document))
+    title = document.title
+    subject = Subject("") if is_collection(title) else Subject.from_title(title)
     is_prose = any(piece.block.kind in ("paragraph", "item") for piece in above)
     question = question or how_to_question(heading, subject=subject)
     if not question and is_prose and heading.casefold() != document.title.casefold():
@@ -100,6 +104,18 @@ def _from_heading(
             section=section.name,
             page=section.page,
         )
+
+
+def _without_facts(
+    pieces: Sequence[_Piece], section: Section, document: Document
+) -> Sequence[_Piece]:
+    """The pieces without tables of facts, which have questions of their own."""
+    return [
+        piece
+        for piece in pieces
+        if piece.block.kind != "table"
+        or not facts_of_table(piece.block, section=section, document=document)
+    ]
 
 
 def _from_pieces(section: Section, pieces: Sequence[_Piece]) -> Iterator[QAPair]:
@@ -235,6 +251,8 @@ def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
     for number, block in enumerate(blocks):
         if block.kind != "term" or _is_question(block.text) or len(block.text.split()) > 8:
             continue
+        if is_attribute(block.text):
+            continue  # a fact
         end = number + 1
         while end < len(blocks) and blocks[end].kind not in ("term", "paragraph"):
             end += 1

@@ -91,7 +91,9 @@ def topic_question(heading: str, *, answer: str, subject: Subject) -> str:
     is_english = looks_english(answer) and re.search(r"\bthe\b", answer, re.IGNORECASE)
     if not is_topic or not is_english or len(answer.split()) < _MIN_ANSWER_WORDS:
         return ""
-    question = f"What should I know about {lower_first(heading)}"
+    is_model = any(map(str.isdigit, heading))
+    topic = f"the {heading}" if is_model else lower_first(heading)
+    question = f"What should I know about {topic}"
     return f"{subject.named_in(question, preposition='for')}?"
 
 

@@ -26,3 +26,6 @@ class QAPair:
 
     answers: tuple[str, ...] = ()
     """Other wordings of the answer; each holds `value` too."""
+
+    asked_value: str = ""
+    """Of a question from a value to its thing: the attribute and its value."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ftdist.library.schema import Block, Document
+from ftdist.library.synthesis.attribute_lexicon import find_attribute
+from ftdist.library.synthesis.facts import Fact, table_facts
 from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section, block_text
@@ -27,25 +29,42 @@ _MAX_NAME_WORDS, _MAX_VALUE_WORDS = 6, 40
 
 
 def pairs_from_table(block: Block, *, section: Section, document: Document) -> Iterator[QAPair]:
-    """Questions of a table: its own, else those that its headings and first column suggest."""
+    """Questions of a table: its own, else those that its headings and first column suggest.
+
+    A table that tells facts of things (`facts_of_table`) gives none here.
+    """
     rows = block.rows
     if not rows or len(rows[0]) < 2:
         return
     head, body = rows[0], rows[1:]
     columns = _question_columns(rows)
     subject = Subject.from_title(document.title)
-    symptoms = [column for column, cell in enumerate(head) if _SYMPTOM.search(cell)]
-    answers = [
-        column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
-    ]
     if columns:
         yield from _from_columns(rows, *columns, section=section, page=block.page)
     elif block.has_header and (code := _code_column(head, body)) is not None:
         yield from _codes(body, head, code, section=section, subject=subject, page=block.page)
-    elif block.has_header and symptoms and answers and symptoms[0] != answers[-1]:
-        yield from _symptoms(body, head, symptoms[0], answers, section=section, page=block.page)
-    elif len(rows) > 1:
+    elif block.has_header and (found := _symptom_columns(head)):
+        yield from _symptoms(body, head, *found, section=section, page=block.page)
+    elif len(rows) > 1 and not table_facts(block, section=section, document=document):
         yield from _properties(block, section=section, document=document)
+
+
+def facts_of_table(block: Block, *, section: Section, document: Document) -> list[Fact]:
+    """The facts of a table, unless its rows are questions, codes or symptoms."""
+    if not block.rows or len(block.rows[0]) < 2 or _question_columns(block.rows):
+        return []
+    head, body = block.rows[0], block.rows[1:]
+    is_own = block.has_header and (_code_column(head, body) is not None or _symptom_columns(head))
+    return [] if is_own else table_facts(block, section=section, document=document)
+
+
+def _symptom_columns(head: Sequence[str]) -> tuple[int, list[int]] | None:
+    """The column of symptoms and those that explain or cure them."""
+    symptoms = [column for column, cell in enumerate(head) if _SYMPTOM.search(cell)]
+    answers = [
+        column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
+    ]
+    return (symptoms[0], answers) if symptoms and answers and symptoms[0] != answers[-1] else None
 
 
 def row_text(row: Sequence[str], *, head: Sequence[str]) -> str:
@@ -133,7 +152,8 @@ def _code_column(head: Sequence[str], body: Sequence[tuple[str, ...]]) -> int | 
     """The column of error codes and the like; None: there is none."""
     for column, name in enumerate(head):
         cells = [row[column] for row in body]
-        if _CODE_COLUMN.search(name) and cells and all(map(_CODE.match, cells)):
+        is_code = _CODE_COLUMN.search(name) and not find_attribute(name).identifier
+        if is_code and cells and all(map(_CODE.match, cells)):
             return column
     return None
 

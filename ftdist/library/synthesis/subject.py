@@ -11,6 +11,12 @@ _KIND = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w-]+$")
+_NUMBERED = re.compile(r"[A-Za-z] \d+\w*$")
+_COLLECTION = re.compile(
+    r"\b(?:catalogues?|catalogs?|products|price list|range|collection|assortment|brochure|devices|"
+    r"models|plans|items|inventory|lists?|overview|comparison|directory|index|faq)\b",
+    re.IGNORECASE,
+)
 _MAX_WORDS = 4
 _NO_NAMES = frozenset({"document", "home", "index", "main", "page", "untitled"})
 
@@ -28,7 +34,7 @@ class Subject:
     @classmethod
     def from_title(cls, title: str) -> "Subject":
         """The subject of a document of that title."""
-        words = _KIND.sub("", title.partition(":")[0]).split()
+        words = without_kind_of_document(title).split()
         codes = [word for word in words if _CODE.match(word)]
         noun = words[-1].lower() if len(words) > 1 and words[-1].isalpha() else ""
         if codes:
@@ -39,7 +45,8 @@ class Subject:
     @property
     def with_article(self) -> str:
         """As a sentence has it: "the T-7", but "Network UPS Tools"."""
-        return f"the {self.name}" if _CODE.match(self.name) else self.name
+        is_model = _CODE.match(self.name) or _NUMBERED.search(self.name)
+        return f"the {self.name}" if is_model else self.name
 
     def named_in(self, question: str, *, preposition: str) -> str:
         """A question, without its mark, that says what it is about.
@@ -59,3 +66,13 @@ class Subject:
             if times:
                 return named
         return f"{question} {preposition} {self.with_article}"
+
+
+def without_kind_of_document(title: str) -> str:
+    """A title without what it says of the document: "Halden T-7" for "Halden T-7: User Manual"."""
+    return _KIND.sub("", title.partition(":")[0]).strip()
+
+
+def is_collection(title: str) -> bool:
+    """Whether a title or a heading names a collection, such as a catalogue, and no thing."""
+    return bool(_COLLECTION.search(title))

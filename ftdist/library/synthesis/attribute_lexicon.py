@@ -1,0 +1,68 @@
+"""What customers ask about the attributes of things, such as weight (`attributes.toml`)."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+_IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
+_NOT_WORDS = re.compile(r"[^\w.']+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribute:
+    """An attribute and the sentences around it, with places to fill (see `attributes.toml`)."""
+
+    names: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    reverse: tuple[str, ...] = ()
+    thing: bool = False
+    """Whether only things that are made or sold have it."""
+
+    quantity: bool = False
+    """Whether `answers` need a value that begins with a number."""
+
+    identifier: bool = False
+    """Whether each thing has a value of its own, such as an order number."""
+
+    least: str = ""
+    """Adjective of the thing with the smallest value, such as "cheapest"; "": there is none."""
+
+    most: str = ""
+
+
+UNKNOWN = Attribute()
+
+
+def find_attribute(name: str) -> Attribute:
+    """The attribute that a document calls `name`; `UNKNOWN` without wordings if it is not listed.
+
+    Capitals, hyphens and what stands in brackets do not count.
+    """
+    return _by_name().get(_normal(_IN_BRACKETS.sub("", name)), UNKNOWN)
+
+
+def is_attribute(name: str) -> bool:
+    """Whether a name is that of a listed attribute."""
+    return find_attribute(name) is not UNKNOWN
+
+
+def _normal(name: str) -> str:
+    return _NOT_WORDS.sub(" ", name.casefold().rstrip(":.")).strip()
+
+
+@cache
+def _by_name() -> dict[str, Attribute]:
+    text = files("ftdist.library.synthesis").joinpath("attributes.toml").read_text(encoding="utf-8")
+    by_name: dict[str, Attribute] = {}
+    for entry in tomllib.loads(text)["attribute"]:
+        lines = {
+            key: tuple(entry.get(key, "").splitlines())
+            for key in ("questions", "answers", "reverse")
+        }
+        attribute = Attribute(**entry | lines | {"names": tuple(entry["names"])})
+        for name in attribute.names:
+            by_name[_normal(name)] = attribute
+    return by_name

@@ -1,0 +1,283 @@
+"""Facts of documents: a thing, an attribute and its value, from tables, lists and lines."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis.attribute_lexicon import (
+    UNKNOWN,
+    Attribute,
+    find_attribute,
+    is_attribute,
+)
+from ftdist.library.synthesis.sections import Section, block_text, sections
+from ftdist.library.synthesis.subject import is_collection
+from ftdist.library.synthesis.things import (
+    Thing,
+    is_common_noun,
+    named_thing,
+    part,
+    thing_of_document,
+)
+from ftdist.text.qa_marks import is_asked
+
+_GENERIC = re.compile(
+    r"^(?:(?:the |our |all |key |main |basic |product |technical |general |important |more )*"
+    r"(?:data|specifications?|specs|details?|overview|features?|properties|facts|figures|"
+    r"information|at a glance|summary|characteristics|parameters?|performance|in brief|prices?|"
+    r"pricing|description|product|products|attributes|values?|what you get|options|table)"
+    r"(?: (?:and|&) \w+)?)$",
+    re.IGNORECASE,
+)
+_PROPERTY = re.compile(
+    r"^(?:property|properties|parameters?|features?|specifications?|specs?|characteristics?|"
+    r"attributes?|details?|data|criteri(?:on|a)|technical data|facts?|eigenschaft(?:en)?|"
+    r"merkmale?|technische daten|daten|angaben?|propri\u00e9t\u00e9s?|caract\u00e9ristiques?|"
+    r"propiedad(?:es)?|caracter\u00edsticas?|eigenschap(?:pen)?|kenmerk(?:en)?|caratteristich?[ea]|)$",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(
+    r"^(?:values?|data|details?|specifications?|descriptions?|information|entry|answer|metric|"
+    r"werte?|angaben?|daten|valeurs?|valor(?:es)?|waarden?|valore|)$",
+    re.IGNORECASE,
+)
+_HAS_MODEL = re.compile(r"\d|\b(?:manual|guide|handbook|data ?sheet)\b", re.IGNORECASE)
+_SETTING = re.compile(
+    r"^(?:settings?|options?|parameters?|fields?|variables?|keys?|flags?|arguments?|directives?|"
+    r"config(?:uration)?(?: keys?| options?)?)$",
+    re.IGNORECASE,
+)
+_PART = re.compile(r"^(?:(?:spare )?parts?|components?|accessor(?:y|ies)|buttons?)$", re.IGNORECASE)
+_OF_SETTINGS = re.compile(
+    r"^(?:default|standard|factory|min|max|unit|type|data type|limit|preset)", re.IGNORECASE
+)
+_REMARK = re.compile(r"^(?:notes?|remarks?|comments?|details|imperial|unit|units)$", re.IGNORECASE)
+_NOTHING = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a", "n.a.", "na", "tbd", "?", "."})
+_UNIT = re.compile(r"\s*(?:\((?P<in_brackets>[^()]{1,12})\)|\[(?P<squared>[^\]]{1,12})\])\s*$")
+_BARE_NUMBER = re.compile(r"^[~<>]?\s*\d[\d.,\s\u2013-]*$")
+_NO_UNIT = re.compile(r"\b(?:x|w|h|d|l|max|min|incl|excl|each|approx|optional)\b", re.IGNORECASE)
+_MAX_NAME_WORDS, _MAX_VALUE_WORDS = 7, 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """What a document says of one attribute of a thing."""
+
+    thing: Thing
+    attribute: str
+    """As the document writes it, without its unit."""
+
+    value: str
+    """As the document writes it."""
+
+    unit: str = ""
+    """From the attribute's name, where the value is a bare number."""
+
+    evidence: str
+    made_by: MadeBy
+    section: str
+    page: int | None
+    is_setting: bool = False
+    """Whether the thing is a setting, whose range and the like are not those of products."""
+
+    @property
+    def known(self) -> Attribute:
+        """What is known of the attribute."""
+        is_other = self.is_setting and not _OF_SETTINGS.match(self.attribute)
+        return UNKNOWN if is_other else find_attribute(self.attribute)
+
+
+def table_facts(block: Block, *, section: Section, document: Document) -> list[Fact]:
+    """The facts of a table; empty if it does not tell facts of things that have names.
+
+    It lists attributes with their values, or things in rows with a column per attribute, or
+    attributes in rows with a column per thing.
+    """
+    rows = [row for row in block.rows if any(row)]
+    if not rows or len(rows[0]) < 2:
+        return []
+    head: tuple[str, ...] = rows[0] if block.has_header else ()
+    body = rows[1:] if head else rows
+    if head and is_attribute(head[0]) and is_attribute(body[0][0] if body else ""):
+        head, body = (), rows  # Markdown has no table without a header
+    if head and len(head) > 2 and _PROPERTY.match(head[0]) and _REMARK.match(head[-1]):
+        has_unit = head[-1].casefold().startswith("unit")
+        values = [f"{row[1]} {row[-1]}".strip() if has_unit else row[1] for row in body]
+        head, body = head[:2], [(row[0], value) for row, value in zip(body, values, strict=True)]
+    if len(body[0] if body else ()) == 2 and (
+        thing := _listed_thing(head, body, section, document)
+    ):
+        return list(_listed(thing, head, body, block, section))
+    if not head or len(body) == 0:
+        return []
+    in_names = sum(is_attribute(row[0]) for row in body)
+    in_head = sum(map(is_attribute, head[1:]))
+    is_turned = in_names > in_head or (bool(_PROPERTY.match(head[0])) and in_names >= in_head)
+    if is_turned:
+        turned = list(zip(*[head, *body], strict=True))
+        head, body = turned[0], turned[1:]
+    return list(_tabled(head, body, block, section, document, is_turned=is_turned))
+
+
+def subject_of(section: Section, document: Document, *, attributes: Sequence[str]) -> Thing | None:
+    """The thing that attributes in a section belong to, by the headings above and the title."""
+    is_sold = any(find_attribute(name).thing for name in attributes)
+    title = None if is_collection(document.title) else thing_of_document(document)
+    path = [text for text in section.path if text.casefold() != document.title.casefold()]
+    is_generic = False
+    while path and (_GENERIC.match(path[-1]) or is_attribute(path[-1])):
+        path.pop()
+        is_generic = True
+    if not path or is_collection(path[-1]):
+        return title
+    heading = path[-1]
+    is_model = any(map(str.isdigit, heading))
+    is_title_case = " " in heading and all(word[0].isupper() for word in heading.split())
+    is_thing = is_model or (is_sold and _repeats(section, document, attributes))
+    if title and not is_thing:
+        is_thing = is_sold and is_title_case and not _HAS_MODEL.search(document.title)
+    if title and not is_thing:
+        is_part = is_common_noun(heading) or (is_sold and " " not in heading)
+        named = heading.casefold() not in title.name.casefold()
+        return part(heading, whole=title) if is_part and named and not is_generic else title
+    if is_thing or is_sold or is_generic:
+        return named_thing(heading, document=document, is_sold=is_sold) or title
+    return title
+
+
+def _repeats(section: Section, document: Document, attributes: Sequence[str]) -> bool:
+    """Whether another section of the same level tells the same attributes: a catalogue does."""
+    names = {name.casefold() for name in attributes}
+    mine = set(section.path)
+    for other in sections(document):
+        if other.level == section.level and set(other.path) != mine:
+            cells = {row[0].casefold() for block in other.blocks for row in block.rows if row}
+            lines = {block.text.partition(":")[0].casefold() for block in other.blocks}
+            if names & (cells | lines):
+                return True
+    return False
+
+
+def facts_evidence(row: Sequence[str], *, head: Sequence[str], section: Section) -> str:
+    """A row of a table with its headings, below those of its section."""
+    block = Block(
+        kind="table", text="", rows=tuple(map(tuple, (head, row) if any(head) else (row,)))
+    )
+    return f"{section.name}\n{block_text(block)}".strip()
+
+
+def make_fact(
+    thing: Thing, attribute: str, value: str, *, evidence: str, made_by: MadeBy, section: Section,
+    page: int | None,
+) -> Fact | None:  # fmt: skip
+    """A fact with the unit of its attribute's name at its value; None: there is no value."""
+    name = " ".join(attribute.split()).rstrip(": ")
+    value = " ".join(value.split()).rstrip(";,")
+    is_short = len(name.split()) <= _MAX_NAME_WORDS and len(value.split()) <= _MAX_VALUE_WORDS
+    if not name or not is_short or value.casefold() in _NOTHING or is_asked(name):
+        return None
+    unit = ""
+    if match := _UNIT.search(name):
+        unit = match["in_brackets"] or match["squared"]
+        is_unit = _BARE_NUMBER.match(value) and not _NO_UNIT.search(unit)
+        name, unit = name[: match.start()], unit if is_unit else ""
+    elif (match := re.search(r"\s+in\s+(\S{1,3}|euros?|dollars?|pounds?)$", name)) and (
+        _BARE_NUMBER.match(value)
+    ):
+        name, unit = name[: match.start()], match[1]
+    return Fact(
+        thing=thing, attribute=name, value=value, unit=unit, evidence=evidence, made_by=made_by,
+        section=section.name, page=page,
+    )  # fmt: skip
+
+
+def _listed_thing(
+    head: Sequence[str], body: Sequence[Sequence[str]], section: Section, document: Document
+) -> Thing | None:
+    """The thing whose attributes and values a table of two columns lists; None: it does not."""
+    names = [row[0] for row in body]
+    is_listed = bool(head) and (_PROPERTY.match(head[0]) or _VALUE.match(head[1]))
+    if head and not is_listed and not any(map(is_attribute, names)):
+        return None  # a column of things and one of their attributes
+    if head and is_attribute(head[1]) and not _PROPERTY.match(head[0]):
+        return None
+    if head and not _VALUE.match(head[1]) and any(map(is_attribute, names)):
+        is_sold = any(find_attribute(name).thing for name in names)
+        return named_thing(head[1], document=document, is_sold=is_sold)
+    return subject_of(section, document, attributes=names)
+
+
+def _listed(
+    thing: Thing,
+    head: Sequence[str],
+    body: Sequence[Sequence[str]],
+    block: Block,
+    section: Section,
+) -> Iterator[Fact]:
+    for row in body:
+        fact = make_fact(
+            thing, row[0], row[1], made_by="table", section=section, page=block.page,
+            evidence=facts_evidence(row, head=head, section=section),
+        )  # fmt: skip
+        if fact:
+            yield fact
+
+
+def _tabled(
+    head: Sequence[str],
+    body: Sequence[Sequence[str]],
+    block: Block,
+    section: Section,
+    document: Document,
+    *,
+    is_turned: bool,
+) -> Iterator[Fact]:
+    """Facts of things, one a row."""
+    named = _column_of_names(head, body)
+    is_sold = any(find_attribute(name).thing for name in head)
+    noun = _noun(section, document) if is_turned else head[named]
+    is_setting = bool(_SETTING.match(noun))
+    is_part = is_setting or bool(_PART.match(noun)) or _are_common([row[named] for row in body])
+    whole = _whole(section, document) if is_part and not is_turned else None
+    for row in body:
+        name = row[named]
+        thing = named_thing(name, document=document, is_sold=is_sold, noun=noun)
+        if thing and thing.has_article and is_part and not any(map(str.isdigit, name)):
+            thing = part(name, whole=whole)
+        for column, attribute in enumerate(head):
+            if thing is None or column == named or _VALUE.match(attribute):
+                continue
+            fact = make_fact(
+                thing, attribute, row[column], made_by="table", section=section, page=block.page,
+                evidence=facts_evidence(row, head=head, section=section),
+            )  # fmt: skip
+            if fact:
+                yield replace(fact, is_setting=is_setting)
+
+
+def _column_of_names(head: Sequence[str], body: Sequence[Sequence[str]]) -> int:
+    """The column that names the things: the first, unless that holds their order numbers."""
+    is_number = find_attribute(head[0]).identifier or all(row[0].isdigit() for row in body)
+    is_name = len(head) > 2 and not is_attribute(head[1])
+    return 1 if is_number and is_name else 0
+
+
+def _whole(section: Section, document: Document) -> Thing | None:
+    """The thing whose parts or settings a table lists."""
+    subject = subject_of(section, document, attributes=())
+    return thing_of_document(document) if subject and subject.whole else subject
+
+
+def _are_common(names: Sequence[str]) -> bool:
+    """Whether names of things are mostly common nouns, such as "Filter basket"."""
+    return sum(map(is_common_noun, names)) * 2 > len(names)
+
+
+def _noun(section: Section, document: Document) -> str:
+    """What things are, by the heading above them or the title, such as "plans"; "": unknown."""
+    for text in (section.heading, document.title):
+        last = (text.split() or [""])[-1].lower()
+        if last.endswith("s") and not _GENERIC.match(text) and not _GENERIC.match(last):
+            return last
+    return ""

@@ -1,0 +1,174 @@
+"""Facts in tables, lists and lines become questions as customers ask them."""
+
+import pytest
+
+from ftdist.library.schema import Block, Document, Location
+from ftdist.library.synthesis.attribute_lexicon import find_attribute, is_attribute
+from ftdist.library.synthesis.qa_extraction import questions
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.units import unit_in_words
+
+PROSE = Block(kind="paragraph", text="The Marlow 20 is a dehumidifier for cellars.")
+
+
+def _table(*rows: tuple[str, ...], has_header: bool = True) -> Block:
+    return Block(kind="table", text="", rows=rows, has_header=has_header)
+
+
+def _heading(text: str, level: int) -> Block:
+    return Block(kind="heading", text=text, level=level)
+
+
+def _pairs(title: str, *blocks: Block) -> dict[str, QAPair]:
+    document = Document(title=title, blocks=blocks, location=Location("c.md"))
+    return {pair.question: pair for pair in questions(document)}
+
+
+def _listed(*rows: tuple[str, str]) -> dict[str, QAPair]:
+    head = ("Property", "Value")
+    return _pairs("Tarnwell Marlow 20", PROSE, _table(head, *rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "question", "answer"),
+    [
+        ("Price", "264 euros", "How much does the Marlow 20 cost?",
+         "The Marlow 20 costs 264 euros."),
+        ("Weight (kg)", "13.5", "How much does the Marlow 20 weigh?",
+         "The Marlow 20 weighs 13.5 kg."),
+        ("Warranty", "4 years", "How long is the warranty on the Marlow 20?",
+         "The Marlow 20 has a warranty of 4 years."),
+        ("Noise Level", "42 dB", "How loud is the Marlow 20?",
+         "The noise level of the Marlow 20 is 42 dB."),
+        ("Wheels", "4", "How many wheels does the Marlow 20 have?", "The Marlow 20 has 4 wheels."),
+        ("Timer", "yes", "Does the Marlow 20 have a timer?", "Yes, the Marlow 20 has a timer."),
+        ("HDMI port", "no", "Does the Marlow 20 have an HDMI port?",
+         "No, the Marlow 20 does not have an HDMI port."),
+        ("Dishwasher safe", "no", "Is the Marlow 20 dishwasher safe?",
+         "No, the Marlow 20 is not dishwasher safe."),
+        ("Works with Alexa", "\u2713", "Does the Marlow 20 work with Alexa?",
+         "Yes, the Marlow 20 works with Alexa."),
+        ("Grill surface", "80 x 40 cm", "What is the grill surface of the Marlow 20?",
+         "The grill surface of the Marlow 20 is 80 x 40 cm."),
+    ],
+)  # fmt: skip
+def test_a_cell_is_asked_for_as_customers_do_and_told_in_a_sentence(
+    name: str, value: str, question: str, answer: str
+) -> None:
+    pair = _listed((name, value), ("Colour", "grey"))[question]
+    assert pair.answer == answer
+    assert len({question, *pair.wordings}) >= 5
+    assert value in pair.evidence
+    assert "Marlow 20" in pair.evidence or pair.section == ""
+
+
+def test_wordings_use_every_name_of_the_thing() -> None:
+    pair = _listed(("Weight", "13.5 kg"))["How much does the Marlow 20 weigh?"]
+    assert pair.wordings[:3] == (
+        "How heavy is the Tarnwell Marlow 20?",
+        "What is the weight of the Marlow 20 dehumidifier?",
+        "I need to ship the Marlow 20. How heavy is it?",
+    )
+    assert "How many kilograms does the Marlow 20 dehumidifier weigh?" in pair.wordings
+
+
+def test_a_thing_in_the_plural_has_verbs_in_the_plural() -> None:
+    found = _pairs("Trail Boots", _table(("Property", "Value"), ("Weight", "980 g")))
+    pair = found["How much do the Trail Boots weigh?"]
+    assert pair.answer == "The Trail Boots weigh 980 g."
+    assert "I need to ship the Trail Boots. How heavy are they?" in pair.wordings
+
+
+def test_rows_of_things_and_columns_of_things_give_the_same_questions() -> None:
+    by_row = _pairs(
+        "Price list", _table(("Product", "Price"), ("Vine 15", "19 EUR"), ("Vine 30", "34 EUR"))
+    )
+    by_column = _pairs(
+        "Price list", _table(("", "Vine 15", "Vine 30"), ("Price", "19 EUR", "34 EUR"))
+    )
+    asked = {"How much does the Vine 15 cost?", "Which product costs 34 EUR?"}
+    assert asked <= by_row.keys()
+    assert asked <= by_column.keys()
+    assert by_row["Which product costs 34 EUR?"].answer == "The Vine 30 costs 34 EUR."
+    assert by_row["Which product costs 34 EUR?"].value == "Vine 30"
+
+
+def test_plans_are_called_plans_and_compared() -> None:
+    rows = ("Feature", "Basic", "Plus", "Team"), ("Price per month", "0 EUR", "4 EUR", "12 EUR")
+    found = _pairs("Cloudberry plans", _table(*rows, ("Single sign-on", "no", "no", "yes")))
+    assert found["Does the Basic plan have single sign-on?"].value == "No"
+    cheapest = found["Which plan is the cheapest?"]
+    assert cheapest.answer == "The Basic plan is the cheapest plan: price per month 0 EUR."
+
+
+def test_a_value_of_two_things_leads_to_neither() -> None:
+    found = _pairs(
+        "Price list", _table(("Product", "Price"), ("Vine 15", "19 EUR"), ("Vine 30", "19 EUR"))
+    )
+    assert not [pair for pair in found.values() if pair.made_by == "reverse"]
+
+
+def test_headings_of_a_catalogue_are_its_things_and_technical_data_is_none() -> None:
+    item = Block(kind="item", text="Height: 97 cm", level=1)
+    found = _pairs(
+        "Garden catalogue",
+        _heading("Fern Rain Barrel", 2),
+        _table(("Property", "Value"), ("Price", "79 EUR")),
+        _heading("Technical data", 3),
+        item,
+        _heading("Pump 300", 2),
+        _table(("Property", "Value"), ("Price", "89 EUR")),
+    )
+    assert (
+        found["How tall is the Fern Rain Barrel?"].answer == "The Fern Rain Barrel is 97 cm high."
+    )
+    assert "How much does the Pump 300 cost?" in found
+    assert not [question for question in found if "Technical" in question]
+
+
+def test_parts_and_settings_belong_to_the_thing_of_the_manual() -> None:
+    found = _pairs(
+        "Halden T-7 Tide Pump: Owner's Manual",
+        Block(kind="paragraph", text="Keep this manual with the T-7. The T-7 rests at night."),
+        _heading("Spare parts", 2),
+        _table(("Part", "Order number"), ("Impeller kit", "HI-77"), ("Filter basket", "HF-12")),
+    )
+    pair = found["What is the order number of the impeller kit of the T-7?"]
+    assert pair.answer == "The order number of the impeller kit of the T-7 is HI-77."
+
+
+def test_the_whole_thing_is_told_in_several_orders() -> None:
+    rows = ("Price", "264 euros"), ("Weight", "13.5 kg"), ("Power", "320 watts"), ("Wheels", "4")
+    pair = _listed(*rows)["Tell me about the Marlow 20."]
+    assert pair.answer == (
+        "The Marlow 20: price: 264 euros; weight: 13.5 kg; power: 320 watts; wheels: 4."
+    )
+    told = [pair.answer, *pair.answers]
+    assert len(set(told)) == len(told) > 1
+    assert all(value in text for text in told for value in ("264 euros", "13.5 kg", "320 watts"))
+
+
+def test_another_language_gets_its_own_words_and_no_english() -> None:
+    prose = Block(kind="paragraph", text="Das Zelt ist mit wenig Gewicht für die Reise.")
+    found = _pairs("Zelt Fjord 2", prose, _table(("Eigenschaft", "Wert"), ("Gewicht", "2,1 kg")))
+    assert list(found) == ["Zelt Fjord 2: Gewicht?"]
+    assert found["Zelt Fjord 2: Gewicht?"].answer == "Zelt Fjord 2, Gewicht: 2,1 kg."
+
+
+def test_lines_of_steps_and_notes_are_no_facts() -> None:
+    blocks = [Block(kind="item", text=text, level=1) for text in ("Note: wait", "Step 1: press")]
+    assert not _pairs("Pump 300", *blocks)
+
+
+def test_attributes_are_found_without_capitals_units_and_hyphens() -> None:
+    assert find_attribute("Max. Load (kg)").names == find_attribute("maximum load").names
+    assert is_attribute("E-Mail:")
+    assert not is_attribute("grill surface")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit"),
+    [("4.2 kg", "kilograms"), ("5 to 32 litres", "litres"), ("$12", "dollars"), ("R290", "")],
+)
+def test_units_are_named_in_words(value: str, unit: str) -> None:
+    assert unit_in_words(value) == unit
