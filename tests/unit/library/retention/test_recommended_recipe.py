@@ -40,11 +40,11 @@ NONE = {
 }
 EXPERT = {
     "replay_sources": [],
-    "replay_fraction": 0.12,
+    "replay_fraction": 0.06,
     "num_replay_answers": 100,
     "num_replay_texts": 60,
-    "out_of_scope_fraction": 0.48,
-    "num_out_of_scope_answers": 1200,
+    "out_of_scope_fraction": 0.19,
+    "num_out_of_scope_answers": 400,
     "product_names": [],
     "max_answer_tokens": 32,
     "long_answer_fraction": 0.25,
