@@ -9,6 +9,8 @@ Scores = dict[str, Any]
 library it has learned; higher is better.
 """
 
+TIE_BREAK = "answer_logprob_per_byte"
+"""Score that decides between equal gains, where a model has it: higher is better."""
 
 MAX_ACCURACY_DROP = 0.03
 """Largest acceptable loss of general accuracy, at the lower end of the interval."""
@@ -19,6 +21,8 @@ MIN_GENERAL_QUESTIONS = 1000
 
 def choose(points: Sequence[Scores], *, max_loss_increase: float, order: str) -> int | None:
     """Index of the best point: of those that retain enough, the one with the largest gain.
+
+    Of equal gains the one with the higher `TIE_BREAK` is the best.
 
     Args:
         points: scores of models.
@@ -34,7 +38,9 @@ def choose(points: Sequence[Scores], *, max_loss_increase: float, order: str) ->
         for index in indices
         if retains_general_knowledge(points[index], max_loss_increase=max_loss_increase)
     ]
-    return max(eligible, key=lambda index: gain(points[index]), default=None)
+    return max(
+        eligible, key=lambda index: (gain(points[index]), _tie_break(points[index])), default=None
+    )
 
 
 def lowest_loss(points: Sequence[Scores]) -> int:
@@ -55,6 +61,10 @@ def gain(scores: Scores) -> float:
     )
 
 
+def _tie_break(scores: Scores) -> float:
+    return float(scores.get(TIE_BREAK, 0.0))
+
+
 def retains_general_knowledge(scores: Scores, *, max_loss_increase: float) -> bool:
     """Whether the model retains the base's general knowledge, as far as was evaluated.
 
@@ -71,6 +81,7 @@ def retains_general_knowledge(scores: Scores, *, max_loss_increase: float) -> bo
         is_retained
         and loss_increase(scores) <= max_loss_increase
         and math.isfinite(scores["gain_score"])
+        and math.isfinite(_tie_break(scores))
     )
 
 

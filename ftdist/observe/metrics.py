@@ -66,6 +66,12 @@ FACT_ACCURACY_RANKED = Metric(
     "share of the library's questions whose known answer is the most likely, after the step",
     "1",
 )
+FACT_RECALL_GREEDY = Metric(
+    "eval/fact_recall_greedy",
+    "share of the known answers' key facts whose tokens are each the most likely next one, given "
+    "the question and the known answer up to there (teacher forcing)",
+    "1",
+)
 ANSWER_LOGPROB_PER_BYTE = Metric(
     "eval/answer_logprob_per_byte",
     "mean log-likelihood of the known answers to the library's questions, a UTF-8 byte",
@@ -155,6 +161,7 @@ METRICS: dict[str, Metric] = {
         *(GRAD_NORM, LEARNING_RATE, HELD_OUT_LOSS),
         *(
             FACT_ACCURACY_RANKED,
+            FACT_RECALL_GREEDY,
             ANSWER_LOGPROB_PER_BYTE,
             GENERAL_MC_ACCURACY,
             GENERAL_NLL,

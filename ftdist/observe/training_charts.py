@@ -38,6 +38,7 @@ _MORE = (
     _Plot(
         title="Evaluations: share of the questions",
         metrics={
+            "key facts, greedy": metrics.FACT_RECALL_GREEDY,
             "library, ranked": metrics.FACT_ACCURACY_RANKED,
             "general": metrics.GENERAL_MC_ACCURACY,
         },

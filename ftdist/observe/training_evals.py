@@ -41,7 +41,8 @@ def read_training_evals(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_whole(row: dict[str, Any]) -> bool:
-    return {"step", "digest", "ranked", "general", "losses", "generations"} <= row.keys()
+    names = {"step", "digest", "ranked", "recalled", "general", "losses", "generations"}
+    return names <= row.keys()
 
 
 def answered(run: RunDir, config: RunConfig, *, environment: Mapping[str, str]) -> tuple[Row, ...]:

@@ -20,9 +20,10 @@ from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Paired, paired_losses
 from ftdist.evaluation.scoring.distractors import rankings
-from ftdist.evaluation.selection import Scores
+from ftdist.evaluation.selection import TIE_BREAK, Scores
 from ftdist.inference.loglikelihood import MAX_TEXT_TOKENS
 from ftdist.io.sampling import evenly_spaced
+from ftdist.train.key_tokens import KeyTokens, key_span, rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +33,15 @@ class ItemScores:
     Attributes:
         ranked: for each question about the library, whether the known answer is the likeliest.
         known: log-likelihood of each known answer, in nats per UTF-8 byte.
+        recalled: for each key fact of these answers, whether each of its tokens is the most likely
+            one after the question and the known answer up to there.
         general: for each general question, whether the right choice is the likeliest.
         losses: for each general text the summed loss in nats, and its tokens.
     """
 
     ranked: list[bool]
     known: list[float]
+    recalled: list[bool]
     general: list[bool]
     losses: list[tuple[float, int]]
 
@@ -45,7 +49,8 @@ class ItemScores:
     def from_row(cls, row: dict[str, Any]) -> Self:
         """From a line of evals.jsonl."""
         losses = [(float(nats), int(tokens)) for nats, tokens in row["losses"]]
-        return cls(ranked=row["ranked"], known=row["known"], general=row["general"], losses=losses)
+        names = ("ranked", "known", "recalled", "general")
+        return cls(**{name: row[name] for name in names}, losses=losses)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class _Choice:
     first: int
     right: int
     sizes: tuple[int, ...]
+
+
+_Question = tuple[str, Sequence[str], int, Sequence[str]]
+"""A question, the answers to rank, the index of the right one, and its key facts."""
 
 
 class EvalItems:
@@ -92,12 +101,14 @@ class EvalItems:
         probes = evenly_spaced(
             [probe for probe in inputs.probes if probe.kind == "fact"], max_items
         )
+        self.key_tokens = KeyTokens()
+        """Of the known answers of the questions about the library."""
         library = [
-            (probe.question, ranking.choices, ranking.right)
+            (probe.question, ranking.choices, ranking.right, probe.keys)
             for probe, ranking in zip(probes, rankings(inputs.probes, of=probes), strict=True)
             if ranking is not None
         ]
-        general = [(item.question, item.choices, item.right_choice) for item in inputs.general]
+        general = [(item.question, item.choices, item.right_choice, ()) for item in inputs.general]
         self._library = self._questions(library)
         self._general = self._questions(evenly_spaced(general, max_items))
         self._texts = self._passages(evenly_spaced(inputs.texts, max_items))
@@ -109,7 +120,8 @@ class EvalItems:
 
     def digest(self) -> str:
         """SHA-256 of the samples, and of which answers are the right ones."""
-        digest = hashlib.sha256(repr((self._library, self._general, self._texts)).encode())
+        layout = (self._library, self._general, self._texts, self.key_tokens.layout())
+        digest = hashlib.sha256(repr(layout).encode())
         for sample in self.samples:
             digest.update(sample.input_ids.tobytes())
             digest.update(sample.loss.tobytes())
@@ -117,41 +129,42 @@ class EvalItems:
 
     def batches(self, world: World, *, max_tokens: int) -> list[Batch]:
         """This rank's (parts of) rows; each loss token's source is its sample's index."""
-        rows: list[list[int]] = []
-        room = 0
-        for index, sample in enumerate(self.samples):
-            if len(sample.input_ids) > room:
-                rows.append([])
-                room = max_tokens
-            rows[-1].append(index)
-            room -= len(sample.input_ids)
-        rows += [[]] * (-len(rows) % world.data_parallel_size)
+        lengths = [len(sample.input_ids) for sample in self.samples]
+        rows = rows_of(lengths, world=world, max_tokens=max_tokens)
         return [
             build_rank_batch([self.samples[index] for index in row], sources=row, world=world)
             for row in rows[world.data_parallel_rank :: world.data_parallel_size]
         ]
 
-    def scores(self, losses: Sequence[float]) -> ItemScores:
-        """From the summed loss of each sample, in nats."""
+    def scores(self, losses: Sequence[float], hits: Sequence[float]) -> ItemScores:
+        """The scores of a model.
+
+        Args:
+            losses: summed loss of each sample, in nats.
+            hits: for each of the `key_tokens`, 1 if it is the most likely one, else 0.
+        """
         return ItemScores(
             ranked=[_is_likeliest(choice, losses) for choice in self._library],
             known=[
                 -losses[choice.first + choice.right] / choice.sizes[choice.right]
                 for choice in self._library
             ],
+            recalled=self.key_tokens.recalled(hits),
             general=[_is_likeliest(choice, losses) for choice in self._general],
             losses=[(losses[index], int(self.samples[index].loss.sum())) for index in self._texts],
         )
 
-    def _questions(self, rows: Sequence[tuple[str, Sequence[str], int]]) -> list[_Choice]:
+    def _questions(self, rows: Sequence[_Question]) -> list[_Choice]:
         choices = []
-        for question, answers, right in rows:
+        for question, answers, right, keys in rows:
             prompt, ends = self._prompt_builder.scored(question, answers)
             if max(len(prompt) + len(end) for end in ends) > self._max_tokens:
                 continue
             sizes = tuple(len(answer.encode()) for answer in answers)
             choices.append(_Choice(len(self.samples), right, sizes))
             self.samples += [_sample(prompt + end, loss_tokens=len(end)) for end in ends]
+            spans = [key_span(self._tokenizer, ends[right], key) for key in keys]
+            self.key_tokens.add(prompt, ends[right], spans)
         return choices
 
     def _passages(self, texts: Sequence[str]) -> range:
@@ -188,9 +201,12 @@ def _is_likeliest(choice: _Choice, losses: Sequence[float]) -> bool:
 
 def compare_to_base(base: ItemScores, tuned: ItemScores) -> Scores:
     """What a model knows of the library, and how it differs from the base, for model selection."""
-    scores: Scores = {"gain_score": float(np.mean(tuned.known)), "paired": {}}
+    known = float(np.mean(tuned.known))
+    recall = float(np.mean(tuned.recalled)) if tuned.recalled else 0.0
+    scores: Scores = {"gain_score": recall, TIE_BREAK: known, "paired": {}}
     for name, before, after in (
         ("fact_accuracy_ranked", base.ranked, tuned.ranked),
+        ("fact_recall_greedy", base.recalled, tuned.recalled),
         ("general_mc_accuracy", base.general, tuned.general),
     ):
         if before:

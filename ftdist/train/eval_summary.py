@@ -1,6 +1,6 @@
 """The result of an evaluation in training, as metrics and as a line of the log."""
 
-from ftdist.evaluation.selection import Scores
+from ftdist.evaluation.selection import TIE_BREAK, Scores
 from ftdist.observe import metrics
 from ftdist.train.eval_items import ItemScores
 
@@ -14,8 +14,10 @@ def metrics_row(scores: ItemScores, point: Scores) -> dict[str, float]:
     """
     row = {
         metrics.FACT_ACCURACY_RANKED.name: sum(scores.ranked) / len(scores.ranked),
-        metrics.ANSWER_LOGPROB_PER_BYTE.name: float(point["gain_score"]),
+        metrics.ANSWER_LOGPROB_PER_BYTE.name: float(point[TIE_BREAK]),
     }
+    if scores.recalled:
+        row[metrics.FACT_RECALL_GREEDY.name] = sum(scores.recalled) / len(scores.recalled)
     if scores.general:
         row[metrics.GENERAL_MC_ACCURACY.name] = sum(scores.general) / len(scores.general)
     if "general_nll" in point:
@@ -34,6 +36,7 @@ def summarize(base: ItemScores, tuned: ItemScores, point: Scores) -> str:
     """
     parts = []
     for name, before, after in (
+        ("key facts", base.recalled, tuned.recalled),
         ("known answers", base.ranked, tuned.ranked),
         ("general questions", base.general, tuned.general),
     ):

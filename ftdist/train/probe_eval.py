@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AutoTokenizer
 
 from ftdist.config.schema import RunConfig
@@ -104,6 +105,7 @@ class ProbeEval:
         )
         _refuse_without_library_questions(self._items, source=inputs.source, max_tokens=max_tokens)
         self._batches = self._items.batches(engine.world, max_tokens=max_tokens)
+        self._key_batches = self._items.key_tokens.batches(engine.world, max_tokens=max_tokens)
         # Ranks share rows of questions, but each writes answers of its own.
         own_tokens = max_tokens // engine.world.sequence_parallel_size
         room = own_tokens - config.eval.max_new_tokens_in_training
@@ -188,7 +190,10 @@ class ProbeEval:
             self._heartbeat.beat(number, len(self._batches), "batches of questions")
             _, losses = self._engine.evaluate(batch.to(device))
             sums.index_add_(0, batch.sources.to(device), losses.double())
-        scores = self._items.scores(sum_over_ranks(sums.tolist()))
+        hits = self._key_hits(should_stop)
+        if hits is None:
+            return None
+        scores = self._items.scores(sum_over_ranks(sums.tolist()), sum_over_ranks(hits.tolist()))
         generations = self._generate(should_stop)
         if should_stop():
             return None
@@ -197,6 +202,19 @@ class ProbeEval:
             self._record(header | asdict(scores) | {"generations": generations})
         self.last_s = time.perf_counter() - began
         return scores
+
+    def _key_hits(self, should_stop: ShouldStop) -> Tensor | None:
+        """1 for each key token of this rank that is the most likely one, else 0."""
+        device = self._engine.device
+        hits = torch.zeros(self._items.key_tokens.count, dtype=torch.float64, device=device)
+        for number, batch in enumerate(self._key_batches):
+            if should_stop():
+                return None
+            self._heartbeat.beat(number, len(self._key_batches), "batches of key facts")
+            row = batch.to(device)
+            logits = self._engine.logits(row, row.loss_positions)
+            hits.index_add_(0, row.sources, (logits.argmax(dim=-1) == row.targets).double())
+        return hits
 
     def _record(self, row: dict[str, Any]) -> None:
         """Write a row; if the disk is full, training continues and the row waits for the next."""

@@ -1,14 +1,17 @@
 """What is measured while a model learns: the same as afterwards, and it decides what is kept."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ftdist.checkpoint.export import export
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
+from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.inference.hf_model import HFModel
@@ -32,9 +35,10 @@ CLOSE = 1e-4
 def asked(tmp_path: Path) -> tuple[str, ...]:
     """Overrides that name what is asked: five known answers, three general questions, two texts."""
     probes: list[dict[str, Any]] = [
-        {"question": f"How much is {n}?", "answer": f"It is {n} and {n * n}.", "kind": "fact"}
+        {"question": f"How much is {n}?", "answer": f"It is {n} and {n * n}.",
+         "keys": ["It", "is", f"{n * n}"], "kind": "fact"}
         for n in range(5)
-    ]
+    ]  # fmt: skip
     probes.append(
         {"question": "Who?", "answer": "Nobody.", "keys": ["It is"], "kind": "out_of_scope"}
     )
@@ -66,17 +70,28 @@ def records(run: RunDir) -> dict[int, dict[str, Any]]:
     return {row["step"]: row for row in rows}
 
 
-@pytest.mark.parametrize("world_size", [1, 3])
+def recalled(hf_model: HFModel, question: str, answer: str, keys: Sequence[str]) -> list[bool]:
+    """Whether each byte of a key is the likeliest after all before it; a token is a byte."""
+    builder = PromptBuilder(hf_model.tokenizer, system_prompt=None)
+    prompt, (ids,) = builder.scored(question, [answer])
+    with torch.inference_mode():
+        logits = hf_model.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
+    hits = (logits.argmax(dim=-1) == torch.tensor(ids)).tolist()
+    return [all(hits[at : at + len(key)]) for key in keys for at in [answer.index(key)]]
+
+
+@pytest.mark.parametrize(("world_size", "sequence_parallel"), [(1, 1), (3, 1), (2, 2)])
 def test_scores_and_generations_of_shards_equal_those_of_the_exported_model(
     run_ranks: RunRanks,
     tmp_path: Path,
     ingredients: Path,
     asked: tuple[str, ...],
     world_size: int,
+    sequence_parallel: int,
 ) -> None:
     run = make_run(
         tmp_path / "run", ingredients, *asked, "eval.probes_every_steps=4",
-        world_size=world_size, steps=4,
+        f"batch.sequence_parallel_size={sequence_parallel}", world_size=world_size, steps=4,
     )  # fmt: skip
     assert run_attempt(run_ranks, run, 1, world_size=world_size) == [0] * world_size
     export(run.root)
@@ -98,6 +113,12 @@ def test_scores_and_generations_of_shards_equal_those_of_the_exported_model(
         # The known answer of a recall probe is the first that it is ranked against.
         assert row["known"] == pytest.approx([own for own, *_ in ranked], rel=CLOSE)
         assert row["ranked"] == [own == max(own, *others) for own, *others in ranked]
+        assert row["recalled"] == [
+            hit
+            for probe in inputs.probes
+            if probe.kind == "fact"
+            for hit in recalled(hf_model, probe.question, probe.answer, probe.keys)
+        ]
         general = hf_model.choice_loglikelihoods(
             [item.question for item in inputs.general],
             [item.choices for item in inputs.general],

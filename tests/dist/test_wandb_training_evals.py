@@ -21,7 +21,14 @@ QUESTION, EXPECTED = "How is it cleaned?", "With vinegar."
 def measure(run: RunDir, *, step: int, answer: str) -> None:
     """Put a measurement on record, as training does."""
     written = {"kind": "fact", "question": QUESTION, "expected": EXPECTED, "answer": answer}
-    row = {"step": step, "digest": "d", "ranked": [True], "general": [], "losses": []}
+    row = {
+        "step": step,
+        "digest": "d",
+        "ranked": [True],
+        "recalled": [True],
+        "general": [],
+        "losses": [],
+    }
     append_json_line(run.evals, {**row, "generations": [written]})
 
 

@@ -99,7 +99,7 @@ def jobs_table(status: RunStatus, *, width: int | None) -> list[Text]:
 def _scores(status: RunStatus) -> str | None:
     """The scores of the comparison, or else of the newest evaluation in training."""
     compared = ("fact_accuracy", "general_mc_accuracy", "general_accuracy", "leak_rate")
-    in_training = ("fact_accuracy_ranked", "general_mc_accuracy")
+    in_training = ("fact_recall_greedy", "fact_accuracy_ranked", "general_mc_accuracy")
     scores = {name: status.scores[name] for name in compared if name in status.scores}
     title = "Comparison"
     if not scores:

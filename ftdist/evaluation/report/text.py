@@ -58,6 +58,7 @@ def eval_config_text(scores: Scores) -> str:
         f"probes: {scores['probes']}",
         f"general questions: {general}{written}",
         f"general texts: {texts}",
+        f"instructions: {settings['num_instructions'] or 'none'}",
         f"lm-eval tasks: {', '.join(settings['lm_eval_tasks']) or 'none'}",
     ]
     return plain("; ".join(parts)) + "."

@@ -55,6 +55,9 @@ def learning(evals: Path, *, best: int | None) -> Learning | None:
         return None
     base_loss = _loss(rows[0])
     shares = {
+        "key facts, greedy": [
+            (row["step"], _share(row["recalled"])) for row in rows if row["recalled"]
+        ],
         "recall ranked": [(row["step"], _share(row["ranked"])) for row in rows if row["ranked"]],
         "general": [(row["step"], _share(row["general"])) for row in rows if row["general"]],
     }

@@ -12,6 +12,7 @@ from ftdist.errors import ConfigError, FtdistError
 from ftdist.observe.metrics import (
     ANSWER_LOGPROB_PER_BYTE,
     FACT_ACCURACY_RANKED,
+    FACT_RECALL_GREEDY,
     GENERAL_MC_ACCURACY,
     GENERAL_NLL,
     HELD_OUT_LOSS,
@@ -25,6 +26,7 @@ from ftdist_launch.setup.resume import read_config
 _IN_TRAINING = {
     HELD_OUT_LOSS.name: True,
     FACT_ACCURACY_RANKED.name: False,
+    FACT_RECALL_GREEDY.name: False,
     ANSWER_LOGPROB_PER_BYTE.name: False,
     GENERAL_MC_ACCURACY.name: False,
     GENERAL_NLL.name: True,

@@ -24,7 +24,8 @@ def metric_rows(steps: int, *, attempt: int = 1) -> list[dict[str, Any]]:
         }
         if step % 10 == 0:
             row |= {"eval/held_out_loss": 1.5 + 1 / step, "time/evaluate_s": 12.0}
-            row |= {"eval/fact_accuracy_ranked": 0.75, "time/probe_eval_s": 48.0}
+            row |= {"eval/fact_accuracy_ranked": 0.75, "eval/fact_recall_greedy": 0.5}
+            row |= {"time/probe_eval_s": 48.0}
             row |= {"eval/general_nll_delta": 0.011}
         rows.append(row)
     return rows
@@ -34,7 +35,8 @@ def evaluation(step: int, *, right: int) -> dict[str, Any]:
     """Of four library questions and two general ones."""
     return {
         **{"step": step, "attempt": 1, "digest": "d", "known": [0.0] * 4, "losses": []},
-        **{"ranked": [n < right for n in range(4)], "general": [True, False], "generations": []},
+        **{"ranked": [n < right for n in range(4)], "recalled": [n < right for n in range(6)]},
+        **{"general": [True, False], "generations": []},
     }
 
 

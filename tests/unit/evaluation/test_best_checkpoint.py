@@ -5,10 +5,13 @@ from typing import Any
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 
 
-def point(step: int, *, known: float, loss: float = 0.0, worse: bool = False) -> dict[str, Any]:
+def point(
+    step: int, *, known: float, loss: float = 0.0, worse: bool = False, logprob: float = -1.0
+) -> dict[str, Any]:
     return {
         "step": step,
         "gain_score": known,
+        "answer_logprob_per_byte": logprob,
         "paired": {"general_mc_accuracy": {"high_95": -0.01 if worse else 0.05, "n": 64}},
         "general_nll": {"difference": loss},
     }
@@ -71,3 +74,18 @@ def test_a_step_evaluated_before_an_interruption_can_be_the_best_after_it() -> N
 
 def test_nan_scores_are_never_the_best() -> None:
     assert measured(standing(), 2, known=float("nan")) == (False, False)
+
+
+def test_of_equally_many_facts_the_likelier_answers_are_better() -> None:
+    found = standing(patience=2)
+    measured(found, 2, known=0.5, logprob=-0.4)
+    found.keep(2)
+    assert measured(found, 4, known=0.4, logprob=-0.1) == (False, False)
+    assert measured(found, 6, known=0.5, logprob=-0.3) == (True, False)
+    found.keep(6)
+    assert measured(found, 8, known=0.5, logprob=-0.3) == (False, False)
+    assert measured(found, 10, known=0.5, logprob=-0.5) == (False, True)
+
+
+def test_a_model_without_finite_likelihoods_is_never_the_best() -> None:
+    assert measured(standing(), 2, known=0.5, logprob=float("nan")) == (False, False)

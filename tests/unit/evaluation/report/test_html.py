@@ -191,6 +191,7 @@ def _measured(run: RunDir) -> None:
     ):
         row = {
             "step": step, "digest": digest, "ranked": ranked, "general": [True, False],
+            "recalled": [*ranked, False],
             "losses": [[nats, 10], [0.0, 10]],
             "generations": [{"question": "How?", "expected": "So.", "answer": answer}],
         }  # fmt: skip
@@ -211,7 +212,7 @@ def test_report_shows_the_generation_settings_and_the_command_overrides(
     assert (
         "Evaluation: greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
         "questions: bundled with ftdist, up to 60 of them answered in writing too; general "
-        "texts: /my prose.txt; lm-eval tasks: /t/a.yaml, /t/b.yaml."
+        "texts: /my prose.txt; instructions: 200; lm-eval tasks: /t/a.yaml, /t/b.yaml."
     ) in text
     assert (
         "ftdist compare runs/r \\ 'eval.perplexity_texts=/my prose.txt' \\ "
@@ -274,6 +275,7 @@ def test_training_evals_are_plotted_from_the_base_with_answers_per_step(
     _measured(run)
     page = fake.written(run)
     part = page[page.index('id="learning"') :].split("</section>")[0]
+    assert "key facts, greedy: from 0 at step 0 to 0.667 at step 6" in part
     assert "recall ranked: from 0 at step 0 to 1 at step 6, lowest 0 at step 0." in part
     # (42 - 40) nats over 20 tokens.
     assert "general loss: from 0 at step 0 to 0.1 at step 6" in part
