@@ -25,7 +25,8 @@ class EvalConfig:
     probes_every_steps: NonNegativeInt
     """Steps between evaluations with probes, general questions and general texts; 0: none.
 
-    The checkpoint with the highest gain within `merge.max_loss_increase` is kept and exported.
+    The checkpoint with the most key facts (`eval/fact_recall_greedy`) within
+    `merge.max_loss_increase` is kept and exported.
     """
 
     max_questions: PositiveInt
