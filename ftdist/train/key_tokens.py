@@ -15,7 +15,7 @@ import torch
 from ftdist.data.collate import PAD_MULTIPLE, Batch, build_batch
 from ftdist.data.packing import PackedSequence
 from ftdist.dist.world import World
-from ftdist.text.matching import contains_words
+from ftdist.text.matching import contains_words, ngrams, words
 
 
 def key_span(tokenizer: Any, answer: Sequence[int], key: str) -> range:
@@ -24,13 +24,21 @@ def key_span(tokenizer: Any, answer: Sequence[int], key: str) -> range:
     Args:
         tokenizer: of the model.
         answer: token ids.
-        key: words, matched as in a comparison.
+        key: words, matched as in a comparison: "four years" is in "4 years".
     """
 
-    def holds(first: int, end: int) -> bool:
-        text = tokenizer.decode(answer[first:end], skip_special_tokens=True)
-        return contains_words(text, key)
+    def text(first: int, end: int) -> str:
+        decoded: str = tokenizer.decode(answer[first:end], skip_special_tokens=True)
+        return decoded
 
+    def literally(first: int, end: int) -> bool:
+        return words(key) in ngrams(words(text(first, end)), sizes=[len(words(key))])
+
+    def as_variant(first: int, end: int) -> bool:
+        return contains_words(text(first, end), key)
+
+    # Literally, if possible: for "9 seconds" its variant "9 second" would do.
+    holds = literally if literally(0, len(answer)) else as_variant
     if not holds(0, len(answer)):
         return range(0)
     # "12" is in "120 or 12" with two tokens of "120", but not with all: the search starts behind.

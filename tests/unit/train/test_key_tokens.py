@@ -24,6 +24,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
     [
         ("Hold it for 9 seconds.", "9 seconds", "9 seconds"),
         ("120 or 12.", "12", "12"),
+        ("It has 4 years of warranty.", "four years", "4 year"),  # as much as the key needs
         ("Red, then red.", "red", "Red"),
         ("It is green.", "blue", ""),
         ("Caf\u00e9 au lait", "caf\u00e9", "Caf\u00e9"),
