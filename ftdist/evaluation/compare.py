@@ -1,16 +1,18 @@
 """Evaluate the base and the tuned model on the same questions and write the report.
 
-    runs/R/report/answers.jsonl   one line per probe: question, both answers, both verdicts
+    runs/R/report/answers.jsonl   one line per probe: question, all answers, all verdicts
     runs/R/report/scores.json     {"base": {"fact_accuracy": ...}, "tuned": {...}, ...}
     runs/R/report/index.html      the report page
 
-The models run one after the other; the replicas of a model run in separate processes.
+Questions about the library are also asked with its passages in the prompt, to tell what training
+gives beyond retrieval. The models run one after the other; the replicas of a model run in separate
+processes.
 """
 
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,11 @@ from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.errors import ConfigError, ModelError
 from ftdist.evaluation.base_answers import base_answers
 from ftdist.evaluation.contamination import seen_in_training
-from ftdist.evaluation.eval_requests import Answers
+from ftdist.evaluation.eval_requests import Answers, EvalRequests
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.exposures import count_exposures, exposure_scores
+from ftdist.evaluation.passage_columns import add_passage_columns
+from ftdist.evaluation.passage_questions import COLUMNS, PassageQuestions, find_passages
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
@@ -72,15 +76,24 @@ def compare(run_dir: Path) -> None:
         f"answered in writing), {num_instructions} instructions, "
         f"{len(eval_set.texts)} general texts"
     )
-    base = base_answers(config, eval_set, settings, run=run, device=device)
+    passages = find_passages(eval_set.probes, config, settings, log=log)
+    requests = {
+        model: EvalRequests.from_inputs(
+            eval_set,
+            prompts=passages.prompts(eval_set.probes, model=model) if passages else (),
+        )
+        for model in COLUMNS
+    }
+    base = base_answers(config, requests["base"], settings, run=run, device=device)
     tuned = ask(
-        str(run.export), eval_set, settings, name="tuned", device=device,
+        str(run.export), requests["tuned"], settings, name="tuned", device=device,
         system_prompt=config.library.system_prompt, fixed_opening=has_fixed_opening(run.plan),
     )  # fmt: skip
     seen = seen_in_training(eval_set, config)
     exposures = count_exposures(eval_set.probes, run, config)
     write_report(
-        run, eval_set, settings, base=base, tuned=tuned, seen=seen, exposures=exposures,
+        run, eval_set, settings, answers={"base": base, "tuned": tuned}, passages=passages,
+        seen=seen, exposures=exposures,
         show_answers=show_answers,
     )  # fmt: skip
     write_page(run)
@@ -93,8 +106,8 @@ def write_report(
     eval_set: EvalSet,
     settings: EvalConfig,
     *,
-    base: Answers,
-    tuned: Answers,
+    answers: Mapping[str, Answers],
+    passages: PassageQuestions | None = None,
     seen: dict[str, dict[str, Any]] | None = None,
     exposures: Sequence[float] | None = None,
     show_answers: bool = True,
@@ -105,13 +118,14 @@ def write_report(
         run: whose report it is.
         eval_set: probes, general questions and texts.
         settings: evaluation settings.
-        base: what the base answered.
-        tuned: what the tuned model answered.
+        answers: what the base and the tuned model answered.
+        passages: the questions that were also asked with passages.
         seen: contamination of the evaluation set, from `seen_in_training`.
         exposures: of the facts of the probes, from `count_exposures`.
         show_answers: whether W&B may have the answers too.
     """
-    judged = {"base": judge_all(eval_set, base), "tuned": judge_all(eval_set, tuned)}
+    base, tuned = answers["base"], answers["tuned"]
+    judged = {model: judge_all(eval_set, each) for model, each in answers.items()}
     scores = aggregate_scores(eval_set, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
     scores |= {} if seen is None else {"contamination": seen}
@@ -129,7 +143,7 @@ def write_report(
     }
     scores["probes"] = str(eval_set.source)
     scores["took_s"] = {"base": round(base.took_s, 1), "tuned": round(tuned.took_s, 1)}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             **_question_row(probe),
             "base": _row(base, judged["base"].probes[n], index=n),
@@ -137,6 +151,8 @@ def write_report(
         }
         for n, probe in enumerate(eval_set.probes)
     ]
+    if passages is not None:
+        scores |= add_passage_columns(rows, eval_set, passages, answers=answers, judged=judged)
     run.report.mkdir(parents=True, exist_ok=True)
     write_whole(run.report / "answers.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     write_whole(run.report / "scores.json", json.dumps(scores, indent=2) + "\n")

@@ -1,15 +1,22 @@
 """What one model is asked in an evaluation, and its answers; both can be split over replicas."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.lm_eval_tasks import Outcomes
 from ftdist.evaluation.scoring.distractors import rankings
 
 Item = TypeVar("Item")
+
+
+class PassagePrompt(NamedTuple):
+    """A question to answer from passages."""
+
+    question: str
+    passages: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +29,7 @@ class EvalRequests:
         general: general questions with their choices.
         texts: passages of general text.
         tasks: files of lm-eval's tasks.
+        prompts: questions to answer in writing from passages.
     """
 
     questions: Sequence[str]
@@ -29,9 +37,12 @@ class EvalRequests:
     general: Sequence[tuple[str, Sequence[str]]]
     texts: Sequence[str]
     tasks: Sequence[Path]
+    prompts: Sequence[PassagePrompt] = ()
 
     @classmethod
-    def from_inputs(cls, eval_set: EvalSet) -> "EvalRequests":
+    def from_inputs(
+        cls, eval_set: EvalSet, *, prompts: Sequence[PassagePrompt] = ()
+    ) -> "EvalRequests":
         """Everything that an evaluation asks."""
         return cls(
             questions=[probe.question for probe in eval_set.probes],
@@ -39,6 +50,19 @@ class EvalRequests:
             general=[(item.question, item.choices) for item in eval_set.general],
             texts=eval_set.texts,
             tasks=eval_set.tasks,
+            prompts=prompts,
+        )
+
+    @property
+    def closed(self) -> "EvalRequests":
+        """Everything that is asked without passages."""
+        return replace(self, prompts=())
+
+    @property
+    def from_passages(self) -> "EvalRequests":
+        """What is asked with passages."""
+        return EvalRequests(
+            questions=(), choices=(), general=(), texts=(), tasks=(), prompts=self.prompts
         )
 
     def share(self, number: int, *, of: int) -> "EvalRequests":
@@ -49,7 +73,22 @@ class EvalRequests:
             general=self.general[number::of],
             texts=self.texts[number::of],
             tasks=self.tasks[number::of],
+            prompts=self.prompts[number::of],
         )
+
+
+class PassageAnswer(NamedTuple):
+    """What a model answered from passages.
+
+    Attributes:
+        text: its answer.
+        truncated: whether that was cut off at `eval.max_new_tokens`.
+        shortened: whether the passages were, to fit into the model's context.
+    """
+
+    text: str
+    truncated: bool
+    shortened: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +104,8 @@ class Answers:
         losses: for each passage of general text the summed loss in nats, and its tokens.
         tasks: by "TASK/METRIC" of lm-eval, whether each document was right.
         took_s: wall time, model loading included.
+        with_passages: an answer for each question with passages.
+        passages_s: wall time of these, part of `took_s`.
     """
 
     texts: list[str]
@@ -74,6 +115,38 @@ class Answers:
     losses: list[tuple[float, int]]
     tasks: Outcomes
     took_s: float
+    with_passages: list[PassageAnswer] = field(default_factory=list)
+    passages_s: float = 0.0
+
+    @property
+    def closed(self) -> "Answers":
+        """Those without passages."""
+        took_s = self.took_s - self.passages_s
+        return replace(self, with_passages=[], passages_s=0.0, took_s=took_s)
+
+    @property
+    def from_passages(self) -> "Answers":
+        """Those from passages."""
+        return Answers(
+            texts=[],
+            truncated=[],
+            likelihoods=[],
+            general=[],
+            losses=[],
+            tasks={},
+            took_s=self.passages_s,
+            with_passages=self.with_passages,
+            passages_s=self.passages_s,
+        )
+
+    def joined(self, from_passages: "Answers") -> "Answers":
+        """These and a model's answers from passages."""
+        return replace(
+            self,
+            took_s=self.took_s + from_passages.passages_s,
+            with_passages=from_passages.with_passages,
+            passages_s=from_passages.passages_s,
+        )
 
     @classmethod
     def merged(cls, shares: Sequence["Answers"], *, took_s: float) -> "Answers":
@@ -86,6 +159,8 @@ class Answers:
             losses=_interleave([share.losses for share in shares]),
             tasks={name: right for share in shares for name, right in share.tasks.items()},
             took_s=took_s,
+            with_passages=_interleave([share.with_passages for share in shares]),
+            passages_s=max(share.passages_s for share in shares),
         )
 
 

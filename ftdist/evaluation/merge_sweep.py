@@ -31,6 +31,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.dist.device import inference_device
 from ftdist.evaluation.base_answers import MADE_BY, base_answers
 from ftdist.evaluation.compare import judge_all, requested_config
+from ftdist.evaluation.eval_requests import EvalRequests
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.merge_settings import describe_model, merge_settings
@@ -183,7 +184,8 @@ def _measure(
     start = config
     if models.onto is not None:
         start = replace(config, model=replace(config.model, path=str(models.onto), revision=None))
-    answers_of_base = base_answers(start, eval_set, config.eval, run=run, device=device)
+    requests = EvalRequests.from_inputs(eval_set)
+    answers_of_base = base_answers(start, requests, config.eval, run=run, device=device)
     base = judge_all(eval_set, answers_of_base)
     candidate_dir = run.merge / "model.partial"
     measured = {}
@@ -192,7 +194,7 @@ def _measure(
             log(f"merge: model {number} of {len(settings)}: {setting}")
             models.write(candidate_dir, setting)
             answers = ask(
-                str(candidate_dir), eval_set, config.eval, name=f"merged {setting}", device=device,
+                str(candidate_dir), requests, config.eval, name=f"merged {setting}", device=device,
                 system_prompt=config.library.system_prompt,
                 fixed_opening=has_fixed_opening(run.plan),
             )  # fmt: skip

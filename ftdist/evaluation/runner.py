@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.config.schema import EvalConfig, RunConfig
+from ftdist.data.context_prompt import with_context
+from ftdist.data.messages import Message
 from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
 from ftdist.dist.device import evaluation_device as device_of_evaluation
 from ftdist.errors import ModelError
-from ftdist.evaluation.eval_requests import Answers, EvalRequests
-from ftdist.evaluation.eval_set import EvalSet
+from ftdist.evaluation.eval_requests import Answers, EvalRequests, PassageAnswer, PassagePrompt
 from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, plan_replicas
@@ -56,7 +57,7 @@ def evaluation_device(config: RunConfig) -> Device:
 
 def ask(
     model: str,
-    eval_set: EvalSet,
+    requests: EvalRequests,
     settings: EvalConfig,
     *,
     name: str,
@@ -65,16 +66,25 @@ def ask(
     chat_template: str | None = None,
     fixed_opening: bool = False,
 ) -> Answers:
-    """Generate one model's answers to all probes, and score its choices and texts.
+    """Generate one model's answers to all questions, and score its choices and texts.
 
     If there is room for several replicas, they run in parallel, each in its own process.
+
+    Args:
+        model: its folder.
+        requests: what it is asked.
+        settings: evaluation settings.
+        name: of the model, in lines of progress.
+        device: where it computes.
+        system_prompt: put before every question; None: as the chat template does by itself.
+        chat_template: used if the tokenizer has none.
+        fixed_opening: whether prompts include the template's opening of an answer.
 
     Raises:
         ModelError: it cannot be loaded, or a replica died.
         DataError: a question leaves no room for an answer.
     """
     started = time.monotonic()
-    requests = EvalRequests.from_inputs(eval_set)
     plan = plan_replicas(Path(model), device=device, num_replicas=settings.num_replicas)
     shares = [
         _Replica(
@@ -157,6 +167,9 @@ def _answers(replica: _Replica) -> Answers:
         batch=batch,
         progress=_Progress(f"{name}: answers", total=len(requests.questions)),
     )
+    began = time.monotonic()
+    with_passages = _answers_from_passages(hf_model, requests.prompts, settings, name=name)
+    passages_s = time.monotonic() - began
     return Answers(
         texts=[text for text, _ in answers],
         truncated=[is_truncated for _, is_truncated in answers],
@@ -177,7 +190,41 @@ def _answers(replica: _Replica) -> Answers:
         ),
         tasks=_tasks(hf_model, requests.tasks, batch=batch, name=name),
         took_s=time.monotonic() - started,
+        with_passages=with_passages,
+        passages_s=passages_s,
     )
+
+
+def _answers_from_passages(
+    hf_model: HFModel, prompts: Sequence[PassagePrompt], settings: EvalConfig, *, name: str
+) -> list[PassageAnswer]:
+    """The answers to questions whose passages are shortened where they leave no room for one."""
+    fitted = [_fitted(hf_model, prompt, max_tokens=settings.max_new_tokens) for prompt in prompts]
+    answers = hf_model.answer_with_truncation(
+        [with_context(question, passages) for question, passages in fitted],
+        max_tokens=settings.max_new_tokens,
+        batch=settings.batch_size,
+        progress=_Progress(f"{name}: answers from passages", total=len(prompts)),
+    )
+    return [
+        PassageAnswer(text, is_truncated, prompt.passages != passages)
+        for (text, is_truncated), prompt, (_, passages) in zip(
+            answers, prompts, fitted, strict=True
+        )
+    ]
+
+
+def _fitted(hf_model: HFModel, prompt: PassagePrompt, *, max_tokens: int) -> PassagePrompt:
+    """The prompt with the last passages left out, and the first one cut, until it fits."""
+    question, passages = prompt
+    while passages:
+        message = Message(role="user", content=with_context(question, passages))
+        if hf_model.has_room([message], max_tokens=max_tokens):
+            break
+        *others, last = passages
+        half = last[: len(last) // 2].rstrip()
+        passages = tuple(others) if others or not half else (half,)
+    return PassagePrompt(question, passages)
 
 
 def _tasks(hf_model: HFModel, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:

@@ -7,6 +7,7 @@ import pytest
 
 from ftdist.config.compose import compose
 from ftdist.dist.device import free_memory
+from ftdist.evaluation.eval_requests import EvalRequests
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.runner import ask
 from ftdist.inference.hf_model import HFModel
@@ -32,7 +33,7 @@ def test_replicas_on_all_gpus_answer_like_one_and_free_their_memory(
         num_instructions=0,
         max_new_tokens=8,
     )
-    inputs = read_eval_set(settings, library=made / "library")
+    inputs = EvalRequests.from_inputs(read_eval_set(settings, library=made / "library"))
     model = str(made / "model")
     one = ask(model, inputs, replace(settings, num_replicas=1), name="one", device="cuda")
     before = free_memory()

@@ -63,6 +63,14 @@ class EvalConfig:
     """Bundled instructions, such as "in exactly two sentences", whose answers are checked by rules;
     at most 245; 0: none."""
 
+    max_passage_questions: NonNegativeInt
+    """Questions about the library that are also asked with its passages in the prompt, evenly
+    spread over the probes, to compare fine-tuning with retrieval; 0: none.
+    """
+
+    retrieved_passages: PositiveInt
+    """Passages of the library that BM25 retrieves for such a question."""
+
     lm_eval_tasks: list[str]
     """lm-eval task files (*.yaml) with local data, or folders of them, for both models."""
 

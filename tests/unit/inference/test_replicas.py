@@ -8,7 +8,7 @@ import pytest
 from ftdist.config.compose import compose
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import ModelError
-from ftdist.evaluation.eval_requests import Answers, EvalRequests
+from ftdist.evaluation.eval_requests import Answers, EvalRequests, PassageAnswer, PassagePrompt
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.runner import ask
 from ftdist.inference.hf_model import HFModel
@@ -73,6 +73,7 @@ def test_each_request_goes_to_one_replica_and_results_keep_their_order() -> None
         general=[("f", ("x", "y"))],
         texts=list("ghij"),
         tasks=[],
+        prompts=[PassagePrompt(letter, (letter,)) for letter in "klmn"],
     )
     shares = [asked.share(number, of=3) for number in range(3)]
     assert [list(share.questions) for share in shares] == [["a", "d"], ["b", "e"], ["c"]]
@@ -85,6 +86,7 @@ def test_each_request_goes_to_one_replica_and_results_keep_their_order() -> None
             losses=[(float(ord(text)), 1) for text in share.texts],
             tasks={},
             took_s=1.0,
+            with_passages=[PassageAnswer(each.question, False, False) for each in share.prompts],
         )
         for share in shares
     ]
@@ -94,6 +96,7 @@ def test_each_request_goes_to_one_replica_and_results_keep_their_order() -> None
     assert whole.likelihoods == [[float(ord(letter))] for letter in "abcde"]
     assert whole.general == [[1.0, 2.0]]
     assert whole.losses == [(float(ord(letter)), 1) for letter in "ghij"]
+    assert [answer.text for answer in whole.with_passages] == list("klmn")
     assert whole.took_s == 5.0
 
 
@@ -101,10 +104,16 @@ def test_each_request_goes_to_one_replica_and_results_keep_their_order() -> None
 def test_two_replicas_answer_like_one(
     made: Path, inputs: EvalSet, settings: EvalConfig, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    question = inputs.probes[0].question
+    prompts = [
+        PassagePrompt(question, ("Set it on the moss pad.",)),
+        PassagePrompt(question, ("The moss pad is green. " * 200, "Rain water.")),
+        PassagePrompt(question, ("Rain water.",)),
+    ]
     one, two = (
         ask(
             str(made / "model"),
-            inputs,
+            EvalRequests.from_inputs(inputs, prompts=prompts),
             replace(settings, num_replicas=copies),
             name="m",
             device="cpu",
@@ -113,6 +122,9 @@ def test_two_replicas_answer_like_one(
     )
     assert two.texts == one.texts
     assert len(set(one.texts)) > 1
+    assert two.with_passages == one.with_passages
+    assert [answer.shortened for answer in one.with_passages] == [False, True, False]
+    assert one.with_passages[0].text != one.with_passages[2].text
     for found, expected in zip(two.likelihoods, one.likelihoods, strict=True):
         assert found == pytest.approx(expected, abs=1e-5)
     assert [tokens for _, tokens in two.losses] == [tokens for _, tokens in one.losses]
@@ -136,7 +148,10 @@ def test_a_replica_that_dies_is_one_clear_error(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ModelError, match=r"process of m 1/2 died during the evaluation") as caught:
-        ask(str(made / "model"), inputs, replace(settings, num_replicas=2), name="m", device="cpu")
+        ask(
+            str(made / "model"), EvalRequests.from_inputs(inputs),
+            replace(settings, num_replicas=2), name="m", device="cpu",
+        )  # fmt: skip
     assert "eval.num_replicas" in caught.value.remedy
 
 

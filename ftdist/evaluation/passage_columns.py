@@ -1,0 +1,78 @@
+"""Judge the answers from passages, and add them to the rows and scores of a report."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ftdist.evaluation.eval_requests import Answers, PassageAnswer
+from ftdist.evaluation.eval_set import EvalSet
+from ftdist.evaluation.passage_questions import COLUMNS, PassageQuestions
+from ftdist.evaluation.scoring.aggregate import JudgedAnswers
+from ftdist.evaluation.scoring.judge import LibraryMarks, judge
+from ftdist.evaluation.scoring.passage_scores import passage_scores
+
+
+def add_passage_columns(
+    rows: list[dict[str, Any]],
+    eval_set: EvalSet,
+    questions: PassageQuestions,
+    *,
+    answers: Mapping[str, Answers],
+    judged: Mapping[str, JudgedAnswers],
+) -> dict[str, Any]:
+    """Add the answers from passages to the rows of `answers.jsonl`, and compute their scores.
+
+    Args:
+        rows: one per probe; those asked with passages get a field for each column, and
+            `passages`, what was in the prompts.
+        eval_set: whose probes were asked.
+        questions: which of them were asked with passages.
+        answers: by model.
+        judged: by model, its answers without passages.
+
+    Returns:
+        what goes into `scores.json`: the scores of each column, and `passages`.
+    """
+    marks = LibraryMarks.from_probes(eval_set.probes)
+    by_column: dict[str, dict[int, PassageAnswer]] = {}
+    for model in COLUMNS:
+        by_column |= questions.by_column(answers[model].with_passages, model=model)
+    verdicts = {
+        column: {n: judge(eval_set.probes[n], each.text, marks=marks) for n, each in given.items()}
+        for column, given in by_column.items()
+    }
+    for column, given in by_column.items():
+        for n, answer in given.items():
+            judged_row = {"answer": answer.text, "truncated": answer.truncated}
+            rows[n][column] = {**judged_row, **asdict(verdicts[column][n])}
+    for n in questions.asked:
+        shown = {"right": questions.right.get(n), "retrieved": questions.retrieved.get(n, ())}
+        rows[n]["passages"] = shown
+    own = {model: dict(enumerate(each.probes)) for model, each in judged.items()}
+    scores = passage_scores(eval_set, {**own, **verdicts}, asked=questions.asked)
+    hit_rate = questions.hit_rate(eval_set.probes)
+    of_columns = {
+        column: {name: rate["value"] for name, rate in scores["columns"].get(column, {}).items()}
+        for column in by_column
+    }
+    return {
+        **of_columns,
+        "passages": {
+            "asked": len(questions.asked),
+            "candidates": questions.num_candidates,
+            "without_right_passage": len(questions.asked) - len(questions.right),
+            "library_passages": questions.num_passages,
+            "retrieved_passages": questions.limit,
+            "retrieval_hit_rate": hit_rate.fields() if hit_rate else None,
+            "shortened": {
+                column: sum(answer.shortened for answer in given.values())
+                for column, given in by_column.items()
+            },
+            "truncated": {
+                column: sum(answer.truncated for answer in given.values())
+                for column, given in by_column.items()
+            },
+            "took_s": {model: round(each.passages_s, 1) for model, each in answers.items()},
+            **scores,
+        },
+    }
