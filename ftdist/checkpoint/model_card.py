@@ -90,13 +90,15 @@ def with_note(card: str, note: str) -> str:
     return f"{head.rstrip()}\n- {note}\n\n{SCORES}{scores}"
 
 
-def with_scores(card: str, rows: Sequence[Sequence[str]]) -> str:
+def with_scores(card: str, rows: Sequence[Sequence[str]], more: Sequence[str] = ()) -> str:
     """The card with its last section, the scores, replaced.
 
     Args:
         card: as `model_card` wrote it.
         rows: of each score its name, that of the base, of the tuned model, the difference, and what
             is counted.
+        more: lines of Markdown to stand below them.
     """
     table = [_HEAD, "| --- | --- | --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
-    return card.split(SCORES)[0] + "\n".join([SCORES, *table]) + "\n"
+    below = ["", *more] if more else []
+    return card.split(SCORES)[0] + "\n".join([SCORES, *table, *below]) + "\n"

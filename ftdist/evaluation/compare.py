@@ -38,6 +38,7 @@ from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import AnswerVerdict, LibraryMarks, judge
 from ftdist.io.jsonl import write_whole
+from ftdist.observe.passage_table import passage_markdown
 from ftdist.observe.score_table import score_table
 from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY, answers_wanted
 from ftdist.observe.wandb.stage_upload import upload_comparison
@@ -159,7 +160,8 @@ def write_report(
     card = run.export / "README.md"
     if card.is_file():
         shown = [row.cells for row in score_table(scores)]
-        write_whole(card, with_scores(card.read_text(encoding="utf-8"), shown))
+        text = card.read_text(encoding="utf-8")
+        write_whole(card, with_scores(text, shown, passage_markdown(scores)))
 
 
 def judge_all(eval_set: EvalSet, answers: Answers) -> JudgedAnswers:

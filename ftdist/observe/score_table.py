@@ -119,6 +119,11 @@ class Estimate:
         return f"{self.low:{self.spec}} to {self.high:{self.spec}}"
 
     @property
+    def brief(self) -> str:
+        """The value and its counts, as "0.94 (45/48)"."""
+        return f"{self.text} ({self.counts})"
+
+    @property
     def full(self) -> str:
         """All of it, as "0.94 (45/48, 0.83 to 0.98)"."""
         return f"{self.text} ({self.counts}, {self.interval})"

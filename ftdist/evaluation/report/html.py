@@ -32,6 +32,15 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.sampling import evenly_spaced
 from ftdist.library.store.dataset import MANIFEST
 from ftdist.observe.metrics import read_metrics
+from ftdist.observe.passage_table import (
+    COLUMNS,
+    PASSAGE_COLUMNS,
+    passage_notes,
+    passage_sentence,
+    passage_table,
+    retrieval_wins,
+    wins_sentence,
+)
 from ftdist.observe.score_table import (
     GROUPS,
     ScoreRow,
@@ -54,6 +63,9 @@ PAGE = "index.html"
 
 MAX_SHOWN = 3
 """Answers of each kind that stand open on the page."""
+
+MAX_WINS = 20
+"""Questions in the list of those where retrieval wins."""
 
 MAX_LISTED = 200
 """Answers in the list of all, and in the blind comparison; answers.jsonl has every one."""
@@ -102,6 +114,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         first=first,
         leaked_text=leaked_text,
         verdict_word=verdict_word,
+        **_retrieval(report),
         kinds=_by_kind(report.answers, first=first),
         listed=evenly_spaced(report.answers, MAX_LISTED),
         answers=len(report.answers),
@@ -127,6 +140,22 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         truncation=truncation_text(report.scores),
         reproduce=reproduce(run, config, events, scores=report.scores),
     )
+
+
+def _retrieval(report: Report) -> dict[str, Any]:
+    """What the page shows of answers from passages."""
+    rows, wins = passage_table(report.scores), retrieval_wins(report.answers)
+    return {
+        "columns": COLUMNS,
+        "passage_columns": PASSAGE_COLUMNS,
+        "listed_columns": COLUMNS if rows else {"base": "base", "tuned": "tuned"},
+        "passage_rows": rows,
+        "passage_sentence": passage_sentence(report.scores),
+        "passage_notes": passage_notes(report.scores),
+        "wins_sentence": wins_sentence(report.answers),
+        "retrieval_wins": evenly_spaced(wins, MAX_WINS),
+        "num_retrieval_wins": len(wins),
+    }
 
 
 def _first(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ftdist.errors import StorageError
 from ftdist.evaluation.report.exposures import exposure_text
+from ftdist.evaluation.report.passages import print_passages
 from ftdist.evaluation.report.text import (
     contamination_texts,
     cost_text,
@@ -23,6 +24,7 @@ from ftdist.evaluation.report.text import (
 )
 from ftdist.io.jsonl import read_json_lines
 from ftdist.io.sampling import evenly_spaced
+from ftdist.observe.passage_table import passage_markdown
 from ftdist.observe.score_table import (
     ScoreRow,
     Scores,
@@ -110,6 +112,7 @@ def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -
     _print_scores(headline, console, title="score")
     if others:
         _print_scores(others, console, title="other scores")
+    print_passages(report.scores, report.answers, console)
     _print_weakest(report.scores, console)
     for sentence in _notes(report.scores):
         console.print(Text(sentence))
@@ -137,6 +140,8 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
         cells = (row["question"], row["base"]["answer"], row["tuned"]["answer"])
         lines.append(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
     lines += ["", *markdown_table(rows)]
+    if passages := passage_markdown(report.scores):
+        lines += ["", *map(plain, passages)]
     weakest = document_rows(report.scores, limit=MAX_DOCUMENTS)
     if weakest:
         lines += ["", "| weakest parts of the library | base | tuned |", "| --- | ---: | ---: |"]

@@ -4,6 +4,9 @@
     compare/fact_accuracy/tuned         with tuned_low_95 and tuned_high_95
     compare/fact_accuracy/difference    tuned less base, with difference_low_95 and _high_95
     compare/fact_accuracy/n
+    compare/fact_accuracy/base_passage  and base_retrieved, tuned_passage: asked with passages
+    compare/fact_accuracy/tuned_minus_base_retrieved    and the like
+    compare/retrieval_hit_rate
     compare/answers                     the table
     compare/digest                      of all the others, so that nothing is sent twice
 
@@ -19,6 +22,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import read_json_lines
 from ftdist.io.sampling import evenly_spaced
+from ftdist.observe.passage_table import PASSAGE_COLUMNS, passage_table
 from ftdist.observe.redact import redacted
 from ftdist.observe.score_table import score_table, verdict_word
 from ftdist.rundir import RunDir
@@ -47,6 +51,7 @@ COLUMNS = (
     "tuned_verdict",
     "tuned_chosen",
     "tuned_leaked",
+    *(f"{column}{suffix}" for column in PASSAGE_COLUMNS for suffix in ("", "_verdict")),
 )
 """Of the table: text, or nothing where no choice was to be made, or nothing leaked."""
 
@@ -123,6 +128,10 @@ def score_values(scores: Mapping[str, Any]) -> dict[str, Value]:
                 "difference_high_95": row.delta.high,
             }
         values |= _numbers(row.name, fields)
+    for passage_row in passage_table(scores):
+        values |= _numbers(passage_row.name, passage_row.numbers)
+    if rate := scores.get("passages", {}).get("retrieval_hit_rate"):
+        values[f"{PREFIX}retrieval_hit_rate"] = rate["value"]
     for section in ("flips", "cost"):
         values |= _numbers(section, scores[section] or {})
     return values
@@ -147,6 +156,10 @@ def _answer_row(row: Mapping[str, Any]) -> Row:
         answer = row[model]
         cells += [answer["answer"], verdict_word(row["kind"], right=answer["right"])]
         cells += [answer["chosen"], "; ".join(answer["leaked"]) or None]
+    for column in PASSAGE_COLUMNS:
+        answer = row.get(column)
+        word = answer and verdict_word(row["kind"], right=answer["right"])
+        cells += [answer and answer["answer"], word]
     return tuple(cells)
 
 
