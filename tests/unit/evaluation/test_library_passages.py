@@ -53,7 +53,7 @@ def test_conversations_as_jsonl_give_each_answer_once(tmp_path: Path) -> None:
     file = tmp_path / "lib" / "a.jsonl"
     file.parent.mkdir()
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = compose(["model.path=m", f"library.path={file.parent}"])
+    config = compose(["run.name=r", "model.path=m", f"library.path={file.parent}"])
     passages = library_passages(config)
     assert passages is not None
     assert [passage.text for passage in passages] == ["How do I reset it?\n" + RESET]

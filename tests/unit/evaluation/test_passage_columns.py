@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
@@ -31,7 +32,7 @@ def library(folder: Path) -> RunConfig:
     folder.mkdir()
     lines = [json.dumps({"question": q, "answer": a}) for q, a in rows]
     (folder / "a.jsonl").write_text("\n".join(lines) + "\n")
-    return compose(["model.path=m", f"library.path={folder}"])
+    return compose(["run.name=r", "model.path=m", f"library.path={folder}"])
 
 
 def found(tmp_path: Path, *, limit: int = 200) -> PassageQuestions:
@@ -80,7 +81,7 @@ def test_every_column_is_judged_and_paired_on_its_own_questions(tmp_path: Path) 
         )
         for model, text in texts.items()
     }  # fmt: skip
-    rows = [{"question": probe.question} for probe in PROBES]
+    rows: list[dict[str, Any]] = [{"question": probe.question} for probe in PROBES]
     marks = LibraryMarks.from_probes(PROBES)
     judged = {
         model: JudgedAnswers(

@@ -15,7 +15,7 @@ ROWS = (PUMP, LAMP, LibraryPassage("Watering by hand takes four hours.", "faq.cs
     [
         ("What does the pump weigh?", [PUMP, LAMP]),
         ("How many euros is the LAMP?", [LAMP, PUMP]),
-        ("watered", [ROWS[2]]),
+        ("Waterings?", [ROWS[2]]),
         ("Who?", []),
         ("?", []),
     ],
