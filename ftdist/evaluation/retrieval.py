@@ -1,7 +1,7 @@
 """Find passages of the library for a question, by BM25.
 
-Words are compared without their case, and also by their first letters, which finds "filters"
-for "filtering" in any alphabet without a stemmer for each language; in scripts without spaces, pairs of
+Words are compared without their case, and also by their first letters, which finds "filters" for
+"filtering" in any alphabet without a stemmer for each language. In scripts without spaces, pairs of
 characters take the place of words.
 
 Source of BM25: S. Robertson, H. Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
