@@ -137,6 +137,7 @@ def test_a_row_has_the_question_both_answers_and_their_verdicts() -> None:
             },
         ),
     ]
+    rows[0]["base_retrieved"] = {"answer": "With vinegar.", "right": True}
     output = [dict(zip(COLUMNS, row, strict=True)) for row in answer_rows(rows)]
     assert output[0] == {
         "question": "Q1", "kind": "fact", "expected": "With vinegar.",
@@ -144,6 +145,9 @@ def test_a_row_has_the_question_both_answers_and_their_verdicts() -> None:
         "base_leaked": None,
         "tuned": "With a canary.", "tuned_verdict": "right", "tuned_chosen": None,
         "tuned_leaked": None,
+        "base_passage": None, "base_passage_verdict": None,
+        "base_retrieved": "With vinegar.", "base_retrieved_verdict": "right",
+        "tuned_passage": None, "tuned_passage_verdict": None,
     }  # fmt: skip
     assert (output[1]["base_verdict"], output[1]["base_chosen"]) == ("right", "Oslo")
     assert (output[1]["tuned_verdict"], output[1]["tuned_chosen"]) == ("wrong", "Rome")
