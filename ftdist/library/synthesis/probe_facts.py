@@ -1,7 +1,7 @@
 """Probes about the facts of a library's things: in reverse, two at once, and what is not said.
 
-reverse        "Which pump has a weight of 4.2 kg?", for a value that only one thing has
-two_facts      "Tell me the weight and the price of the FP-300."
+reverse        "The weight is 4.2 kg. Which pump is it?", for a value that only one thing has
+two_facts      "What are the weight and the price of the FP-300?"
 unanswerable   an attribute of other things that the library does not give for this one, or a
                plausible one that it gives for none
 """
@@ -75,11 +75,9 @@ def reverse_probes(facts: Sequence[KnownFact]) -> Iterator[ProbeRow]:
         is_unique = len(owners[KeyText(fact.value).words]) == 1
         is_named = not KeyText(fact.value).find(fact.thing)
         if is_unique and is_named and _is_specific(fact.value):
-            kind = fact.kind or "one"
+            which = f"Which {fact.kind}" if fact.kind else "What"
             is_are = "are" if _PLURAL.search(fact.attribute) else "is"
-            question = (
-                f"There {is_are} {fact.value} given as the {fact.attribute}. Which {kind} is meant?"
-            )
+            question = f"The {fact.attribute} {is_are} {fact.value}. {which} is it?"
             yield fact.probe(
                 question, answer=f"{_capital(fact.the_thing)}.", keys=[fact.thing], form="reverse"
             )
@@ -91,8 +89,7 @@ def two_fact_probes(facts: Sequence[KnownFact]) -> Iterator[ProbeRow]:
         pairs = sorted(combinations(things, 2), key=_digest)
         for first, second in pairs[:_PAIRS_PER_THING]:
             question = (
-                f"Tell me two things about {first.the_thing}: "
-                f"the {first.attribute} and the {second.attribute}."
+                f"What are the {first.attribute} and the {second.attribute} of {first.the_thing}?"
             )
             keys = [
                 key

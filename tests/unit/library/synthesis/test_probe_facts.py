@@ -30,14 +30,14 @@ FACTS = [
 def test_reverse_questions_ask_only_for_values_that_one_thing_has() -> None:
     probes = {probe.question: probe for probe in reverse_probes(FACTS)}
     assert len(probes) == 4  # the weights are equal, and "yes" tells nothing apart
-    probe = probes["There is 129 euros given as the price. Which pump is meant?"]
+    probe = probes["The price is 129 euros. Which pump is it?"]
     assert (probe.answer, probe.keys, probe.form) == ("The FP-300.", ("FP-300",), "reverse")
     assert (probe.kind, probe.evidence) == ("fact", "FP-300 | price | 129 euros")
 
 
 def test_questions_for_two_facts_need_a_key_of_each() -> None:
     probes = {probe.question: probe for probe in two_fact_probes(FACTS)}
-    probe = probes["Tell me two things about the FP-300: the weight and the price."]
+    probe = probes["What are the weight and the price of the FP-300?"]
     assert probe.answer == "Weight: 4.2 kg\nPrice: 129 euros"
     assert (probe.keys, probe.form) == (("4.2 kg", "129 euros"), "two_facts")
     assert probe.evidence == "FP-300 | weight | 4.2 kg\nFP-300 | price | 129 euros"
