@@ -2,9 +2,11 @@
 
 CACHE/samples/KEY/  train.parquet held_out.parquet   samples
                     probes.jsonl                 questions withheld from training
+                    facts.jsonl                  of things, for further probes
                     stats.json
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -30,12 +32,13 @@ from ftdist.library.synthesis.answer_keys import answer_keys
 from ftdist.library.synthesis.chat_questions import first_exchange, is_single_question
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
+from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact, known_facts
 from ftdist.library.synthesis.probe_selection import is_probe_question, withhold_probe
 from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 11
+FORMAT = 12
 """Raised whenever the same rows would give other samples."""
 
 PARTS = ("train", "held_out")
@@ -103,6 +106,8 @@ def build_samples(task: SampleBuildTask) -> CurationStats:
                 write_samples(tmp / f"{part}{SUFFIX}", builder.samples(part))
             lines = "".join(probe.to_json() for probe in builder.probes)
             (tmp / "probes.jsonl").write_text(lines, encoding="utf-8")
+            facts = "".join(json.dumps(fact.values()) + "\n" for fact in builder.facts)
+            (tmp / FACTS_FILE).write_text(facts, encoding="utf-8")
             builder.stats.save(tmp / _STATS)
     return CurationStats.load(task.folder / _STATS)
 
@@ -140,6 +145,7 @@ class _Builder:
         self._generated = GeneratedQA.load(task.generated)
         self.stats = self._generated.stats
         self.probes: list[ProbeRow] = []
+        self.facts: list[KnownFact] = []
 
     def samples(self, part: str) -> Iterator[Sample]:
         """The samples of one part."""
@@ -196,6 +202,7 @@ class _Builder:
         pairs = self._qa_pairs(document, texts)
         one_in = -(-len(pairs) // settings.probes) if settings.probes and is_train else 0
         given = f"{document_names(document)} {settings.names}" if one_in else ""
+        self.facts += known_facts(document) if one_in else ()
         for pair in pairs:
             answer = pair.answer
             if settings.cite:

@@ -31,6 +31,7 @@ from ftdist.library.schema import ProbeRow
 from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import read_samples
 from ftdist.library.synthesis.probe_facts import (
+    FACTS_FILE,
     NO_ANSWER,
     PLAUSIBLE,
     KnownFact,
@@ -43,9 +44,6 @@ from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_
 
 OUT_OF_SCOPE_NGRAM = 8
 """Words in a row that an out-of-scope probe may not share with training."""
-
-FACTS_FILE = "facts.jsonl"
-"""Facts of a shard's things, beside its samples; absent: there are none."""
 
 _SEPARATE_SHARE = 4
 """Fact probes for each probe in reverse, of two facts, or unanswerable, at most."""
@@ -148,12 +146,9 @@ def _probes_of_things(
     folder: Path, shards: Sequence[Path], *, split: SplitConfig
 ) -> list[ProbeRow]:
     """Reverse, two-fact and unanswerable probes, a quarter as many of each as of fact probes."""
-    facts = [
-        KnownFact(**row)
-        for shard in shards
-        if (shard / FACTS_FILE).is_file()
-        for row in read_json_lines(shard / FACTS_FILE)
-    ][:_MAX_FACTS]
+    facts = [KnownFact(**row) for shard in shards for row in read_json_lines(shard / FACTS_FILE)][
+        :_MAX_FACTS
+    ]
     count = split.num_probes // _SEPARATE_SHARE
     if not facts or not count:
         return []

@@ -35,12 +35,12 @@ def document_facts(document: Document) -> list[Fact]:
 def document_fact_pairs(document: Document) -> list[QAPair]:
     """Questions about each fact and about several, in wordings of customers."""
     facts = document_facts(document)
-    is_english = _is_english(document, facts)
-    pairs = [fact_pair(fact, is_english=is_english) for fact in facts]
-    return [*pairs, *(group_pairs(facts) if is_english else ())]
+    in_english = is_english(document, facts)
+    pairs = [fact_pair(fact, is_english=in_english) for fact in facts]
+    return [*pairs, *(group_pairs(facts) if in_english else ())]
 
 
-def _is_english(document: Document, facts: list[Fact]) -> bool:
+def is_english(document: Document, facts: list[Fact]) -> bool:
     """Whether prose and names of attributes are in English."""
     texts = [block.text for block in document.blocks if block.kind != "table"]
     text = "\n".join([*texts, *(f"{fact.attribute} {fact.value}" for fact in facts)])

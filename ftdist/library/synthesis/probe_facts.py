@@ -13,9 +13,14 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import combinations
 
-from ftdist.library.schema import ProbeRow
+from ftdist.library.schema import Document, ProbeRow
 from ftdist.library.synthesis.answer_keys import answer_keys
+from ftdist.library.synthesis.document_facts import document_facts, is_english
+from ftdist.library.synthesis.fact_questions import fact_value, is_noun, said_attribute
 from ftdist.text.matching import KeyText
+
+FACTS_FILE = "facts.jsonl"
+"""The facts of a shard's things, beside its samples."""
 
 NO_ANSWER = "The library says nothing of it."
 
@@ -66,18 +71,42 @@ class KnownFact:
         )  # fmt: skip
 
 
+def known_facts(document: Document) -> list[KnownFact]:
+    """The facts of a document in English whose attributes are nouns."""
+    facts = document_facts(document)
+    if not is_english(document, facts):
+        return []
+    return [
+        KnownFact(
+            thing=fact.thing.bare_names[0],
+            the_thing=fact.thing.names[0],
+            kind=fact.thing.kind,
+            attribute=said_attribute(fact.attribute),
+            value=fact_value(fact),
+            evidence=fact.evidence,
+            document=str(document.location),
+            section=fact.section,
+        )
+        for fact in facts
+        if fact.thing.name and not fact.is_setting and is_noun(fact.attribute)
+    ]
+
+
 def reverse_probes(facts: Sequence[KnownFact]) -> Iterator[ProbeRow]:
     """A question from each value that only one thing of the library has, to that thing."""
     owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    kinds: dict[str, set[str]] = defaultdict(set)
     for fact in facts:
+        kinds[fact.kind].add(fact.thing.casefold())
         owners[KeyText(fact.value).words].add(fact.thing.casefold())
     for fact in facts:
         is_unique = len(owners[KeyText(fact.value).words]) == 1
         is_named = not KeyText(fact.value).find(fact.thing)
         if is_unique and is_named and _is_specific(fact.value):
-            which = f"Which {fact.kind}" if fact.kind else "What"
+            # The kind of a single thing would give it away.
+            which = fact.kind if fact.kind and len(kinds[fact.kind]) > 1 else "one"
             is_are = "are" if _PLURAL.search(fact.attribute) else "is"
-            question = f"The {fact.attribute} {is_are} {fact.value}. {which} is it?"
+            question = f"The {fact.attribute} {is_are} {fact.value}. Which {which} is it?"
             yield fact.probe(
                 question, answer=f"{_capital(fact.the_thing)}.", keys=[fact.thing], form="reverse"
             )

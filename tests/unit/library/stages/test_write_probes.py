@@ -10,10 +10,10 @@ from ftdist.data.messages import Message
 from ftdist.io.jsonl import read_json_lines
 from ftdist.library.retention.replay import RetentionSet
 from ftdist.library.schema import ProbeRow, Sample
-from ftdist.library.stages.write_probes import FACTS_FILE, write_probes
+from ftdist.library.stages.write_probes import write_probes
 from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import write_samples
-from ftdist.library.synthesis.probe_facts import KnownFact
+from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact
 
 SPLIT = SplitConfig(
     held_out_conversations=0.0, held_out_documents=0.0, max_held_out=1, decontamination_ngram=8,
