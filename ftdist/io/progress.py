@@ -17,6 +17,7 @@ QUIET = "FTDIST_QUIET"
 
 _EVERY_S = 5.0
 _SILENT_S = 25.0
+_TICK_S = 15.0
 _MIB = 2**20
 
 
@@ -71,6 +72,45 @@ class Heartbeat:
             if self._line and now - self._spoke >= self._silent_s:
                 self._spoke = now
                 self._log(f"{self._line} ... still at work, {now - self._since:.0f} s")
+
+
+class Ticker:
+    """Logs a line whenever nothing else has been logged for some seconds.
+
+    Args:
+        log: receives the lines.
+        line: the line as it is at that moment.
+        every_s: seconds of silence after which it is logged.
+    """
+
+    def __init__(self, log: LogFn, line: Callable[[], str], *, every_s: float = _TICK_S) -> None:
+        self._log, self._line, self._every_s = log, line, every_s
+        self._spoke = time.monotonic()
+        self._over = threading.Event()
+
+    def __call__(self, line: str) -> None:
+        """Log another line."""
+        self._spoke = time.monotonic()
+        self._log(line)
+
+    def __enter__(self) -> Self:
+        """Begin to watch for silence."""
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self._over.set()
+
+    def _watch(self) -> None:
+        while not self._over.wait(max(0.01, self._spoke + self._every_s - time.monotonic())):
+            if time.monotonic() - self._spoke >= self._every_s:
+                self(self._line())
 
 
 def count(number: int, noun: str) -> str:

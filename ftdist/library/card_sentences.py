@@ -79,6 +79,17 @@ def without_probe_sentence(card: Mapping[str, Any]) -> str:
     return f"{counted(total, 'question')} {verb} no probe: {listed}." if listed else ""
 
 
+def wordings_sentence(card: Mapping[str, Any]) -> str:
+    """How many wordings a question is trained in, and how alike they are; "" without any."""
+    if not (found := card.get("wordings")):
+        return ""
+    return (
+        f"{counted(found['questions'], 'question')} in {found['per_question']:.1f} wordings each: "
+        f"two of one question share {100 * found['word_overlap']:.0f} % of their words, and "
+        f"{100 * found['ngram_overlap']:.0f} % of a wording's four-word sequences occur in another."
+    )
+
+
 def added_sentence(card: Mapping[str, Any]) -> str:
     """What was added to retain what the base model knows; "" if nothing was."""
     counts: dict[str, int] = {}

@@ -17,6 +17,7 @@ from ftdist.library.card_sentences import (
     probe_forms_sentence,
     probes_sentence,
     without_probe_sentence,
+    wordings_sentence,
 )
 
 _WIDTH = 80
@@ -34,6 +35,7 @@ def html_card(card: Mapping[str, Any]) -> str:
         forms=probe_forms_sentence(card),
         without_probe=without_probe_sentence(card),
         added=added_sentence(card),
+        wordings=wordings_sentence(card),
     )
 
 
@@ -51,6 +53,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
             console.print(plain(line), no_wrap=True, overflow="ellipsis")
     sentences = (
         added_sentence(card),
+        wordings_sentence(card),
         held_out_sentence(card),
         probes_sentence(card),
         without_probe_sentence(card),

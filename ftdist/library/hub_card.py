@@ -12,6 +12,7 @@ import pyarrow
 
 from ftdist.io.html import number
 from ftdist.io.progress import count
+from ftdist.library.card_sentences import wordings_sentence
 from ftdist.library.dataset_card import plain
 
 CARD = "README.md"
@@ -205,6 +206,8 @@ def _processing(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield from _table(
         ("made by", "samples"), [(name, number(n)) for name, n in manifest["made_by"].items()]
     )
+    if sentence := wordings_sentence(manifest):
+        yield from ("", sentence)
     if manifest["rules"]:
         yield ""
         yield from _table(

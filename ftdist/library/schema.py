@@ -133,6 +133,7 @@ MadeBy = Literal[
     "sentence",
     "overview",
     "reverse",
+    "rewrite",
     "wording",
     "written",
     "written wording",

@@ -9,6 +9,7 @@ from typing import Any, Self
 from ftdist.data.messages import Message
 from ftdist.data.thoughts import split_thought
 from ftdist.library.schema import Sample
+from ftdist.library.synthesis.wording_overlap import WordingOverlap
 
 MAX_EXAMPLES = 5
 """Examples of a rule that are kept; all applications are counted."""
@@ -42,6 +43,9 @@ class CurationStats:
 
     chats: dict[str, int] = field(default_factory=dict)
     """Conversations with tools and with thoughts, calls, and answers that are not learned."""
+
+    wordings: WordingOverlap = field(default_factory=WordingOverlap)
+    """How much the trained wordings of a question resemble each other."""
 
     facts: dict[str, int] = field(default_factory=dict)
     """Questions chosen for probes, and those that give none, by the reason."""
@@ -99,6 +103,7 @@ class CurationStats:
             self.chats[name] = self.chats.get(name, 0) + count
         for name, count in other.facts.items():
             self.facts[name] = self.facts.get(name, 0) + count
+        self.wordings.add(other.wordings)
         for name, rule in other.rules.items():
             mine = self.rules.setdefault(name, Rule())
             mine.count += rule.count
@@ -117,7 +122,8 @@ class CurationStats:
     def from_values(cls, values: dict[str, Any]) -> Self:
         """The inverse of `dataclasses.asdict`."""
         rules = {name: Rule(**rule) for name, rule in values["rules"].items()}
-        return cls(**{**values, "rules": rules})
+        wordings = WordingOverlap(**values["wordings"])
+        return cls(**{**values, "rules": rules, "wordings": wordings})
 
 
 def _has_thought(message: Message) -> bool:

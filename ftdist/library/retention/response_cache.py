@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ftdist.errors import DataError
 from ftdist.io.jsonl import append_json_line, read_json_lines
-from ftdist.io.progress import LogFn, no_log
+from ftdist.io.progress import LogFn, Ticker, no_log
 from ftdist.io.units import format_duration
 
 AnswerFn = Callable[[Sequence[str]], Iterable[str | DataError]]
@@ -47,21 +47,43 @@ def answer_with_cache(
     if new:
         cached = len(set(prompts)) - len(new)
         log(f"0/{len(new)}{f', {cached} more from the cache' if cached else ''}")
-    began = last_logged = time.monotonic()
-    done = 0
-    for first in range(0, len(new), PROMPTS_PER_BATCH):
-        batch = new[first : first + PROMPTS_PER_BATCH]
-        for prompt, answer in zip(batch, ask(batch), strict=True):
-            if isinstance(answer, str):
-                known[prompt] = answer
-                append_json_line(cache, {"prompt": prompt, "answer": answer})
-            done, now = done + 1, time.monotonic()
-            if now - last_logged > _LOG_EVERY_S or done == len(new):
-                last_logged = now
-                eta = format_duration((now - began) / done * (len(new) - done))
-                known_eta = first > 0 or done == len(new)  # a batch is answered at once
-                log(f"{done}/{len(new)}{f', {eta} left' if known_eta else ''}")
+    status = _Status(total=len(new))
+    last_logged = time.monotonic()
+    with Ticker(log, status.line) as say:
+        for first in range(0, len(new), PROMPTS_PER_BATCH):
+            batch = new[first : first + PROMPTS_PER_BATCH]
+            for prompt, answer in zip(batch, ask(batch), strict=True):
+                if isinstance(answer, str):
+                    known[prompt] = answer
+                    append_json_line(cache, {"prompt": prompt, "answer": answer})
+                status.add()
+                now = time.monotonic()
+                if now - last_logged > _LOG_EVERY_S or status.done == len(new):
+                    last_logged = now
+                    say(status.line())
     return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
+
+
+class _Status:
+    """How many prompts are answered, and how long the others will take."""
+
+    def __init__(self, *, total: int) -> None:
+        self._total = total
+        self._began = self._last = time.monotonic()
+        self.done = 0
+
+    def add(self) -> None:
+        """Count an answer."""
+        self.done += 1
+        self._last = time.monotonic()
+
+    def line(self) -> str:
+        """Such as "32/200, 4 min left"; without the time before the first answer."""
+        if not self.done:
+            return f"0/{self._total}, {format_duration(time.monotonic() - self._began)} so far"
+        each = (self._last - self._began) / self.done
+        left = each * (self._total - self.done) - (time.monotonic() - self._last)
+        return f"{self.done}/{self._total}, {format_duration(max(0.0, left))} left"
 
 
 def is_repetitive(text: str) -> bool:

@@ -14,26 +14,23 @@ from pathlib import Path
 
 import numpy as np
 
-from ftdist.data.messages import Message
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import drop_sections
-from ftdist.library.schema import Conversation, Document, MadeBy, Passage, ProbeRow, Row, Sample
+from ftdist.library.schema import Conversation, Document, Passage, Row, Sample
 from ftdist.library.stages.frequent_names import document_names
 from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generator, generate_qa
 from ftdist.library.stages.read_shard import SourceShard
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import RowSelection
+from ftdist.library.stages.worded_samples import WordedSamples, as_messages
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.store.samples import SUFFIX, write_samples
-from ftdist.library.synthesis.answer_keys import answer_keys
 from ftdist.library.synthesis.chat_questions import first_exchange, is_single_question
-from ftdist.library.synthesis.paraphrases import paraphrases
-from ftdist.library.synthesis.passages import passages
+from ftdist.library.synthesis.passages import passage_of, passages, with_focus
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact, known_facts
-from ftdist.library.synthesis.probe_selection import is_probe_question, withhold_probe
 from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text
@@ -144,7 +141,10 @@ class _Builder:
         self._settings = task.settings
         self._generated = GeneratedQA.load(task.generated)
         self.stats = self._generated.stats
-        self.probes: list[ProbeRow] = []
+        self._worded = WordedSamples(
+            settings=self._settings, generated=self._generated, stats=self.stats
+        )
+        self.probes = self._worded.probes
         self.facts: list[KnownFact] = []
 
     def samples(self, part: str) -> Iterator[Sample]:
@@ -176,22 +176,26 @@ class _Builder:
     def _of_conversation(self, row: Conversation, *, is_train: bool) -> Sequence[Sample]:
         """A conversation as written; a single question with its answer in several paraphrases."""
         location = str(row.location)
+        exchange = first_exchange(row) if is_train else None
+        context = row.context
+        if exchange and not context:
+            context = "Question: {}\nAnswer: {}".format(*exchange)
         sample = Sample(
-            messages=row.messages, tools=row.tools, context=row.context, location=location,
+            messages=row.messages, tools=row.tools, context=context, location=location,
             made_by="as written", doc_id=location,
         )  # fmt: skip
-        exchange = first_exchange(row) if is_train else None
         if exchange is None:
             return [sample]
         question, answer = exchange
-        is_single = is_single_question(row) and self._settings.paraphrases > 1
-        keys: Sequence[str] = ()
-        if self._is_probe(question, self._settings.one_conversation_in):
-            keys = self._keys(answer, question=question, given=self._settings.names)
-        if is_single:
-            return self._paraphrased(sample, keys=keys, document=row.location.file)
+        settings = self._settings
+        keys = self._worded.keys(
+            answer, question=question, given=settings.names, one_in=settings.one_conversation_in
+        )
+        if is_single_question(row) and settings.paraphrases > 1:
+            return self._worded.samples(sample, keys=keys, document=row.location.file)
         if keys:
-            self._withhold([question], sample, keys=keys, answer=answer, trained=1)
+            asked = replace(sample, messages=as_messages(question, answer))
+            self._worded.withhold([question], asked, keys=keys, trained=1)
         return [sample]
 
     def _of_document(self, document: Document, *, is_train: bool) -> Sequence[Sample]:
@@ -200,26 +204,40 @@ class _Builder:
         texts = list(passages(document, words=settings.passage_words))
         samples = list(texts) if settings.passages else []
         pairs = self._qa_pairs(document, texts)
+        samples += _rewritten(texts, pairs) if settings.passages and is_train else []
         one_in = -(-len(pairs) // settings.probes) if settings.probes and is_train else 0
         given = f"{document_names(document)} {settings.names}" if one_in else ""
         self.facts += known_facts(document) if one_in else ()
         for pair in pairs:
-            answer = pair.answer
-            if settings.cite:
-                answer = with_citation(
+
+            def cited(answer: str, pair: QAPair = pair) -> str:
+                if not settings.cite:
+                    return answer
+                return with_citation(
                     answer, title=document.title, page=pair.page, section=pair.section
                 )
+
             sample = Sample(
-                messages=_messages(pair.question, answer),
+                messages=as_messages(pair.question, cited(pair.answer)),
                 location=str(replace(document.location, page=pair.page)),
                 section=pair.section,
+                context=passage_of(pair, texts),
                 made_by=pair.made_by,
                 doc_id=doc_id,
             )
-            keys: Sequence[str] = ()
-            if pair.made_by != "overview" and self._is_probe(pair.question, one_in):
-                keys = self._keys(pair.value or pair.answer, question=pair.question, given=given)
-            samples += self._paraphrased(sample, keys=keys, document=doc_id)
+            keys = self._worded.keys(
+                pair.value or pair.answer,
+                question=pair.question,
+                given=given,
+                one_in=0 if pair.made_by == "overview" else one_in,
+            )
+            samples += self._worded.samples(
+                sample,
+                keys=keys,
+                document=doc_id,
+                own=pair.wordings,
+                answers=[cited(answer) for answer in pair.answers],
+            )
         return samples
 
     def _qa_pairs(self, document: Document, texts: Sequence[Sample]) -> list[QAPair]:
@@ -233,66 +251,13 @@ class _Builder:
         )
         return [*pairs, *(pair for pair in generated if pair.question.casefold() not in known)]
 
-    def _is_probe(self, question: str, one_in: int) -> bool:
-        return bool(one_in) and is_probe_question(question, one_in=one_in, seed=self._settings.seed)
 
-    def _keys(self, answer: str, *, question: str, given: str) -> Sequence[str]:
-        keys = answer_keys(answer, question=question, given=given)
-        self.stats.record_fact("facts" if keys else "facts without a key")
-        return keys
-
-    def _paraphrased(
-        self, sample: Sample, *, keys: Sequence[str], document: str
-    ) -> Sequence[Sample]:
-        """A question in several paraphrases; where it has keys, one form becomes a probe."""
-        question, answer = sample.messages[0]["content"], sample.messages[-1]["content"]
-        count = self._settings.paraphrases
-        own, *by_rule = paraphrases(question, count=count + bool(keys), seed=self._settings.seed)
-        by_model = self._generated.paraphrases.get(question, [])
-        texts: Sequence[str] = list(dict.fromkeys([own, *by_model, *by_rule]))
-        if keys:
-            trained = len(by_model) + count
-            texts = self._withhold(
-                texts, sample, keys=keys, answer=answer, trained=trained, document=document
-            )
-
-        def made_by(number: int, text: str) -> MadeBy:
-            if number == 0:
-                return sample.made_by
-            return "written wording" if text in by_model else "wording"
-
-        return [
-            replace(sample, messages=_messages(text, answer), made_by=made_by(number, text))
-            for number, text in enumerate(texts)
-        ]
-
-    def _withhold(
-        self,
-        texts: Sequence[str],
-        sample: Sample,
-        *,
-        keys: Sequence[str],
-        answer: str,
-        trained: int,
-        document: str = "",
-    ) -> Sequence[str]:
-        """The wordings that are trained; another form of them becomes a probe if one can."""
-        texts, held = withhold_probe(texts, trained=trained, overlap_words=self._settings.ngram)
-        if held is None:
-            self.stats.record_fact("facts without a wording")
-        else:
-            self.probes.append(
-                ProbeRow(
-                    question=held.question,
-                    answer=answer,
-                    keys=tuple(keys),
-                    document=document or sample.doc_id,
-                    section=sample.section,
-                    form=held.form,
-                )
-            )
-        return texts
-
-
-def _messages(question: str, answer: str) -> tuple[Message, ...]:
-    return Message(role="user", content=question), Message(role="assistant", content=answer)
+def _rewritten(texts: Sequence[Sample], pairs: Sequence[QAPair]) -> list[Sample]:
+    """Each passage once more, with one of its questions in focus; not one without a question."""
+    found: list[Sample] = []
+    for text in texts:
+        focused = (
+            with_focus(text, pair) for pair in pairs if pair.section.startswith(text.section)
+        )
+        found += [each for each in focused if each is not None][-1:]
+    return found

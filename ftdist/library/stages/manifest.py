@@ -103,6 +103,7 @@ def build_manifest(
         "ignored": [f"{source.name}: {name}" for source in result.found for name in source.ignored],
         "facts": dict(sorted(total.facts.items())),
         "made_by": dict(sorted(total.made_by.items())),
+        "wordings": total.wordings.values(),
         "chats": dict(sorted(total.chats.items())),
         "split": {
             "words": config.split.decontamination_ngram,

@@ -1,10 +1,12 @@
 """Documents as text to be learned: a passage a section, under its title, section and page."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ftdist.library.schema import Block, Document, Sample
+from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section, block_text, joined, sections
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -29,6 +31,39 @@ def passages(document: Document, *, words: int) -> Iterator[Sample]:
         group.append(section)
     if group:
         yield from _cut(document, group, words=words)
+
+
+def passage_of(pair: QAPair, texts: Sequence[Sample]) -> str:
+    """The passage that holds the answer of a question; its evidence if none does.
+
+    Args:
+        pair: of the document.
+        texts: passages of the document.
+    """
+    own = pair.evidence or pair.value or pair.answer
+    lines = [_plain(line) for line in own.splitlines() if line.strip()]
+    shared = [sum(line in _plain(text.text) for line in lines) for text in texts]
+    best = max(range(len(texts)), key=shared.__getitem__, default=None)
+    return own if best is None or not shared[best] else texts[best].text
+
+
+def with_focus(passage: Sample, pair: QAPair) -> Sample | None:
+    """A passage as the answer to one of its questions: what answers it first, then the rest.
+
+    None if the passage does not hold the answer word for word.
+    """
+    head, _, body = passage.text.partition("\n\n")
+    if pair.answer not in body:
+        return None
+    before, _, after = body.partition(pair.answer)
+    rest = "\n\n".join(part.strip() for part in (before, after) if part.strip(" \n-\u2022"))
+    text = "\n\n".join(filter(None, [head, f"{pair.question} {pair.answer}", rest]))
+    return replace(passage, text=text, made_by="rewrite")
+
+
+@lru_cache(maxsize=4096)
+def _plain(text: str) -> str:
+    return " ".join(text.split()).strip("|- ")
 
 
 def _goes_with(group: list[Section], section: Section, *, words: int) -> bool:

@@ -13,6 +13,7 @@ from ftdist.library.synthesis.attribute_lexicon import is_attribute
 from ftdist.library.synthesis.document_facts import document_fact_pairs
 from ftdist.library.synthesis.qa_headings import how_to_question, topic_question
 from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.qa_sentences import pairs_from_sentences
 from ftdist.library.synthesis.qa_tables import facts_of_table, pairs_from_table
 from ftdist.library.synthesis.sections import Section, joined, sections
 from ftdist.library.synthesis.subject import Subject, is_collection
@@ -29,6 +30,9 @@ MAX_ANSWER_WORDS = 160
 
 _MIN_ANSWER_WORDS = 3
 _MAX_QUESTION_WORDS = 40
+_SHORT_WORDS = 40
+"""An answer up to this length is one fact, whose sentences give no questions of their own."""
+
 _NUMBER = re.compile(r"^\(?\d{1,3}(?:[.)]|(?:\.\d{1,3})+[.)]?)\s+(?=\S)")
 _SENTENCE = re.compile(
     r"""\s*.+?(?:[?\uff1f\u3002]+|[.!]+(?=["')\u201d]*(?:\s|$)))["')\u201d\u00bb*]*|.+""", re.DOTALL
@@ -66,6 +70,10 @@ def questions(document: Document) -> list[QAPair]:
             if block.kind == "table":
                 pairs += pairs_from_table(block, section=section, document=document)
     pairs += document_fact_pairs(document)
+    short = "\n".join(pair.answer for pair in pairs if len(pair.answer.split()) <= _SHORT_WORDS)
+    for section in all_sections:
+        facts = pairs_from_sentences(section, document)
+        pairs += [pair for pair in facts if pair.answer not in short]
     unique: dict[str, QAPair] = {}
     for pair in pairs:
         unique.setdefault(pair.question.casefold(), pair)

@@ -203,7 +203,7 @@ def test_paraphrases_are_distinct_and_start_with_the_question() -> None:
     found = paraphrases("How do I reset my A-45 widget?", count=5, seed=1)
     assert found[0] == "How do I reset my A-45 widget?"
     assert len(set(found)) == 5
-    assert all("reset my A-45 widget" in text for text in found)
+    assert all("A-45 widget" in text and "reset" in text for text in found)
     assert found == paraphrases("How do I reset my A-45 widget?", count=5, seed=1)
 
 

@@ -1,0 +1,98 @@
+import pytest
+
+from ftdist.library.schema import Block, Document, Location
+from ftdist.library.synthesis.qa_extraction import questions
+from ftdist.library.synthesis.qa_sentences import Fact, facts_of, sentences
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("The default port of the agent is 5665.", "What is the default port of the agent"),
+        ("To restart the agent, run the command again.", "How do I restart the agent"),
+        ("If the lamp blinks, hold the button for ten seconds.",
+         "What should I do if the lamp blinks"),
+        ("If the tank is full, the pump stops.", "What happens if the tank is full"),
+        ("The log file is stored in /var/log/agent.", "Where is the log file stored"),
+        ("You can reset your pump by holding the red button.", "How can I reset my pump"),
+        ("You must close the valve before you start the pump.",
+         "What do I have to do before I start the pump"),
+        ("The agent supports JSON, CSV and Parquet.", "What does the agent support"),
+        ("Charging takes 4 hours.", "How long does charging take"),
+        ("The pump weighs 4.2 kg.", "How much does the pump weigh"),
+        ("The control panel has 4 buttons.", "How many buttons does the control panel have"),
+        ("The fan starts when the motor is hot.", "When does the fan start"),
+        ("The air filter is washed every two weeks.", "How often is the air filter washed"),
+        ("The filter must be replaced after 600 hours.", "When must the filter be replaced"),
+        ("Halden OS was released in 2019.", "When was Halden OS released"),
+        ("Never lift the pump by its cable.", ""),
+        ("Do not open the housing while the motor runs.",
+         "May I open the housing while the motor runs"),
+        ("Use the --force option to delete old snapshots.", "How do I delete old snapshots"),
+        ("The cover cannot be opened because the lock holds it.",
+         "Why can't the cover be opened"),
+        ("The cover is locked because the motor is hot.", "Why is the cover locked"),
+    ],
+)  # fmt: skip
+def test_a_sentence_answers_the_question_about_its_fact(sentence: str, question: str) -> None:
+    assert [fact.question for fact in facts_of(sentence)] == ([question] if question else [])
+
+
+def test_an_option_is_asked_for_in_both_directions() -> None:
+    assert facts_of("The --quiet option disables all output.") == [
+        Fact("What does the --quiet option do", "disables all output"),
+        Fact("Which option disables all output", "--quiet", "reverse"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It is 5665.",
+        "This means that the port is open.",
+        "The following table lists the ports.",
+        "Printed labels last for years.",
+        "If it blinks, hold the button.",
+        "The value is ignored.",
+        "See the manual for the port.",
+        "Everything is stored in /var.",
+    ],
+)
+def test_sentences_that_lean_on_others_give_no_question(sentence: str) -> None:
+    assert facts_of(sentence) == []
+
+
+def _document(*blocks: Block, title: str = "Halden T-7 Tide Pump") -> Document:
+    return Document(title=title, blocks=blocks, location=Location("m.md"))
+
+
+def test_the_question_names_the_subject_and_the_answer_quotes_the_text() -> None:
+    text = "The T-7 is a pump. It stops when the tank is empty. The log is stored in /var/log."
+    pairs = questions(_document(Block(kind="paragraph", text=text)))
+    assert [(pair.question, pair.answer) for pair in pairs] == [
+        ("What is the T-7?", "The T-7 is a pump."),
+        ("When does the T-7 stop?", "It stops when the tank is empty."),
+        ("Where is the log stored on the T-7?", "The log is stored in /var/log."),
+    ]
+    assert {pair.evidence for pair in pairs} == {text}
+
+
+def test_code_that_a_sentence_announces_belongs_to_the_answer() -> None:
+    pairs = questions(
+        _document(
+            Block(kind="paragraph", text="To restart the agent, run this command:"),
+            Block(kind="code", text="agent restart"),
+            title="Agent",
+        )
+    )
+    assert [(pair.question, pair.answer) for pair in pairs] == [
+        ("How do I restart the agent?", "To restart the agent, run this command:\n\nagent restart")
+    ]
+
+
+def test_sentences_end_at_full_stops_and_not_at_abbreviations() -> None:
+    assert sentences("Use e.g. Bash. Then stop. Ask Mr. Hale for it.") == [
+        "Use e.g. Bash.",
+        "Then stop.",
+        "Ask Mr. Hale for it.",
+    ]
