@@ -57,6 +57,7 @@ class WordedSamples:
         """
         question, answer = sample.messages[0]["content"], sample.messages[-1]["content"]
         count = self.settings.paraphrases
+        count *= 2 if own and count > 1 else 1  # they differ more than those by rule
         first, *by_rule = paraphrases(
             question, count=count + bool(keys), seed=self.settings.seed, own=own
         )
