@@ -105,7 +105,7 @@ class WordedSamples:
                     document=document or sample.doc_id,
                     section=sample.section,
                     evidence=sample.context,
-                    form=held.form,
+                    form="reverse" if sample.made_by == "reverse" else held.form,
                 )
             )
         return texts
