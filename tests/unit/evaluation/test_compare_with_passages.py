@@ -35,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
         "library.path": made / "library", "library.cache_dir": root / "cache",
         "eval.probes": root / "probes.jsonl", "eval.max_new_tokens": 4, "eval.num_threads": 1,
         "eval.general_questions": "none", "eval.perplexity_texts": "none",
-        "eval.num_general_generations": 0, "tracking": "off",
+        "eval.num_general_generations": 0, "eval.num_instructions": 0, "tracking": "off",
     }  # fmt: skip
     run.create(private=True)
     save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
