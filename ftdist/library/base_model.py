@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ftdist.inference.hf_model import HFModel
 
 
-_CPU_BATCH = 8
+_CPU_BATCH = 32
 """Prompts that a CPU generates together."""
 
 

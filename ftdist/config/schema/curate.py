@@ -230,7 +230,7 @@ class RetentionConfig:
 
     long_answer_fraction: Fraction
     """Fraction of the base model's answers that may be long, to teach how long answers continue
-    and end.
+    and end; at most that of the library's own answers.
     """
 
     max_long_answer_tokens: PositiveInt

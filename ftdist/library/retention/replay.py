@@ -28,6 +28,9 @@ from ftdist.library.store.samples import read_samples
 _MAX_QUESTIONS = 20_000
 """Questions of the library that are searched for its products' names."""
 
+_CHARACTERS_PER_TOKEN = 4
+"""Of English text, about."""
+
 _CANDIDATES = 5
 """Candidates for one out-of-scope probe: some share words with training."""
 
@@ -116,7 +119,7 @@ def build_retention_set(
             forms=forms,
             seed=seed,
         )
-        long = settings.long_answer_fraction
+        long = _long_fraction(trained, settings=settings)
         replay = [_sample(pair, made_by="replay") for pair in base.answer(general, long=long)]
         replay += [_text(pair) for pair in base.texts(openings(settings.num_replay_texts))]
         out_of_scope = [
@@ -149,6 +152,19 @@ def _mixed(name: str) -> list[str]:
     lines = text.splitlines()
     step = 89  # prime, and no divisor of their number: each is taken once
     return [lines[number * step % len(lines)] for number in range(len(lines))]
+
+
+def _long_fraction(trained: Sequence[Path], *, settings: RetentionConfig) -> float:
+    """Fraction of the base's answers that may be long: at most that of the library's own."""
+    answers = {
+        sample.messages[-1]["content"]
+        for path in trained
+        for sample in islice(read_samples(path), _MAX_QUESTIONS)
+        if sample.messages
+    }
+    short = settings.max_answer_tokens * _CHARACTERS_PER_TOKEN
+    long = sum(len(answer) > short for answer in answers)
+    return min(settings.long_answer_fraction, long / max(1, len(answers)))
 
 
 def _questions(trained: Sequence[Path]) -> list[list[str]]:
