@@ -126,7 +126,7 @@ def test_every_rule_has_examples_of_both_kinds() -> None:
 
 
 def test_all_checks_of_an_instruction_count() -> None:
-    checks = [{"rule": "upper"}, {"rule": "words", "at_most": 2}]
+    checks: list[dict[str, Any]] = [{"rule": "upper"}, {"rule": "words", "at_most": 2}]
 
     assert follows("GOOD DAY", checks)
     assert not follows("GOOD DAY TO YOU", checks)
@@ -185,7 +185,10 @@ def test_the_first_items_are_of_many_rules() -> None:
 
 
 def test_checks_are_described_for_people() -> None:
-    checks = [{"rule": "words", "at_most": 20}, {"rule": "contains", "texts": ["sun", "boat"]}]
+    checks: list[dict[str, Any]] = [
+        {"rule": "words", "at_most": 20},
+        {"rule": "contains", "texts": ["sun", "boat"]},
+    ]
 
     assert describe(checks) == "words: at most 20; contains: texts sun, boat"
     assert describe([{"rule": "upper"}]) == "upper"

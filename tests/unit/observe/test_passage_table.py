@@ -53,7 +53,8 @@ def test_one_sentence_says_what_each_answers() -> None:
 
 
 def test_without_passages_nothing_is_shown() -> None:
-    assert passage_table({}) == passage_markdown({}) == []
+    assert passage_table({}) == []
+    assert passage_markdown({}) == []
     assert passage_sentence({}) == wins_sentence([{"kind": "fact"}]) == ""
 
 

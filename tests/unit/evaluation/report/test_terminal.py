@@ -127,6 +127,7 @@ def test_merged_models_are_shown_whole_at_80_columns(
         columns=("alpha", *names, "general loss added"),
         rows=(("0.4", *["0.94 (0.83 to 0.98)"] * 6, "+0.015 (+0.005 to +0.025) nats"),),
         chosen="0.4",
+        how="",
         choice="Alpha 0.4 was chosen.",
     )
     monkeypatch.setattr(merge_sweep, "read_merge_sweep", lambda _: found)
