@@ -31,8 +31,12 @@ SHORTHANDS: Mapping[str, str] = {
 DEFAULTS: Mapping[str, str] = {"experiment": "expert", "retention": "recommended"}
 """Options that `ftdist expert` chooses where nothing is typed."""
 
-HELD_OUT = "split.held_out_conversations"
-"""An expert learns every conversation unless this is typed; probes hold out wordings instead."""
+CURATION_DEFAULTS: Mapping[str, str] = {
+    "split.held_out_conversations": "0",
+    "synthesis.paraphrases": "8",
+}
+"""What `ftdist expert` curates with unless it is typed: every conversation is learned (probes hold
+out wordings instead), in many wordings."""
 
 OF_DOCUMENTS = frozenset(
     f"library.{name}" for name in ("columns", "drop_columns", "preferences", "on_invalid_row")
@@ -164,8 +168,8 @@ def _curation_words(words: Iterable[str], *, name: str) -> list[str]:
     own = [word for word in own if override_name(word).partition(".")[0] != "cluster"]
     if not any(override_name(word) == "library.name" for word in own):
         own.append(f"library.name={name}")
-    if not any(override_name(word) == HELD_OUT for word in own):
-        own.append(f"{HELD_OUT}=0")
+    typed = {override_name(word) for word in own}
+    own += [f"{key}={value}" for key, value in CURATION_DEFAULTS.items() if key not in typed]
     return _with_default("retention", own)
 
 

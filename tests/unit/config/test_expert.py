@@ -62,8 +62,12 @@ def test_the_recommended_options_hold_unless_others_are_typed() -> None:
     assert curation_of(plain).retention.num_replay_answers == 0
 
 
-def test_an_expert_learns_every_conversation_unless_some_are_to_be_held_out() -> None:
-    assert curation_of(compose_expert(BASE)).split.held_out_conversations == 0
+def test_an_expert_learns_every_conversation_in_many_wordings_unless_keys_say_otherwise() -> None:
+    curation = curation_of(compose_expert(BASE))
+    assert curation.split.held_out_conversations == 0
+    assert curation.synthesis.paraphrases == 8
+    typed = compose_expert([*BASE, "synthesis.paraphrases=2"])
+    assert curation_of(typed).synthesis.paraphrases == 2
     typed = compose_expert([*BASE, "split.held_out_conversations=0.1"])
     assert curation_of(typed).split.held_out_conversations == 0.1
 
