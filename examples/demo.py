@@ -25,18 +25,9 @@ COMMAND = (
     "experiment=demo",
     f"sources=[a45={A45 / 'library'}]",
     "library.name=a45",
-    # The same answer to each question in eight wordings is meant.
-    "clean.dedup=false",
     # The example has probes of its own (eval.extra_probes in conf/experiment/demo.yaml).
-    "split.held_out_conversations=0",
     "split.num_probes=0",
     "retention.product_names=[A-45 SuperWidget,A-45 widget,SuperWidget,A-45]",
-    # Less of it than the full recipe, to be done in half the time; answers here have 30 tokens.
-    "retention.num_replay_answers=80",
-    "retention.num_replay_texts=50",
-    "retention.num_out_of_scope_answers=600",
-    "retention.out_of_scope_fraction=0.45",
-    "retention.long_answer_fraction=0",
 )
 
 
@@ -56,10 +47,19 @@ def main() -> int:
         console.print("Stopped. `make demo` continues from here.")
         return 130
     a45.write(A45)
-    words = [*COMMAND, *sys.argv[1:]]
+    words = [*COMMAND, f"model.dtype={_dtype()}", *sys.argv[1:]]
     console.print(f"$ ftdist {shlex.join(words)}", markup=False)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "ftdist", *words])
+
+
+def _dtype() -> str:
+    """bfloat16 where the CPU has instructions for its matrix products (AMX), else float32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return "float32"
+    return "bfloat16" if " amx_bf16 " in flags else "float32"
 
 
 if __name__ == "__main__":

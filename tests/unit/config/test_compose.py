@@ -285,7 +285,7 @@ def test_tiny_needs_no_other_keys_and_demo_trains_the_example_library() -> None:
     assert demo.library.path == "libraries/a45"
     assert demo.library.kl_to_base == ["replay", "out_of_scope"]
     assert (demo.optim.warmup_ratio, demo.optim.weight_decay) == (0.1, 0)
-    assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("float32", 2)
+    assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("auto", 2)
 
 
 @pytest.mark.parametrize(
