@@ -61,29 +61,39 @@ def answer_with_cache(
                 if now - last_logged > _LOG_EVERY_S or status.done == len(new):
                     last_logged = now
                     say(status.line())
+            status.end_batch()
     return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
 
 
 class _Status:
-    """How many prompts are answered, and how long the others will take."""
+    """How many prompts are answered, and how long the others will take.
+
+    The answers of a batch come at once, so that only whole batches tell how long one takes.
+    """
 
     def __init__(self, *, total: int) -> None:
         self._total = total
-        self._began = self._last = time.monotonic()
-        self.done = 0
+        self._began = self._measured = time.monotonic()
+        self.done = self._in_batches = 0
 
     def add(self) -> None:
         """Count an answer."""
         self.done += 1
-        self._last = time.monotonic()
+
+    def end_batch(self) -> None:
+        """All answers of a batch are counted."""
+        self._in_batches, self._measured = self.done, time.monotonic()
 
     def line(self) -> str:
-        """Such as "32/200, 4 min left"; without the time before the first answer."""
-        if not self.done:
-            return f"0/{self._total}, {format_duration(time.monotonic() - self._began)} so far"
-        each = (self._last - self._began) / self.done
-        left = each * (self._total - self.done) - (time.monotonic() - self._last)
-        return f"{self.done}/{self._total}, {format_duration(max(0.0, left))} left"
+        """Such as "32/200, 4 min left"; without the time left before the first batch has ended."""
+        now, start = time.monotonic(), f"{self.done}/{self._total}"
+        if self.done == self._total:
+            return f"{start}, 0s left"
+        if not self._in_batches:
+            return f"{start}, {format_duration(now - self._began)} so far"
+        each = (self._measured - self._began) / self._in_batches
+        left = each * (self._total - self._in_batches) - (now - self._measured)
+        return f"{start}, {format_duration(max(0.0, left))} left"
 
 
 def is_repetitive(text: str) -> bool:

@@ -171,8 +171,8 @@ def test_out_of_scope_questions_reuse_training_forms_and_some_name_no_product() 
     nameless = [text for text in common if not any(m in text for m in TRAINED.makers)]
     assert len(common) == pytest.approx(200, abs=3)
     assert len(nameless) == pytest.approx(100, abs=5)
-    framed = [text for text in common if text.startswith(("Please", "Can you", "A customer"))]
-    assert 20 <= len(framed) <= 120
+    as_written = {topic.split()[0] for topic in TRAINED.topics}
+    assert {text.split()[0] for text in nameless} - as_written, "other wordings too"
 
 
 def test_braces_of_a_question_are_left_alone() -> None:
