@@ -59,6 +59,7 @@ def evaluate_run(
     config = override_config(read_config(run), overrides, allowed=allowed)
     config = replace(config, eval=absolute_paths(resolve_eval(config.eval, log=log)))
     if stage == "merge":
+        raise_together([*output_problems(run, stage=stage)])
         config = replace(config, merge=_checked(config))
     if config.cluster.executor == "slurm":
         return _submit(run, config, stage=stage)

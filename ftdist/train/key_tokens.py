@@ -17,6 +17,9 @@ from ftdist.data.packing import PackedSequence
 from ftdist.dist.world import World
 from ftdist.text.matching import contains_words, ngrams, words
 
+_TOKENS_OF_A_WORD = 4
+"""Further tokens within which a word or number goes on that looks like a key."""
+
 
 def key_span(tokenizer: Any, answer: Sequence[int], key: str) -> range:
     """The tokens with which an answer first states a key; none if it does not.
@@ -41,10 +44,16 @@ def key_span(tokenizer: Any, answer: Sequence[int], key: str) -> range:
     holds = literally if literally(0, len(answer)) else as_variant
     if not holds(0, len(answer)):
         return range(0)
-    # "12" is in "120 or 12" with two tokens of "120", but not with all: the search starts behind.
-    end = len(answer)
-    while holds(0, end - 1):
-        end -= 1
+    # Bisection: as long as an answer is, few prefixes are decoded.
+    below, end = 0, len(answer)
+    while end - below > 1:
+        middle = (below + end) // 2
+        # "12" is in "120 or 12" with two tokens of "120", but not with the token after them.
+        ends = range(middle, min(middle + _TOKENS_OF_A_WORD, len(answer)) + 1)
+        if all(holds(0, each) for each in ends):
+            end = middle
+        else:
+            below = middle
     first = end - 1
     while not holds(first, end):
         first -= 1

@@ -44,6 +44,22 @@ def test_the_search_skips_a_longer_number_with_the_same_digits(tokenizer: Any) -
     assert key_span(tokenizer, tokenizer("120 or 12.")["input_ids"], "12") == range(7, 9)
 
 
+def test_few_prefixes_of_a_long_answer_are_decoded(tokenizer: Any) -> None:
+    answer = f"{'So it is. ' * 100}Hold it for 9 seconds. {'And on. ' * 100}"
+    decoded = 0
+
+    class Counting:
+        def decode(self, ids: list[int], **options: Any) -> Any:
+            nonlocal decoded
+            decoded += 1
+            return tokenizer.decode(ids, **options)
+
+    span = key_span(Counting(), tokenizer(answer)["input_ids"], "9 seconds")
+
+    assert span == range(1012, 1021)
+    assert decoded < 100  # of 1,822 tokens
+
+
 def keys() -> KeyTokens:
     """Answers of four tokens with two keys that overlap, and of three with one."""
     found = KeyTokens()
