@@ -61,16 +61,17 @@ def test_each_fact_of_a_small_manual_has_a_probe_in_other_words(
     tmp_path: Path, manual: Path
 ) -> None:
     folder, card = _curate(tmp_path, [manual])
-    trained, probes = _trained(folder), _probes(folder)
+    trained, all_probes = _trained(folder), _probes(folder)
+    probes = [each for each in all_probes if each["form"] not in ("reverse", "two_facts")]
     # 5 headings, 10 cells of error codes, 4 of technical data, 4 questions; then sentences.
     overviews = {answer for answer in trained if answer.startswith("The T-7: ")}
     assert {probe["answer"] for probe in probes} <= trained.keys() - overviews
     assert len(trained) - len(overviews) >= len(probes) >= 23
     questions = {question.casefold().rstrip("?") for each in trained.values() for question in each}
-    assert not questions & {probe["question"].casefold().rstrip("?") for probe in probes}
+    assert not questions & {probe["question"].casefold().rstrip("?") for probe in all_probes}
     assert sum(probe["form"] == "reworded" for probe in probes) >= 20
     assert not any(probe["form"] == "prefixed" for probe in probes)
-    assert f"Probes: {len(probes)} of facts" in card
+    assert f"Probes: {len(all_probes)} of facts" in card
 
 
 def test_keys_are_the_facts_and_never_the_maker(tmp_path: Path) -> None:
