@@ -27,11 +27,6 @@ class Attribute:
     identifier: bool = False
     """Whether each thing has a value of its own, such as an order number."""
 
-    least: str = ""
-    """Adjective of the thing with the smallest value, such as "cheapest"; "": there is none."""
-
-    most: str = ""
-
 
 UNKNOWN = Attribute()
 

@@ -1,9 +1,9 @@
-"""Questions about several facts: all of one thing, from a value to its thing, the cheapest."""
+"""Questions about several facts: all of one thing, or from a value to its thing."""
 
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ftdist.library.synthesis.fact_questions import (
     fact_pair,
@@ -43,13 +43,6 @@ _REVERSE_TEXT = (
     "Which {kind} has {v} as its {a}?",
     "{a} {v}: which {kind} is that?",
 )
-_SUPERLATIVE = (
-    "Which {kind} is the {most}?",
-    "What is your {most} {kind}?",
-    "I am looking for the {most} {kind}. Which one is it?",
-    "{most} {kind}",
-)
-_AMOUNT = re.compile(r"^(?P<before>[^\d]*)(?P<number>\d[\d,]*(?:\.\d+)?)(?P<after>\D*)$")
 _MAX_REVERSE_WORDS = 6
 
 
@@ -57,17 +50,12 @@ def group_pairs(facts: Sequence[Fact]) -> list[QAPair]:
     """Questions about several facts of a document in English."""
     by_thing: dict[Thing, list[Fact]] = defaultdict(list)
     by_attribute: dict[str, list[Fact]] = defaultdict(list)
-    by_column: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     for fact in facts:
         by_thing[fact.thing].append(fact)
         by_attribute[fact.attribute.casefold()].append(fact)
-        by_column[fact.section, fact.attribute.casefold()].append(fact)
     pairs = [pair for each in by_thing.values() for pair in _overview(each)]
     for each in by_attribute.values():
         pairs += _reverse(each)
-    for (section, _), each in by_column.items():
-        things = len({fact.thing for fact in facts if fact.section == section})
-        pairs += _superlatives(each, things=things)
     return pairs
 
 
@@ -156,50 +144,3 @@ def _reverse(facts: Sequence[Fact]) -> Iterator[QAPair]:
 
 def _is_sold(facts: Sequence[Fact]) -> bool:
     return any(fact.known.thing for fact in facts)
-
-
-def _superlatives(facts: Sequence[Fact], *, things: int) -> Iterator[QAPair]:
-    """The cheapest and the heaviest of the document's things, where all have an amount."""
-    attribute = facts[0].known
-    if len(facts) < 3 or len({fact.thing for fact in facts}) < things or not attribute.most:
-        return
-    amounts = [_amount(fact_value(fact)) for fact in facts]
-    numbers = [number for number, _ in filter(None, amounts)]
-    units = {unit for _, unit in filter(None, amounts)}
-    if len(numbers) < len(facts) or len(units) != 1 or len(set(numbers)) < len(numbers):
-        return
-    kinds = {fact.thing.kind for fact in facts}
-    if len(kinds) != 1 or not facts[0].thing.kind:
-        return
-    kind = kinds.pop()
-    ends: Mapping[str, float] = {attribute.least: min(numbers), attribute.most: max(numbers)}
-    for adjective, number in ends.items():
-        fact = facts[numbers.index(number)]
-        yield _superlative(fact, adjective, kind)
-
-
-def _superlative(fact: Fact, adjective: str, kind: str) -> QAPair:
-    places = {"most": adjective, "kind": kind}
-    question, *wordings = (form.format(**places) for form in _SUPERLATIVE)
-    thing = fact.thing.names[0]
-    is_are = "are" if fact.thing.is_plural else "is"
-    told = f"{thing[0].upper()}{thing[1:]} {is_are} the {adjective} {kind}"
-    return QAPair(
-        question=question,
-        answer=f"{told}: {said_attribute(fact.attribute)} {fact_value(fact)}.",
-        made_by="reverse",
-        section=fact.section,
-        page=fact.page,
-        value=fact.thing.name,
-        evidence=fact.evidence,
-        wordings=tuple(wordings),
-    )
-
-
-def _amount(value: str) -> tuple[float, str] | None:
-    """The number of a value and what stands around it; None: it is no single number."""
-    match = _AMOUNT.match(value)
-    if not match:
-        return None
-    number = match["number"].replace(",", "")
-    return float(number), f"{match['before'].strip()} {match['after'].strip()}".casefold()

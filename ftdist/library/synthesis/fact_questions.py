@@ -80,8 +80,8 @@ def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
         forms, answer = _in_number(fact, _WITHOUT_A_THING), _general_answer(fact)
     elif is_yes is not None:
         forms, answer, fill = yes_no_forms(said_attribute(fact.attribute), is_yes=is_yes)
-        rest = fact.value.partition(",")[2].strip()
-        answer = f"{answer[:-1]}, {rest}." if rest else answer
+        if remark := fact.value.partition(",")[2].strip():
+            answer, fill = f"{answer[:-1]}, {{remark}}.", fill | {"remark": remark}
     elif _is_count(fact):
         forms, answer = _COUNT, "{X} has {v} {one}." if fact.value == "1" else "{X} has {v} {a}."
     else:

@@ -82,17 +82,14 @@ def yes_no_forms(attribute: str, *, is_yes: bool) -> tuple[tuple[str, ...], str,
     """
     if match := _MODAL.match(attribute):
         modal, rest = match["modal"].lower(), match["rest"]
-        said = f"{modal} {'' if is_yes else 'not '}{rest}".replace("can not", "cannot")
+        said = f"{modal} {'' if is_yes else 'not '}".replace("can not", "cannot")
         fill = {"a": attribute, "Modal": modal.capitalize(), "rest": rest}
-        return _QUESTIONS_MODAL, f"{_lead(is_yes=is_yes)}, {{x}} {said}.", fill
+        return _QUESTIONS_MODAL, f"{_lead(is_yes=is_yes)}, {{x}} {said}{{rest}}.", fill
     if match := _VERB.match(attribute):
-        base = _base_form(match["verb"].lower()) + match["rest"]
-        said = attribute if is_yes else f"does not {base}"
-        return (
-            _QUESTIONS_VERB,
-            f"{_lead(is_yes=is_yes)}, {{x}} {said}.",
-            {"a": attribute, "base": base},
-        )
+        verb, rest = match["verb"].lower(), match["rest"]
+        said = verb if is_yes else f"does not {_base_form(verb)}"
+        fill = {"a": attribute, "base": _base_form(verb) + rest, "rest": rest}
+        return _QUESTIONS_VERB, f"{_lead(is_yes=is_yes)}, {{x}} {said}{{rest}}.", fill
     if _ADJECTIVE.search(attribute) and not _NOUNS.search(attribute):
         said = "is" if is_yes else "is not"
         return (

@@ -88,7 +88,8 @@ def load(folder: Path, *config: str, cache: Path) -> Any:
 
 
 def as_row(sample: Any) -> dict[str, Any]:
-    return {**asdict(sample), "messages": list(sample.messages)}
+    messages, context = list(sample.messages), sample.context or None
+    return {**asdict(sample), "messages": messages, "context": context}
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +213,15 @@ def test_a_library_is_a_source_of_another_by_its_training_samples_alone(
     manifest = json.loads((folder / "manifest.json").read_text())
     names = [file["name"] for file in manifest["files"]]
     assert names == ["data/chats-train.parquet", "data/manual-train.parquet"]
+    contexts = [
+        {
+            sample.context
+            for source in open_curated(each).sources
+            for sample in read_samples(source.train)
+        }
+        for each in (library, folder)
+    ]
+    assert contexts[0] == contexts[1] != {""}
 
 
 def test_a_library_of_an_older_format_is_refused(library: Path, tmp_path: Path) -> None:

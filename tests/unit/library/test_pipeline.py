@@ -105,7 +105,7 @@ def test_a_manual_becomes_passages_and_questions_that_end_with_their_source(
     assert answers["How long does the battery last?"].endswith(
         '(A-45 Manual, section "How long does the battery last?")'
     )
-    assert "weight: 2.4 kg" in next(a for q, a in answers.items() if "weight" in q)
+    assert answers["How much does the A-45 weigh?"].startswith("The A-45 weighs 2.4 kg. (")
 
 
 def test_probes_use_paraphrases_absent_from_training(tmp_path: Path, manual: Path) -> None:

@@ -82,8 +82,9 @@ def parse_row(
     tools = _tools(row, messages, notes=notes)
     used |= {key for key in row if _is_repeated(row[key], messages, key=key)}
     used |= {*TOOLS, "parallel_tool_calls"}
-    row_keys.note_unused(row, used=used, kind="key", notes=notes)
-    return Conversation(tuple(messages), location, tuple(notes), tools)
+    context = str(row.get("context") or "") if row_keys.is_of_library(row) else ""
+    row_keys.note_unused(row, used=used | {"context"} if context else used, kind="key", notes=notes)
+    return Conversation(tuple(messages), location, tuple(notes), tools, context)
 
 
 def _tools(row: Mapping[str, Any], messages: Sequence[Message], *, notes: list[Note]) -> str:

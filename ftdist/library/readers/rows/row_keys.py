@@ -21,6 +21,9 @@ FORMAT_KEYS = frozenset(
 )
 """Keys that decide the format of a row."""
 
+_OF_LIBRARIES = frozenset({"made_by", "doc_id"})
+"""Keys of each row of a curated library, beside those of other rows."""
+
 _LEARN = {"weight", "loss", "train", "trainable", "trained", "training", "learn", "learned",
           "learnable", "learning", "supervise", "supervised", "supervision", "backprop",
           "gradient", "grad", "optimize", "sft", "finetune", "include", "included"}  # fmt: skip
@@ -57,6 +60,11 @@ _METADATA = {"id", "uuid", "guid", "idx", "index", "name", "hash", "sha256", "so
              "created", "updated", "object", "version"}  # fmt: skip
 _MAX_METADATA = 200
 """Characters of the longest value that is metadata; longer ones may be text to learn."""
+
+
+def is_of_library(row: Mapping[str, Any]) -> bool:
+    """Whether a row is a sample of a curated library, whose `context` is for the teacher alone."""
+    return row.keys() >= _OF_LIBRARIES
 
 
 def refuse_unsupported(members: Mapping[str, Any], *, where: str) -> None:

@@ -93,12 +93,18 @@ def test_rows_of_things_and_columns_of_things_give_the_same_questions() -> None:
     assert by_row["Which product costs 34 EUR?"].value == "Vine 30"
 
 
-def test_plans_are_called_plans_and_compared() -> None:
+def test_plans_are_called_plans() -> None:
     rows = ("Feature", "Basic", "Plus", "Team"), ("Price per month", "0 EUR", "4 EUR", "12 EUR")
     found = _pairs("Cloudberry plans", _table(*rows, ("Single sign-on", "no", "no", "yes")))
     assert found["Does the Basic plan have single sign-on?"].value == "No"
-    cheapest = found["Which plan is the cheapest?"]
-    assert cheapest.answer == "The Basic plan is the cheapest plan: price per month 0 EUR."
+
+
+def test_braces_in_cells_stand_in_questions_and_answers_as_written() -> None:
+    rows = ("Supports {id} placeholders", "Yes, up to {hours}"), ("Can read {0}", "no")
+    found = _pairs("Marlow 20", _table(("Property", "Value"), *rows, ("Weight", "4 kg")))
+    supports = found["Does the Marlow 20 support {id} placeholders?"]
+    assert supports.answer == "Yes, the Marlow 20 supports {id} placeholders, up to {hours}."
+    assert found["Can the Marlow 20 read {0}?"].answer == "No, the Marlow 20 cannot read {0}."
 
 
 def test_a_value_of_two_things_leads_to_neither() -> None:

@@ -67,7 +67,8 @@ def find_messages(
     chosen = answers.get("chosen")
     if chosen and not ends_with(longest, chosen, key="chosen", row=row):
         raise BadRowError("has chosen and messages, whose answers differ", "Keep one of them.")
-    for key in row_keys.CONTEXTS:
+    contexts = () if row_keys.is_of_library(row) else row_keys.CONTEXTS
+    for key in contexts:
         value = row.get(key)
         text = value.strip() if isinstance(value, str) and not is_empty(value) else ""
         if text and not any(text in message["content"] for message in longest):
