@@ -37,19 +37,25 @@ def add_passage_columns(
     by_column: dict[str, dict[int, PassageAnswer]] = {}
     for model in COLUMNS:
         by_column |= questions.by_column(answers[model].with_passages, model=model)
+    cut = _cut(by_column)
+    asked = [n for n in questions.asked if n not in cut]
     verdicts = {
-        column: {n: judge(eval_set.probes[n], each.text, marks=marks) for n, each in given.items()}
+        column: {
+            n: judge(eval_set.probes[n], each.text, marks=marks)
+            for n, each in given.items()
+            if n not in cut
+        }
         for column, given in by_column.items()
     }
     for column, given in by_column.items():
-        for n, answer in given.items():
-            judged_row = {"answer": answer.text, "truncated": answer.truncated}
-            rows[n][column] = {**judged_row, **asdict(verdicts[column][n])}
-    for n in questions.asked:
+        for n, verdict in verdicts[column].items():
+            judged_row = {"answer": given[n].text, "truncated": given[n].truncated}
+            rows[n][column] = {**judged_row, **asdict(verdict)}
+    for n in asked:
         shown = {"right": questions.right.get(n), "retrieved": questions.retrieved.get(n, ())}
         rows[n]["passages"] = shown
     own = {model: dict(enumerate(each.probes)) for model, each in judged.items()}
-    scores = passage_scores(eval_set, {**own, **verdicts}, asked=questions.asked)
+    scores = passage_scores(eval_set, {**own, **verdicts}, asked=asked)
     hit_rate = questions.hit_rate(eval_set.probes)
     of_columns = {
         column: {name: rate["value"] for name, rate in scores["columns"].get(column, {}).items()}
@@ -58,9 +64,9 @@ def add_passage_columns(
     return {
         **of_columns,
         "passages": {
-            "asked": len(questions.asked),
+            "asked": len(asked),
             "candidates": questions.num_candidates,
-            "without_right_passage": len(questions.asked) - len(questions.right),
+            "without_right_passage": questions.num_without + len(cut),
             "library_passages": questions.num_passages,
             "retrieved_passages": questions.limit,
             "retrieval_hit_rate": hit_rate.fields() if hit_rate else None,
@@ -75,4 +81,15 @@ def add_passage_columns(
             "took_s": {model: round(each.passages_s, 1) for model, each in answers.items()},
             **scores,
         },
+    }
+
+
+def _cut(by_column: Mapping[str, Mapping[int, PassageAnswer]]) -> set[int]:
+    """The probes whose right passage did not fit whole: what was cut off may be the answer."""
+    return {
+        n
+        for column, given in by_column.items()
+        if column.endswith("_passage")
+        for n, answer in given.items()
+        if answer.shortened
     }

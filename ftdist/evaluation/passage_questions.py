@@ -4,7 +4,9 @@ base_passage     the base with the right passage
 base_retrieved   the base with the passages that BM25 finds
 tuned_passage    the tuned model with the right passage
 
-The right passage is the one that holds the probe's evidence, or else all its keys.
+The right passage is the one that holds the probe's evidence, or else one that the question finds
+and that states all its keys. A question without one is asked with no passage at all, so that every
+column is of the same questions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +18,11 @@ from ftdist.errors import FtdistError
 from ftdist.evaluation.eval_requests import PassagePrompt
 from ftdist.evaluation.library_passages import LibraryPassage, library_passages
 from ftdist.evaluation.probes import Probe
-from ftdist.evaluation.retrieval import PassageIndex, contains_keys
+from ftdist.evaluation.retrieval import PassageIndex, contains_lines, states_keys
 from ftdist.evaluation.scoring.confidence import Rate
 from ftdist.io.progress import LogFn
 from ftdist.io.sampling import evenly_spaced
+from ftdist.text.matching import words
 
 KINDS = ("fact", "unanswerable")
 """Kinds of probes that are asked with passages."""
@@ -27,26 +30,41 @@ KINDS = ("fact", "unanswerable")
 COLUMNS = {"base": ("base_passage", "base_retrieved"), "tuned": ("tuned_passage",)}
 """By model what it is asked with passages, as `scores.json` names it."""
 
+_LOOKED_AT = 20
+"""Passages that a question finds, among which the right one is sought."""
+
+_LEAST_SHARE = 0.5
+"""Of the best passage's score that the right one has, without evidence, to be about the question.
+"""
+
+_TELLS_NOTHING = frozenset(("yes", "no", "not", "none", "true", "false"))
+"""Keys that stand in passages about anything."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PassageQuestions:
     """The probes to ask with passages, and their passages.
 
     Attributes:
-        asked: indices of the probes.
         num_candidates: how many probes of the set could be asked so.
-        right: by index the right passage; without those that have none.
-        retrieved: by index the passages found, the best first.
+        num_without: how many of those sought have no right passage, and are not asked.
+        right: by index of those asked, the right passage.
+        retrieved: by index the passages found, the best first; empty if none can be searched.
         num_passages: of the library.
         limit: passages to retrieve per question.
     """
 
-    asked: tuple[int, ...]
     num_candidates: int
+    num_without: int
     right: Mapping[int, str]
     retrieved: Mapping[int, tuple[str, ...]]
     num_passages: int
     limit: int
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """Indices of the probes."""
+        return tuple(self.right)
 
     def passages(self, column: str) -> dict[int, tuple[str, ...]]:
         """By index of the probes that a column asks, their passages."""
@@ -74,7 +92,7 @@ class PassageQuestions:
         """How many fact probes have all their keys in the retrieved passages."""
         return Rate.from_outcomes(
             [
-                contains_keys(self.retrieved[index], probes[index].keys)
+                states_keys(self.retrieved[index], probes[index].keys, known=probes[index].answer)
                 for index in self.retrieved
                 if probes[index].kind == "fact"
             ]
@@ -93,28 +111,38 @@ def find_passages(
         log: for messages to the user.
     """
     candidates = [n for n, probe in enumerate(probes) if probe.kind in KINDS]
-    asked = evenly_spaced(candidates, settings.max_passage_questions)
-    if not asked:
+    sought = evenly_spaced(candidates, settings.max_passage_questions)
+    if not sought:
         return None
+    log(f"compare: seeking the passages of {len(sought)} questions in the library")
     index = PassageIndex(_passages(config, log=log))
-    found = PassageQuestions(
-        asked=tuple(asked),
+    right = {n: text for n in sought if (text := _right_passage(probes[n], index))}
+    retrieved = {
+        n: tuple(
+            index.passages[hit].text
+            for hit in index.search(probes[n].question, count=settings.retrieved_passages)
+        )
+        for n in (right if index.passages else ())
+    }
+    if not right:
+        log(
+            f"compare: none of {len(sought)} questions is asked with passages: none has a right one"
+        )
+        return None
+    log(
+        f"compare: {len(right)} of {len(candidates)} library questions are also asked with "
+        f"passages (eval.max_passage_questions={settings.max_passage_questions}): the right one, "
+        f"and up to {settings.retrieved_passages} of the library's {len(index.passages)} by BM25; "
+        f"{len(sought) - len(right)} have no right one and are left out"
+    )
+    return PassageQuestions(
         num_candidates=len(candidates),
-        right={n: text for n in asked if (text := _right_passage(probes[n], index))},
-        retrieved={
-            n: tuple(index.passages[hit].text for hit in hits)
-            for n in asked
-            if (hits := index.search(probes[n].question, count=settings.retrieved_passages))
-        },
+        num_without=len(sought) - len(right),
+        right=right,
+        retrieved=retrieved,
         num_passages=len(index.passages),
         limit=settings.retrieved_passages,
     )
-    log(
-        f"compare: {len(asked)} of {len(candidates)} library questions are also asked with "
-        f"passages: up to {found.limit} of the library's {found.num_passages} by BM25, and the "
-        f"right one of {len(found.right)}"
-    )
-    return found
 
 
 def _passages(config: RunConfig, *, log: LogFn) -> list[LibraryPassage]:
@@ -129,10 +157,27 @@ def _passages(config: RunConfig, *, log: LogFn) -> list[LibraryPassage]:
 
 
 def _right_passage(probe: Probe, index: PassageIndex) -> str:
-    """The passage with the probe's evidence, or its evidence, or the passage with its keys."""
+    """The passage with the probe's evidence, or its evidence, or a passage that states its keys.
+
+    Empty if none of these surely holds the answer.
+    """
+    keys = probe.keys if probe.kind == "fact" else ()
     lines = [line for line in probe.evidence.splitlines() if line.strip()]
-    wanted = [*lines, *(probe.keys if probe.kind == "fact" else ())] if lines else probe.keys
-    if not lines and probe.kind != "fact":
+    if not lines and not any(map(_is_telling, keys)):
         return ""
-    found = index.best_with(wanted, question=probe.question, document=probe.document)
-    return found.text if found is not None else probe.evidence
+    sought = "\n".join((probe.question, *lines))
+    for document in dict.fromkeys((probe.document, "")):
+        found = index.ranked(sought, count=_LOOKED_AT, document=document)
+        for hit, score in found:
+            text = index.passages[hit].text
+            is_about = bool(lines) or score >= _LEAST_SHARE * found[0][1]
+            has_lines = contains_lines(text, lines)
+            if is_about and has_lines and states_keys([text], keys, known=probe.answer):
+                return text
+    is_enough = bool(lines) and states_keys([probe.evidence], keys, known=probe.answer)
+    return probe.evidence if is_enough else ""
+
+
+def _is_telling(key: str) -> bool:
+    """Whether a key says something on its own: "139", and neither "4" nor "yes"."""
+    return len("".join(words(key))) > 1 and key.casefold().strip(". ") not in _TELLS_NOTHING

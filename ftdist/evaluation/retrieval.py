@@ -14,8 +14,10 @@ from itertools import pairwise
 
 import bm25s
 import numpy as np
+import numpy.typing as npt
 
 from ftdist.evaluation.library_passages import LibraryPassage
+from ftdist.evaluation.scoring.key_facts import missing_keys
 from ftdist.text.matching import UNSPACED, words
 from ftdist.text.number_words import with_digits
 
@@ -32,46 +34,65 @@ class PassageIndex:
 
     def __init__(self, passages: Sequence[LibraryPassage]) -> None:
         self.passages = passages
-        self._words = [_spaced(passage.text) for passage in passages]
+        self._of_document: dict[str, npt.NDArray[np.bool_]] = {}
         self._bm25 = bm25s.BM25(method="lucene")
         if passages:
-            terms = [list(_terms(passage.text)) or [""] for passage in passages]
+            once: dict[str, str] = {}  # a term is kept once, however many passages have it
+            terms = [
+                [once.setdefault(term, term) for term in _terms(passage.text)] or [""]
+                for passage in passages
+            ]
             self._bm25.index(terms, show_progress=False)
 
     def search(self, question: str, *, count: int) -> list[int]:
         """At most `count` passages that share words with the question, the best first."""
-        return [index for index, score in self._ranked(question) if score > 0][:count]
+        return [index for index, _ in self.ranked(question, count=count)]
 
-    def best_with(
-        self, texts: Iterable[str], *, question: str, document: str = ""
-    ) -> LibraryPassage | None:
-        """The passage that the question finds first among those that contain all the texts.
+    def ranked(self, question: str, *, count: int, document: str = "") -> list[tuple[int, float]]:
+        """The same with their scores, which are above 0; ties in the library's order.
 
         Args:
-            texts: to contain, word for word.
             question: to search with.
-            document: whose passages come before all others.
+            count: of passages.
+            document: whose passages alone are searched; empty: all.
         """
-        wanted = [_spaced(text) for text in texts]
-        ranked = [index for index, _ in self._ranked(question)]
-        for index in sorted(ranked, key=lambda index: not self.passages[index].is_of(document)):
-            if all(text in self._words[index] for text in wanted):
-                return self.passages[index]
-        return None
-
-    def _ranked(self, question: str) -> list[tuple[int, float]]:
-        """All passages with their scores, the best first; ties in the library's order."""
         terms = list(_terms(question))
         if not self.passages or not terms:
-            return [(index, 0.0) for index in range(len(self.passages))]
-        scores = self._bm25.get_scores(terms)
-        return [(int(index), float(scores[index])) for index in np.argsort(-scores, kind="stable")]
+            return []
+        scores = np.asarray(self._bm25.get_scores(terms))
+        if document:
+            scores = np.where(self._is_of(document), scores, 0)
+        found = np.flatnonzero(scores > 0)
+        if len(found) > count:
+            least = np.partition(scores[found], -count)[-count]
+            found = found[scores[found] >= least]
+        best = found[np.argsort(-scores[found], kind="stable")][:count]
+        return [(int(index), float(scores[index])) for index in best]
+
+    def _is_of(self, document: str) -> npt.NDArray[np.bool_]:
+        """Whether each passage is of the document."""
+        if document not in self._of_document:
+            self._of_document[document] = np.array(
+                [passage.is_of(document) for passage in self.passages], dtype=np.bool_
+            )
+        return self._of_document[document]
 
 
-def contains_keys(texts: Iterable[str], keys: Iterable[str]) -> bool:
-    """Whether each key is in one of the texts."""
-    spaced = [_spaced(text) for text in texts]
-    return all(any(_spaced(key) in text for text in spaced) for key in keys)
+def states_keys(texts: Sequence[str], keys: Iterable[str], *, known: str) -> bool:
+    """Whether each key is in one of the texts, as the judge finds keys in an answer.
+
+    Args:
+        texts: to search.
+        keys: of a probe.
+        known: its right answer.
+    """
+    return all(any(not missing_keys(text, (key,), known=known) for text in texts) for key in keys)
+
+
+def contains_lines(text: str, lines: Iterable[str]) -> bool:
+    """Whether a text contains the words of each line, in order."""
+    spaced = _spaced(text)
+    return all(_spaced(line) in spaced for line in lines)
 
 
 def _spaced(text: str) -> str:

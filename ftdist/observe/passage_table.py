@@ -154,7 +154,7 @@ def passage_notes(scores: Scores) -> list[str]:
     notes = [
         f"{asked} were also asked with passages in the prompt: at most "
         f"{facts['retrieved_passages']} of the library's {facts['library_passages']}, found by "
-        "BM25, or the right one."
+        "BM25, or the right one; all columns are of these questions."
     ]
     if rate := facts["retrieval_hit_rate"]:
         notes.append(
@@ -162,7 +162,8 @@ def passage_notes(scores: Scores) -> list[str]:
         )
     if without := facts["without_right_passage"]:
         notes.append(
-            f"{without} of the questions have no right passage and are not in its columns."
+            f"{without} further questions were left out: no passage surely holds their answer, or "
+            "it does not fit the context."
         )
     if shortened := sum(facts["shortened"].values()):
         prompts = "prompt were" if shortened == 1 else "prompts were"

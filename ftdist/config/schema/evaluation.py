@@ -61,7 +61,7 @@ class EvalConfig:
 
     num_instructions: NonNegativeInt
     """Bundled instructions, such as "in exactly two sentences", whose answers are checked by rules;
-    at most 245; 0: none."""
+    an even sample of 245; 0: none."""
 
     max_passage_questions: NonNegativeInt
     """Questions about the library that are also asked with its passages in the prompt, evenly

@@ -58,10 +58,14 @@ def eval_config_text(scores: Scores) -> str:
         f"probes: {scores['probes']}",
         f"general questions: {general}{written}",
         f"general texts: {texts}",
-        f"instructions: {settings['num_instructions'] or 'none'}",
+        f"instructions: {_instructions(settings['num_instructions'])}",
         f"lm-eval tasks: {', '.join(settings['lm_eval_tasks']) or 'none'}",
     ]
     return plain("; ".join(parts)) + "."
+
+
+def _instructions(limit: int) -> str:
+    return f"at most {limit}, an even sample of those bundled" if limit else "none"
 
 
 def truncation_text(scores: Scores) -> str:

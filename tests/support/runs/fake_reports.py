@@ -55,7 +55,7 @@ def eval_config(**more: Any) -> dict[str, Any]:
     return {
         "probes": None, "general_questions": None, "perplexity_texts": None, "lm_eval_tasks": [],
         "max_new_tokens": 128, "batch_size": 16, "num_replicas": None, "num_threads": 0,
-        "num_general_generations": 60, "num_instructions": 200, **more,
+        "num_general_generations": 60, "num_instructions": 100, **more,
     }  # fmt: skip
 
 

@@ -212,7 +212,8 @@ def test_report_shows_the_generation_settings_and_the_command_overrides(
     assert (
         "Evaluation: greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
         "questions: bundled with ftdist, up to 60 of them answered in writing too; general "
-        "texts: /my prose.txt; instructions: 200; lm-eval tasks: /t/a.yaml, /t/b.yaml."
+        "texts: /my prose.txt; instructions: at most 100, an even sample of those bundled; "
+        "lm-eval tasks: /t/a.yaml, /t/b.yaml."
     ) in text
     assert (
         "ftdist compare runs/r \\ 'eval.perplexity_texts=/my prose.txt' \\ "
