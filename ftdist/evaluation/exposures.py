@@ -1,13 +1,17 @@
 """Count how often a run's training showed the fact of each probe, and the recall by that count.
 
 A sample of the library shows a fact if its text or answers hold every key of the probe, and it
-shares a word with the probe's question. A pass of the run shows each sample of a source as often as
-the source's weight says; the packing of rows is not simulated.
+shares a word with the probe's question: two beside keys of a single digit. A pass of the run shows
+each sample of a source as often as the source's weight says; the packing of rows is not simulated,
+nor is what `library.held_out_fraction` keeps back.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
+
+from pyarrow.lib import ArrowException
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
@@ -34,6 +38,8 @@ about also another been does from give given have into know like manual many mor
 should some tell than that their them then there these they thing this what when where which will
 with would your"""
 _SMALL = frozenset(_SMALL_WORDS.split())
+_SHARED_BESIDE_A_DIGIT = 2
+"""Words of the question beside a key such as "4", which many texts hold."""
 
 
 def count_exposures(probes: Sequence[Probe], run: RunDir, config: RunConfig) -> list[float] | None:
@@ -50,8 +56,11 @@ def count_exposures(probes: Sequence[Probe], run: RunDir, config: RunConfig) -> 
     facts = _Facts([probe for probe in probes if probe.is_plain_fact])
     try:
         plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
-        sources = find_source_files(config)
         passes = _passes(plan, run)
+    except (FtdistError, OSError, ValueError, TypeError, KeyError):
+        return None
+    try:
+        sources = find_source_files(config)
         parts = {
             name: [part for _, part in parts_of(files, source=name, portion_bytes=PORTION_BYTES)]
             for name, files in sources.items()
@@ -63,7 +72,7 @@ def count_exposures(probes: Sequence[Probe], run: RunDir, config: RunConfig) -> 
         for name, each in parts.items():
             for row in (row for part in each for row in part.rows):
                 facts.add(row, weight=passes[name])
-    except (FtdistError, OSError, ValueError, TypeError, KeyError):
+    except (FtdistError, OSError, ArrowException):
         return None
     return facts.exposures
 
@@ -122,6 +131,13 @@ class _Facts:
     def __init__(self, probes: Sequence[Probe]) -> None:
         self.exposures = [0.0] * len(probes)
         self._keys = [[KeyText(key).words for key in probe.keys] for probe in probes]
+        self._by_anchor: dict[str, list[int]] = {}
+        for number, keys in enumerate(self._keys):
+            for anchor in _anchors(max(keys, key=_length)) if keys else ():
+                self._by_anchor.setdefault(anchor, []).append(number)
+        self._least_shared = [
+            _SHARED_BESIDE_A_DIGIT if all(map(_is_bare_digit, keys)) else 1 for keys in self._keys
+        ]
         self._asked = [_content(KeyText(probe.question).words) for probe in probes]
         self._shown_by = lru_cache(maxsize=4096)(self._find)
 
@@ -130,18 +146,34 @@ class _Facts:
         for question, text in _texts(row):
             for number in self._shown_by(text):
                 asked = self._asked[number]
-                if not asked or asked & _content(KeyText(f"{question}\n{text}").words):
+                said = _content(KeyText(f"{question}\n{text}").words)
+                if len(asked & said) >= min(self._least_shared[number], len(asked)):
                     self.exposures[number] += weight
 
     def _find(self, text: str) -> list[int]:
         """The facts whose keys a text holds."""
         whole = KeyText(text)
-        words = set(whole.words)
-        return [
-            number
-            for number, keys in enumerate(self._keys)
-            if all(words.issuperset(key) and whole.find_words(key) for key in keys)
-        ]
+        found = whole.words
+        tokens = {
+            *found,
+            *map("".join, pairwise(found)),
+            *map("".join, zip(found, found[1:], found[2:], strict=False)),
+        }
+        candidates = {n for token in tokens for n in self._by_anchor.get(token, ())}
+        return [n for n in sorted(candidates) if all(map(whole.find_words, self._keys[n]))]
+
+
+def _length(key: Words) -> int:
+    return len("".join(key))
+
+
+def _anchors(key: Words) -> set[str]:
+    """The longest word of a key, and the key as one: a text with it holds one or the other."""
+    return {max(key, key=len), "".join(key)}
+
+
+def _is_bare_digit(key: Words) -> bool:
+    return len(key) == 1 and key[0].isdigit() and len(key[0]) == 1
 
 
 def _content(words: Words) -> frozenset[str]:

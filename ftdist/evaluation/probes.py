@@ -292,7 +292,7 @@ def _right_choice(
 
 
 def _check_out_of_scope(probes: Sequence[Probe], *, path: Path) -> None:
-    if any(probe.kind == "fact" for probe in probes):
+    if any(probe.is_plain_fact for probe in probes):
         return
     if any(probe.kind == "out_of_scope" and not probe.keys for probe in probes):
         raise DataError(

@@ -98,9 +98,7 @@ class EvalItems:
         self._max_tokens = max_tokens
         self.samples: list[PackedSequence] = []
         """In the order in which `scores` takes their losses."""
-        probes = evenly_spaced(
-            [probe for probe in inputs.probes if probe.kind == "fact"], max_items
-        )
+        probes = evenly_spaced([probe for probe in inputs.probes if probe.is_plain_fact], max_items)
         self.key_tokens = KeyTokens()
         """Of the known answers of the questions about the library."""
         library = [

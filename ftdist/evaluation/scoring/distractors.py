@@ -31,8 +31,8 @@ class Ranking:
 def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> list[Ranking | None]:
     """The candidate answers of each probe; None if it has no distractors.
 
-    These are the probe's own choices, or for a fact probe without choices its known answer and
-    the most similar known answers of other fact probes, which are the hardest distractors.
+    These are the probe's own choices, or for a plain fact probe without choices its known answer
+    and the most similar known answers of other such probes, which are the hardest distractors.
 
     Args:
         probes: all probes, whose known answers may serve as distractors.
@@ -44,11 +44,11 @@ def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> l
     results: list[Ranking | None] = []
     for probe in probes if of is None else of:
         answer_words = _answer_words(probe)
-        if probe.kind == "fact" and not probe.choices and answer_words not in distractors:
+        if probe.is_plain_fact and not probe.choices and answer_words not in distractors:
             distractors[answer_words] = _nearest(answer_words, sets)
         if probe.choices:
             results.append(Ranking(probe.choices, probe.right_choice))
-        elif probe.kind == "fact" and (others := distractors[answer_words]):
+        elif probe.is_plain_fact and (others := distractors[answer_words]):
             own = answers[answer_words]
             results.append(Ranking((own, *(answers[other] for other in others)), 0))
         else:
@@ -58,7 +58,7 @@ def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> l
 
 def can_rank(probes: Sequence[Probe]) -> bool:
     """Whether any fact probe has distractors."""
-    recall = [probe for probe in probes if probe.kind == "fact"]
+    recall = [probe for probe in probes if probe.is_plain_fact]
     return len({_answer_words(probe) for probe in recall}) > 1 or any(
         probe.choices for probe in recall
     )
@@ -94,7 +94,7 @@ def _answers(probes: Sequence[Probe]) -> dict[Words, str]:
     return {
         _answer_words(probe): strip_citation(probe.answer)
         for probe in reversed(probes)
-        if probe.kind == "fact"
+        if probe.is_plain_fact
     }
 
 

@@ -72,7 +72,7 @@ class LibraryMarks:
     """Markers of library content in an answer.
 
     Attributes:
-        keys: keys of fact probes that are specific on their own: two or more words, and no
+        keys: keys of plain fact probes that are specific on their own: two or more words, and no
             quantity in words.
         facts: the keys of each fact probe that has two or more.
         pages: pages that the fact probes' answers cite.
@@ -87,7 +87,8 @@ class LibraryMarks:
     @classmethod
     def from_probes(cls, probes: Sequence[Probe]) -> "LibraryMarks":
         """The marks of a set of probes."""
-        recall = [probe for probe in probes if probe.kind == "fact"]
+        # Those in reverse ask for names, which are no content of the library.
+        recall = [probe for probe in probes if probe.is_plain_fact]
         # A single word such as "rinse", or "half an hour", occurs in legitimate answers about
         # other topics.
         keys = {

@@ -71,12 +71,20 @@ _AT_THE_START = (
 _SAYS_NOTHING = re.compile(
     r"\b(?:(?:do|does|did|is|are|was|were) (?:not|n t)|doesn t|don t|isn t|aren t|not|never)"
     r"(?: \w+){0,3}? (?:mention|mentioned|specify|specified|state|stated|say|list|listed|give|given"
-    r"|provide|provided|include|included|describe|described|indicate|indicated|cover|covered"
-    r"|known|available|documented|published|discussed|tell)\b"
+    r"|provide|provided|describe|described|indicate|indicated|cover|covered"
+    r"|known|documented|published|discussed|tell)\b"
     r"|\bno (?:\w+ )?(?:mention|information|details?|data|specification|indication|figure)\b"
-    r"|\b(?:unknown|unspecified|depends on|varies|vary|may vary|can vary)\b"
+    r"|\b(?:unknown|unspecified)\b"
 )
 """Phrases that say the answer is not known, of an answer that is not in the text."""
+
+_HEDGE = re.compile(
+    r"(?:\bdepends on|\bvaries|\bvary|(?:\bnot|n['\u2019]t|\bnever)(?: \w+){0,3}? "
+    r"(?:include|included|available))\b(?P<after>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_FIGURE = re.compile(r"(?<![\w.-])(?<!page )\d", re.IGNORECASE)
+"""A number, but for one in a code such as FP-300."""
 
 _SENTENCES = 2
 """Leading sentences to search; a refusal after them follows an answer."""
@@ -100,6 +108,12 @@ def deflects(answer: str) -> bool:
 
 
 def says_unknown(answer: str) -> bool:
-    """Whether an answer declines, or says that the text does not tell, in its first sentences."""
+    """Whether an answer declines, or says that the text does not tell, in its first sentences.
+
+    "It depends on the model" says so unless a figure follows: "usually 3 kg".
+    """
     beginning = " ".join(_SENTENCE_END.split(answer.strip())[:_SENTENCES])
-    return deflects(answer) or bool(_SAYS_NOTHING.search(" ".join(words(beginning))))
+    if deflects(answer) or _SAYS_NOTHING.search(" ".join(words(beginning))):
+        return True
+    hedge = _HEDGE.search(beginning)
+    return hedge is not None and not _FIGURE.search(hedge["after"])

@@ -11,10 +11,10 @@ out_of_scope  a question about something else; shares no `OUT_OF_SCOPE_NGRAM` wo
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,13 @@ from ftdist.library.synthesis.probe_facts import (
     NO_ANSWER,
     PLAUSIBLE,
     KnownFact,
+    Owners,
     reverse_probes,
     two_fact_probes,
     unanswerable_probes,
 )
 from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
+from ftdist.text.matching import Words, contains_all, words
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 
 OUT_OF_SCOPE_NGRAM = 8
@@ -103,12 +105,14 @@ def write_probes(
         retention: has candidates for out-of-scope probes.
         split: of the curation.
     """
-    facts, result = _fact_probes(folder, shards, split=split)
+    plain, result = _fact_probes(folder, shards, split=split)
     separate = _probes_of_things(folder, shards, split=split)
-    facts += [probe for probe in separate if probe.kind == "fact"]
+    facts = plain + [probe for probe in separate if probe.kind == "fact"]
     unanswerable = [probe for probe in separate if probe.kind != "fact"]
-    keys = retention.products if retention.is_named or not facts else ()
-    others = _out_of_scope(folder, retention.candidates) if facts or keys else []
+    # Names of things, which reverse probes ask for, are no leak.
+    is_plain = any(probe.form != "reverse" for probe in plain)
+    keys = retention.products if retention.is_named or not is_plain else ()
+    others = _out_of_scope(folder, retention.candidates) if is_plain or keys else []
     probes = facts + unanswerable
     probes += [
         ProbeRow(question=question, answer=NO_ANSWER, keys=keys, kind="out_of_scope")
@@ -137,7 +141,8 @@ def _fact_probes(
     for shard in shards:
         for row in read_json_lines(shard / PROBES_FILE):
             probe = ProbeRow(**{**row, "keys": tuple(row["keys"])})
-            by_question.setdefault(probe.question.casefold(), probe)
+            if contains_all(probe.answer, probe.keys):
+                by_question.setdefault(probe.question.casefold(), probe)
     clean, result = _clean(folder, list(by_question.values()), split=split)
     return _evenly(clean, split.num_probes), result
 
@@ -146,21 +151,22 @@ def _probes_of_things(
     folder: Path, shards: Sequence[Path], *, split: SplitConfig
 ) -> list[ProbeRow]:
     """Reverse, two-fact and unanswerable probes, a quarter as many of each as of fact probes."""
-    facts = [KnownFact(**row) for shard in shards for row in read_json_lines(shard / FACTS_FILE)][
-        :_MAX_FACTS
-    ]
+    facts = list(islice(_known_facts(shards), _MAX_FACTS))
     count = split.num_probes // _SEPARATE_SHARE
     if not facts or not count:
         return []
     mentioned = _mentions(folder, facts)
     kinds = (
-        reverse_probes(facts),
+        reverse_probes(facts, owners=Owners.of(_known_facts(shards))),
         two_fact_probes(facts),
         unanswerable_probes(
             facts, mentions=lambda attribute, thing: (attribute, thing) in mentioned
         ),
     )
-    candidates = [list(kind) for kind in kinds]
+    candidates = [
+        [each for each in kind if each.kind != "fact" or contains_all(each.answer, each.keys)]
+        for kind in kinds
+    ]
     clean, _ = _clean(folder, list(chain.from_iterable(candidates)), split=split)
     kept = {probe.question for probe in clean}
     return [
@@ -170,16 +176,49 @@ def _probes_of_things(
     ]
 
 
+def _known_facts(shards: Sequence[Path]) -> Iterator[KnownFact]:
+    return (KnownFact(**row) for shard in shards for row in read_json_lines(shard / FACTS_FILE))
+
+
 def _mentions(folder: Path, facts: Sequence[KnownFact]) -> set[tuple[str, str]]:
-    """Attributes with each thing that a text of training holds as well, and with "" for any."""
-    attributes = {fact.attribute for fact in facts} | set(PLAUSIBLE)
-    things = {fact.thing for fact in facts}
+    """Attributes, or words that tell of one, with each thing that a text of training names.
+
+    With "" for any text. Singular and plural are the same.
+    """
+    told = chain(PLAUSIBLE, *(telling.split() for telling in PLAUSIBLE.values()))
+    attributes = _by_first_word(chain(told, (fact.attribute for fact in facts)))
+    things = _by_first_word(fact.name for fact in facts)
     found: set[tuple[str, str]] = set()
-    for text in map(str.casefold, _training_texts(folder)):
-        held = [name for name in attributes if name.casefold() in text]
-        named = [thing for thing in things if held and thing.casefold() in text]
-        found |= {(name, thing) for name in held for thing in ["", *named]}
+    for text in map(_word_stems, _training_texts(folder)):
+        if held := _names_in(text, attributes):
+            found |= set(product(held, {"", *_names_in(text, things)}))
     return found
+
+
+_Names = Mapping[str, Sequence[tuple[Words, str]]]
+"""By the first word of each, its words and the name."""
+
+
+def _by_first_word(names: Iterable[str]) -> _Names:
+    by_first: dict[str, list[tuple[Words, str]]] = {}
+    for name in dict.fromkeys(names):
+        if stems := _word_stems(name):
+            by_first.setdefault(stems[0], []).append((stems, name))
+    return by_first
+
+
+def _names_in(text: Words, names: _Names) -> set[str]:
+    """The names whose words follow each other in a text."""
+    return {
+        name
+        for at, word in enumerate(text)
+        for stems, name in names.get(word, ())
+        if text[at : at + len(stems)] == stems
+    }
+
+
+def _word_stems(text: str) -> Words:
+    return tuple(word.rstrip("s") or word for word in words(text))
 
 
 def _clean(
@@ -235,5 +274,5 @@ def _training_texts(folder: Path) -> Iterator[str]:
 
 
 def _ngrams(text: str, *, lengths: Sequence[int]) -> Hashes:
-    words = word_hashes(text)
-    return np.concatenate([word_ngrams(words, n=length) for length in lengths])
+    hashes = word_hashes(text)
+    return np.concatenate([word_ngrams(hashes, n=length) for length in lengths])

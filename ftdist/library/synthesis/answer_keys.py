@@ -23,6 +23,7 @@ _WHOLE_QUANTITY_WORDS = 3
 _SOME_SENTENCES_WORDS = 50
 """A longer answer holds several facts."""
 
+_BY_CHANCE = frozenset(("yes", "no", "true", "false", "none"))
 _COMMON_TIMES, _COMMON_SHARE = 3, 0.2
 
 _WORD_NAME = re.compile(r"\b[A-Z][\w-]+")
@@ -164,7 +165,11 @@ def _ranked(
 
 
 def _whole(answer: str) -> list[str]:
-    """A short answer without its full stop and the words that lead up to it."""
+    """A short answer without its full stop and the words that lead up to it.
+
+    None is one that many answers hold by chance: yes, no, a single digit.
+    """
     text = answer.strip().rstrip(".")
     bare = _LEADS.sub("", text)
-    return next(([key] for key in (bare, text) if key and contains_words(answer, key)), [])
+    keys = (key for key in (bare, text) if len(key) > 1 and contains_words(answer, key))
+    return next(([key] for key in keys if key.casefold() not in _BY_CHANCE), [])

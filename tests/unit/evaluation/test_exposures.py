@@ -34,6 +34,15 @@ def test_a_sample_shows_a_fact_if_it_holds_all_keys_and_speaks_of_the_same() -> 
     assert facts.exposures == [6.5]
 
 
+def test_keys_are_found_in_one_word_or_two_and_a_digit_needs_more_of_the_question() -> None:
+    facts = _Facts([fact("Which radio?", "Wi-Fi"), fact("How many ports has the Tarn?", "4")])
+    facts.add(chat("Which radio?", "It has WiFi."), weight=1)
+    facts.add(chat("Which radio?", "It has Wi-Fi."), weight=1)
+    facts.add(chat("How heavy is the Tarn?", "4 kg."), weight=1)
+    facts.add(chat("Ports of the Tarn?", "4."), weight=1)
+    assert facts.exposures == [2, 1]
+
+
 def test_recall_is_counted_by_exposures() -> None:
     probes = [fact("a?", "k1"), fact("b?", "k2", "k3"), fact("c?", "k4"), fact("d?", "k5")]
     missing = [("k1",), ("k2",), (), ()]

@@ -1,7 +1,9 @@
 """Which known answers stand against each other, and which differ in a detail alone."""
 
+from dataclasses import replace
+
 from ftdist.evaluation.probes import Kind, Probe
-from ftdist.evaluation.scoring.distractors import Ranking, confusable_groups, rankings
+from ftdist.evaluation.scoring.distractors import Ranking, can_rank, confusable_groups, rankings
 
 
 def probe(answer: str, *, kind: Kind = "fact", choices: tuple[str, ...] = ()) -> Probe:
@@ -63,3 +65,10 @@ def test_chain_of_near_answers_is_one_group() -> None:
     probes = [probe("a b c d e f"), probe("a b c d x y"), probe("a b x y z w")]
     assert confusable_groups(probes[::2]) == []
     assert confusable_groups(probes) == [[0, 1, 2]]
+
+
+def test_names_asked_for_in_reverse_are_neither_ranked_nor_distractors() -> None:
+    reverse = replace(probe("The E17."), form="reverse")
+    assert rankings([probe(E17), reverse]) == [None, None]
+    assert not can_rank([probe(E17), reverse])
+    assert can_rank([probe(E17), probe(E23)])

@@ -1,5 +1,7 @@
 """Keys in answers, verdicts and rates."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -289,6 +291,7 @@ def test_rates_count_each_kind_by_itself() -> None:
         "citation_accuracy": [True, False, False, False],
         "reverse_accuracy": [], "two_fact_accuracy": [], "unanswerable_failure_rate": [],
         "fact_accuracy_ranked": [], "general_accuracy": [True], "leak_rate": [True, False],
+        "instruction_accuracy": [],
     }  # fmt: skip
 
 
@@ -391,3 +394,12 @@ def test_instructions_count_by_their_rules_alone() -> None:
 
     assert outcomes([asked, asked], verdicts)["instruction_accuracy"] == [True, False]
     assert "general_leak_rate" not in added_rates([asked], verdicts[1:], verdicts[:1])
+
+
+def test_names_asked_for_in_reverse_are_no_leak() -> None:
+    reverse = replace(probe(answer="The drive motor.", keys=("Drive motor",)), form="reverse")
+    marks = LibraryMarks.from_probes([RESET, reverse])
+    assert marks.keys == ("green button", "9 seconds")
+    assert marks.values == ("9 seconds",)
+    assert judge(TOASTER, "Check the drive motor.", marks=marks).right
+    assert not judge(TOASTER, "Hold the green button.", marks=marks).right

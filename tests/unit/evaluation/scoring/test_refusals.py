@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftdist.evaluation.scoring.refusals import deflects
+from ftdist.evaluation.scoring.refusals import deflects, says_unknown
 from ftdist.text.matching import has_citation
 
 
@@ -58,3 +58,19 @@ def test_answer_does_not_deflect(answer: str) -> None:
 )
 def test_citations_are_recognized_by_page_or_section(answer: str, is_cited: bool) -> None:
     assert has_citation(answer) is is_cited
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_unknown"),
+    [
+        ("It depends on the model.", True),
+        ("It depends on the model, usually 3 kg.", False),
+        ("That varies. Most weigh 3 kg.", False),
+        ("That varies with the FP-300's settings, see page 4.", True),
+        ("It isn't available in the manual.", True),
+        ("It does not include a cable and weighs 3 kg.", False),
+        ("The manual does not state it; others weigh 3 kg.", True),
+    ],
+)
+def test_a_figure_after_it_depends_is_an_answer(answer: str, is_unknown: bool) -> None:
+    assert says_unknown(answer) is is_unknown

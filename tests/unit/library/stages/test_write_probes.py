@@ -1,6 +1,7 @@
 """Probes of a library: those of training are left out, and facts of things give further ones."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from pyarrow import parquet
@@ -8,9 +9,10 @@ from pyarrow import parquet
 from ftdist.config.schema.curate import SplitConfig
 from ftdist.data.messages import Message
 from ftdist.io.jsonl import read_json_lines
+from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import RetentionSet
 from ftdist.library.schema import ProbeRow, Sample
-from ftdist.library.stages.write_probes import write_probes
+from ftdist.library.stages.write_probes import _mentions, write_probes
 from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import write_samples
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact
@@ -27,8 +29,10 @@ REVERSE = "The price is 129 euros. Which pump is it?"
 
 def fact(thing: str, attribute: str, value: str) -> KnownFact:
     return KnownFact(
-        thing=thing, the_thing=f"the {thing}", kind="pump", attribute=attribute, value=value,
+        thing=thing, name=thing, the_thing=f"the {thing}", kind="pump",
+        attribute=attribute, value=value,
         evidence=f"{thing} | {attribute} | {value}", document="a.md", section="",
+        is_product=attribute == "weight",
     )  # fmt: skip
 
 
@@ -67,3 +71,40 @@ def test_facts_of_things_give_questions_that_training_does_not_contain(tmp_path:
     assert counts.unanswerable == len(rows) - 7
     table = parquet.read_table(folder / PROBES_TABLE)
     assert set(table["form"].to_pylist()) == {"", "reverse", "two_facts"}
+
+
+def test_probes_without_their_keys_are_dropped_and_names_are_no_leak(tmp_path: Path) -> None:
+    folder, shard = tmp_path / "library", tmp_path / "shard"
+    (folder / "data").mkdir(parents=True)
+    shard.mkdir()
+    rows = [
+        ProbeRow(
+            question="Which one weighs 4 kg?", answer="The T-7.", keys=("T-7",), form="reverse"
+        ),
+        ProbeRow(question="How heavy is it?", answer="Four stone.", keys=("4 kg",)),
+    ]
+    (shard / PROBES_FILE).write_text("".join(row.to_json() for row in rows))
+    (shard / FACTS_FILE).write_text("")
+    question = OutOfScopeQuestion(question="How do I descale a Brevo kettle?", words=("Brevo",))
+    retention = replace(NO_RETENTION, candidates=(question,), products=("T-7",))
+    split = replace(SPLIT, num_out_of_scope_probes=5)
+
+    counts = write_probes(folder, [shard], retention=retention, split=split)
+
+    written = list(read_json_lines(folder / PROBES_FILE))
+    assert [row["question"] for row in written] == [rows[0].question, question.question]
+    assert written[1]["keys"] == ["T-7"]  # names of products alone are a leak
+    assert (counts.fact, counts.out_of_scope) == (1, 1)
+
+
+def test_a_thing_is_mentioned_by_whole_words_in_singular_or_plural(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    texts = ["Noise levels of the K-88 vary.", "The K-880 has a display.", "Flow and display."]
+    samples = [Sample(text=text, location="a", made_by="passage", doc_id="a") for text in texts]
+    write_samples(tmp_path / "data" / "a-train.parquet", samples)
+    facts = [fact("K-88", "display", "LCD"), fact("K-88", "flow", "9 l")]
+    found = _mentions(tmp_path, facts)
+    assert {name for name, thing in found if thing == "K-88"} == {"noise level", "noise"}
+    assert {name for name, thing in found if not thing} == {
+        "noise level", "noise", "display", "flow",
+    }  # fmt: skip

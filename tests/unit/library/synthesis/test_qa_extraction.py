@@ -271,6 +271,8 @@ def test_keys_exclude_words_of_the_question() -> None:
         "30 seconds",
     ]
     assert answer_keys("14 hours.", question="How long?") == ["14 hours"]
+    for by_chance in ("Yes", "No.", "4"):
+        assert answer_keys(by_chance, question="Does it have a timer?") == []
     assert answer_keys("it depends on many things that nobody can know now", question="?") == []
 
 
