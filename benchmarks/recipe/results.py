@@ -19,6 +19,9 @@ Row = Mapping[str, Any]
 PLAIN = "plain"
 """Of a question about one fact, in other words than training's."""
 
+WITH_PASSAGES = frozenset(("base_passage", "base_retrieved", "tuned_passage"))
+"""Ways of asking that a sample of the questions is asked in."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
@@ -48,6 +51,7 @@ class Result:
 
     Attributes:
         answers: by way of asking.
+        compared: the same, each on the questions that were asked in every way.
         questions: how many questions about one fact in other words.
         trained: questions that training contains word for word, which count for nothing.
         general_loss: tuned minus base, in nats per token.
@@ -73,6 +77,7 @@ class Result:
     instructions: tuple[float, float] | None = None
     minutes: dict[str, float] = field(default_factory=dict)
     recall_by_exposures: Any = None
+    compared: dict[str, Answers] = field(default_factory=dict)
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
@@ -94,6 +99,7 @@ class Result:
             library=run.library.name,
             seed=run.seed,
             answers=answers_of(rows, asked=asked),
+            compared=answers_of([row for row in rows if row.keys() >= WITH_PASSAGES], asked=asked),
             questions=sum(_form(row) == PLAIN for row in asked.values()),
             trained=len(written) - len(asked),
             general_loss=scores.get("general_nll", {}).get("difference"),
@@ -118,9 +124,12 @@ class Result:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """From what `to_json` gave."""
-        answers = {name: Answers(**fields) for name, fields in values["answers"].items()}
+        answers, compared = (
+            {name: Answers(**fields) for name, fields in values.get(key, {}).items()}
+            for key in ("answers", "compared")
+        )
         pairs = {name: values[name] and tuple(values[name]) for name in ("general", "instructions")}
-        return cls(**{**values, **pairs, "answers": answers})
+        return cls(**{**values, **pairs, "answers": answers, "compared": compared})
 
 
 def trained_questions(data: Path) -> set[Words]:

@@ -43,6 +43,8 @@ def page(results: Sequence[Result], *, machine: Machine) -> str:
             "",
             "## Facts found, by way of asking",
             "",
+            "On the questions that were asked in every way, a sample of those above.",
+            "",
             *_lines(["library", "seed", *WAYS.values()], [_ways(result) for result in results]),
             "",
             "## The libraries",
@@ -100,7 +102,7 @@ def _row(result: Result) -> list[str]:
 
 
 def _ways(result: Result) -> list[str]:
-    shares = (result.answers.get(way, Answers()).facts for way in WAYS)
+    shares = (result.compared.get(way, Answers()).facts for way in WAYS)
     return [result.library, str(result.seed), *map(_share, shares)]
 
 

@@ -33,7 +33,7 @@ from ftdist.evaluation.passage_questions import COLUMNS, PassageQuestions, find_
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
-from ftdist.evaluation.runner import ask, evaluation_device, log
+from ftdist.evaluation.runner import ask, evaluation_device, log, repeat_if_silent
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import AnswerVerdict, LibraryMarks, judge
@@ -77,7 +77,8 @@ def compare(run_dir: Path) -> None:
         f"answered in writing), {num_instructions} instructions, "
         f"{len(eval_set.texts)} general texts"
     )
-    passages = find_passages(eval_set.probes, config, settings, log=log)
+    with repeat_if_silent():
+        passages = find_passages(eval_set.probes, config, settings, log=log)
     requests = {
         model: EvalRequests.from_inputs(
             eval_set,
@@ -90,8 +91,11 @@ def compare(run_dir: Path) -> None:
         str(run.export), requests["tuned"], settings, name="tuned", device=device,
         system_prompt=config.library.system_prompt, fixed_opening=has_fixed_opening(run.plan),
     )  # fmt: skip
-    seen = seen_in_training(eval_set, config)
-    exposures = count_exposures(eval_set.probes, run, config)
+    with repeat_if_silent():
+        log("compare: looking for the questions in the training data")
+        seen = seen_in_training(eval_set, config)
+        log("compare: counting how often training showed each fact")
+        exposures = count_exposures(eval_set.probes, run, config)
     write_report(
         run, eval_set, settings, answers={"base": base, "tuned": tuned}, passages=passages,
         seen=seen, exposures=exposures,

@@ -23,6 +23,9 @@ MAX_WORDS = 300
 MAX_BYTES = 1 << 28
 """Larger libraries are not searched."""
 
+MAX_CHARACTERS = 1 << 27
+"""Nor those of more text, which compressed files do not show: the index takes 2 to 4 GB."""
+
 _MIN_ANSWER_WORDS = 5
 """Equal answers of fewer words may be about different things ("Yes.", "4 kg")."""
 
@@ -64,8 +67,12 @@ def library_passages(config: RunConfig) -> list[LibraryPassage] | None:
     if sum(path.stat().st_size for path in trained) > MAX_BYTES:
         return None
     found: dict[str, LibraryPassage] = {}
+    size = 0
     for files in sources:
         for passage in _of_samples(files) if files.is_curated else _of_rows(files):
+            size += len(passage.text)
+            if size > MAX_CHARACTERS:
+                return None
             for text in _cut(passage.text):
                 found.setdefault(text, LibraryPassage(text, passage.document))
     return list(found.values())

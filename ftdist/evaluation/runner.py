@@ -13,12 +13,12 @@ from ftdist.data.messages import Message
 from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
 from ftdist.dist.device import evaluation_device as device_of_evaluation
 from ftdist.errors import ModelError
+from ftdist.evaluation.answer_progress import AnswerProgress
 from ftdist.evaluation.eval_requests import Answers, EvalRequests, PassageAnswer, PassagePrompt
 from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, plan_replicas
 from ftdist.io.progress import Heartbeat
-from ftdist.io.units import format_duration
 from ftdist.io.worker_pool import map_in_order
 
 GENERAL_BATCHES = 4
@@ -161,11 +161,13 @@ def _answers(replica: _Replica) -> Answers:
     log(f"compare: {name}: generating {len(requests.questions)} answers")
     hf_model.check_room(requests.questions, max_tokens=settings.max_new_tokens)
     batch = settings.batch_size
+    progress = AnswerProgress(f"{name}: answers", total=len(requests.questions), log=log)
     answers = hf_model.answer_with_truncation(
         requests.questions,
         max_tokens=settings.max_new_tokens,
         batch=batch,
-        progress=_Progress(f"{name}: answers", total=len(requests.questions)),
+        progress=progress,
+        on_token=progress.within,
     )
     began = time.monotonic()
     with_passages = _answers_from_passages(hf_model, requests.prompts, settings, name=name)
@@ -186,7 +188,7 @@ def _answers(replica: _Replica) -> Answers:
         losses=hf_model.text_losses(
             requests.texts,
             batch=batch,
-            progress=_Progress(f"{name}: texts", total=len(requests.texts)),
+            progress=AnswerProgress(f"{name}: texts", total=len(requests.texts), log=log),
         ),
         tasks=_tasks(hf_model, requests.tasks, batch=batch, name=name),
         took_s=time.monotonic() - started,
@@ -200,11 +202,13 @@ def _answers_from_passages(
 ) -> list[PassageAnswer]:
     """The answers to questions whose passages are shortened where they leave no room for one."""
     fitted = [_fitted(hf_model, prompt, max_tokens=settings.max_new_tokens) for prompt in prompts]
+    progress = AnswerProgress(f"{name}: answers from passages", total=len(prompts), log=log)
     answers = hf_model.answer_with_truncation(
         [with_context(question, passages) for question, passages in fitted],
         max_tokens=settings.max_new_tokens,
         batch=settings.batch_size,
-        progress=_Progress(f"{name}: answers from passages", total=len(prompts)),
+        progress=progress,
+        on_token=progress.within,
     )
     return [
         PassageAnswer(text, is_truncated, prompt.passages != passages)
@@ -248,24 +252,10 @@ def _rank(
         [questions[index] for index in indices],
         [choices[index] for index in indices],
         batch=batch,
-        progress=_Progress(what, total=len(indices)),
+        progress=AnswerProgress(what, total=len(indices), log=log),
     )
     by_index = dict(zip(indices, ranked, strict=True))
     return [by_index.get(index, []) for index in range(len(questions))]
-
-
-class _Progress:
-    """Prints the number of finished questions and the estimated time left."""
-
-    def __init__(self, what: str, *, total: int) -> None:
-        self._what, self._total, self._done = what, total, 0
-        self._started = time.monotonic()
-
-    def __call__(self, count: int) -> None:
-        self._done += count
-        spent = time.monotonic() - self._started
-        left = spent / self._done * (self._total - self._done)
-        log(f"compare: {self._what} {self._done}/{self._total}, {format_duration(left)} left")
 
 
 def _print(line: str) -> None:
@@ -279,3 +269,8 @@ _LOG = Heartbeat(_print)
 def log(line: str) -> None:
     """Print a line of progress."""
     _LOG(line)
+
+
+def repeat_if_silent() -> Heartbeat:
+    """While it is entered, a step that says nothing for long says that it is still at work."""
+    return _LOG

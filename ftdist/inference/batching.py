@@ -6,12 +6,27 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+MAX_PROMPT_TOKENS = 8192
+"""Of the prompts of a batch, padded: long ones need much memory for keys and values."""
 
-def by_length(prompts: Sequence[list[int]], *, batch: int) -> Iterator[list[int]]:
-    """Indices of the prompts in batches of similar length, the longest first."""
+
+def by_length(
+    prompts: Sequence[list[int]], *, batch: int, max_tokens: int | None = None
+) -> Iterator[list[int]]:
+    """Indices of the prompts in batches of similar length, the longest first.
+
+    Args:
+        prompts: token ids.
+        batch: most prompts of a batch.
+        max_tokens: of a batch with its padding, unless one prompt alone has more; None: any.
+    """
     indices = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
-    for start in range(0, len(indices), batch):
-        yield indices[start : start + batch]
+    start = 0
+    while start < len(indices):
+        longest = max(1, len(prompts[indices[start]]))
+        size = batch if max_tokens is None else max(1, min(batch, max_tokens // longest))
+        yield indices[start : start + size]
+        start += size
 
 
 def left_padded(

@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import shorten
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.utils import logging
 
 from ftdist.data.messages import Message
@@ -19,7 +19,8 @@ from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.data.thoughts import ThoughtSplitter, is_unfinished, split_thought
 from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
 from ftdist.errors import DataError, ModelError
-from ftdist.inference.batching import by_length, left_padded
+from ftdist.inference.batch_progress import BatchProgress, OnToken
+from ftdist.inference.batching import MAX_PROMPT_TOKENS, by_length, left_padded
 from ftdist.inference.loading import load_model
 from ftdist.inference.loglikelihood import LoglikelihoodScorer, Progress
 from ftdist.inference.sampling import SeededTopPSampling
@@ -76,11 +77,9 @@ class HFModel:
         text_config = self.model.config.get_text_config()
         self._max_positions: int | None = getattr(text_config, "max_position_embeddings", None)
         self._prompt_builder = PromptBuilder(
-            self.tokenizer,
-            system_prompt=system_prompt,
-            fixed_opening=fixed_opening,
+            self.tokenizer, system_prompt=system_prompt, fixed_opening=fixed_opening,
             embedding_rows=self.model.get_input_embeddings().weight.shape[0],
-        )
+        )  # fmt: skip
         self._stop_ids = self._prompt_builder.ends(self.model.generation_config.eos_token_id)
         if not self._stop_ids:
             raise ModelError(
@@ -90,10 +89,7 @@ class HFModel:
         pad = self.tokenizer.pad_token_id
         self._pad_id: int = pad if pad is not None else self._stop_ids[0]
         self._scorer = LoglikelihoodScorer(
-            model=self.model,
-            tokenizer=self.tokenizer,
-            pad_id=self._pad_id,
-            device=self._device,
+            model=self.model, tokenizer=self.tokenizer, pad_id=self._pad_id, device=self._device
         )
 
     @property
@@ -135,18 +131,29 @@ class HFModel:
         max_tokens: int,
         batch: int,
         progress: Progress | None = None,
+        on_token: OnToken | None = None,
     ) -> list[tuple[str, bool]]:
         """The answers without thoughts, each with whether it was truncated at `max_tokens`."""
-        answers = self._answers(questions, max_tokens=max_tokens, batch=batch, progress=progress)
+        answers = self._answers(
+            questions, max_tokens=max_tokens, batch=batch, progress=progress, on_token=on_token
+        )
         return [(split_thought(text).answer, is_truncated) for text, is_truncated in answers]
 
     def _answers(
-        self, questions: Sequence[str], *, max_tokens: int, batch: int, progress: Progress | None
+        self,
+        questions: Sequence[str],
+        *,
+        max_tokens: int,
+        batch: int,
+        progress: Progress | None,
+        on_token: OnToken | None = None,
     ) -> list[tuple[str, bool]]:
         prompts = [self._prompt(question) for question in questions]
         answers = [("", False)] * len(questions)
-        for indices in by_length(prompts, batch=batch):
-            outputs = self._generate([prompts[index] for index in indices], max_tokens)
+        for indices in by_length(prompts, batch=batch, max_tokens=MAX_PROMPT_TOKENS):
+            asked = [prompts[index] for index in indices]
+            watching = [] if on_token is None else [BatchProgress(asked, max_tokens, on_token)]
+            outputs = self._generate(asked, max_tokens, *watching)
             for index, ids in zip(indices, outputs, strict=True):
                 answers[index] = (
                     self._prompt_builder.text(prompts[index], ids),
@@ -269,19 +276,16 @@ class HFModel:
         return self._max_positions is None or size <= self._max_positions
 
     def _generate(
-        self, prompts: Sequence[list[int]], max_tokens: int, *sampling: SeededTopPSampling
+        self, prompts: Sequence[list[int]], max_tokens: int, *processors: LogitsProcessor
     ) -> list[list[int]]:
         """The generated ids after each prompt, in one batch: greedy, or sampled."""
         self._set_greedy()
         ids, mask = left_padded(prompts, pad_id=self._pad_id, device=self._device)
         with torch.inference_mode():
             out = self.model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                max_new_tokens=max_tokens,
-                do_sample=False,
-                logits_processor=LogitsProcessorList(sampling),
-            )
+                input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens,
+                do_sample=False, logits_processor=LogitsProcessorList(processors),
+            )  # fmt: skip
         generated: list[list[int]] = out[:, ids.shape[1] :].tolist()
         return generated
 

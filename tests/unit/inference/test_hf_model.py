@@ -103,6 +103,17 @@ def test_answers_are_greedy_for_any_batch_size(made: Path) -> None:
     assert output == [3, 2]
 
 
+def test_how_far_a_batch_is_is_told_before_each_token(made: Path) -> None:
+    told: list[float] = []
+    hf_model = load(made / "model")
+    answers = hf_model.answer_with_truncation(
+        QUESTIONS[:2], max_tokens=4, batch=2, on_token=told.append
+    )
+    assert told == [0.0, 0.5, 1.0, 1.5][: len(told)]
+    assert len(told) > 1
+    assert [text for text, _ in answers] == hf_model.answer(QUESTIONS[:2], max_tokens=4, batch=2)
+
+
 def test_likelihoods_equal_those_of_the_whole_text(made: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")

@@ -82,15 +82,19 @@ def test_a_key_is_recalled_if_all_of_its_tokens_are() -> None:
 def test_every_key_token_is_predicted_once_over_all_ranks(size: int, parallel: int) -> None:
     found = keys()
     predicted: dict[int, list[int]] = {}
+    num_batches = set()
     for rank in range(size):
         world = World(
             rank=rank, size=size, local_rank=rank, local_size=size, sequence_parallel_size=parallel
         )
-        for batch in found.batches(world, max_tokens=6):
+        batches = found.batches(world, max_tokens=6)
+        num_batches.add(len(batches))
+        for batch in batches:
             for source, target in zip(batch.sources.tolist(), batch.targets.tolist(), strict=True):
                 predicted.setdefault(source, []).append(target)
 
     assert predicted == {0: [10], 1: [11], 2: [12], 3: [13], 4: [22]}
+    assert len(num_batches) == 1  # each is a collective forward pass
 
 
 def test_rows_hold_as_many_samples_as_fit_and_are_shared_equally() -> None:

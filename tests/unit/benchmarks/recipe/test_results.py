@@ -34,6 +34,7 @@ RESULT = Result(
     share_of_others=0.254,
     instructions=(0.3, 0.25),
     minutes={"curate": 3.25, "train": 10.0},
+    compared={"base": Answers(facts=0.125), "base_passage": Answers(facts=0.75)},
 )
 
 
@@ -92,7 +93,7 @@ def test_page_shows_a_run_in_one_row_with_the_figures_of_the_base_in_brackets() 
         "a45", "2", "48", "3", "0.50", "", "", "", "", "", "0.00 (0.50)", "-0.000",
         "+0.002 (-0.010 to +0.014)", "0.25 (0.30)", "54", "6.8", "1,234", "25 %", "3.2", "10.0", "",
     ]  # fmt: skip
-    assert "| a45 | 2 | 0.25 |  |  | 0.50 |  |" in text
+    assert "| a45 | 2 | 0.12 | 0.75 |  |  |  |" in text
 
 
 def test_results_are_the_same_after_a_round_trip_through_json() -> None:
