@@ -69,14 +69,7 @@ def compare(run_dir: Path) -> None:
         )
     eval_set = read_eval_set(settings, library=Path(config.library.path))
     device = evaluation_device(config)
-    kinds = Counter(probe.kind for probe in eval_set.probes)
-    num_generations, num_instructions = kinds["general_open"], kinds["instruction"]
-    log(
-        f"compare: {kinds.total() - num_generations - num_instructions} probes from "
-        f"{eval_set.source}, {len(eval_set.general)} general questions ({num_generations} also "
-        f"answered in writing), {num_instructions} instructions, "
-        f"{len(eval_set.texts)} general texts"
-    )
+    _log_size(eval_set)
     with repeat_if_silent():
         passages = find_passages(eval_set.probes, config, settings, log=log)
     requests = {
@@ -104,6 +97,17 @@ def compare(run_dir: Path) -> None:
     write_page(run)
     log(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
     upload_comparison(run, config, log=log)
+
+
+def _log_size(eval_set: EvalSet) -> None:
+    kinds = Counter(probe.kind for probe in eval_set.probes)
+    num_generations, num_instructions = kinds["general_open"], kinds["instruction"]
+    log(
+        f"compare: {kinds.total() - num_generations - num_instructions} probes from "
+        f"{eval_set.source}, {len(eval_set.general)} general questions ({num_generations} also "
+        f"answered in writing), {num_instructions} instructions (eval.num_instructions), "
+        f"{len(eval_set.texts)} general texts"
+    )
 
 
 def write_report(

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from ftdist.evaluation.eval_requests import Answers, PassageAnswer
 from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.passage_questions import COLUMNS, PassageQuestions
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers
-from ftdist.evaluation.scoring.judge import LibraryMarks, judge
+from ftdist.evaluation.scoring.judge import AnswerVerdict, LibraryMarks, judge
 from ftdist.evaluation.scoring.passage_scores import passage_scores
 
 
@@ -33,20 +33,12 @@ def add_passage_columns(
     Returns:
         what goes into `scores.json`: the scores of each column, and `passages`.
     """
-    marks = LibraryMarks.from_probes(eval_set.probes)
     by_column: dict[str, dict[int, PassageAnswer]] = {}
     for model in COLUMNS:
         by_column |= questions.by_column(answers[model].with_passages, model=model)
     cut = _cut(by_column)
     asked = [n for n in questions.asked if n not in cut]
-    verdicts = {
-        column: {
-            n: judge(eval_set.probes[n], each.text, marks=marks)
-            for n, each in given.items()
-            if n not in cut
-        }
-        for column, given in by_column.items()
-    }
+    verdicts = _verdicts(by_column, eval_set, asked=frozenset(asked))
     for column, given in by_column.items():
         for n, verdict in verdicts[column].items():
             judged_row = {"answer": given[n].text, "truncated": given[n].truncated}
@@ -70,17 +62,39 @@ def add_passage_columns(
             "library_passages": questions.num_passages,
             "retrieved_passages": questions.limit,
             "retrieval_hit_rate": hit_rate.fields() if hit_rate else None,
-            "shortened": {
-                column: sum(answer.shortened for answer in given.values())
-                for column, given in by_column.items()
-            },
-            "truncated": {
-                column: sum(answer.truncated for answer in given.values())
-                for column, given in by_column.items()
-            },
+            "shortened": _counts(by_column, "shortened"),
+            "truncated": _counts(by_column, "truncated"),
             "took_s": {model: round(each.passages_s, 1) for model, each in answers.items()},
             **scores,
         },
+    }
+
+
+def _verdicts(
+    by_column: Mapping[str, Mapping[int, PassageAnswer]],
+    eval_set: EvalSet,
+    *,
+    asked: frozenset[int],
+) -> dict[str, dict[int, AnswerVerdict]]:
+    """By column and index of the probe, for the probes `asked`."""
+    marks = LibraryMarks.from_probes(eval_set.probes)
+    return {
+        column: {
+            n: judge(eval_set.probes[n], answer.text, marks=marks)
+            for n, answer in given.items()
+            if n in asked
+        }
+        for column, given in by_column.items()
+    }
+
+
+def _counts(
+    by_column: Mapping[str, Mapping[int, PassageAnswer]], name: Literal["shortened", "truncated"]
+) -> dict[str, int]:
+    """How many of each column's answers are so."""
+    return {
+        column: sum(getattr(answer, name) for answer in given.values())
+        for column, given in by_column.items()
     }
 
 

@@ -161,14 +161,7 @@ def _answers(replica: _Replica) -> Answers:
     log(f"compare: {name}: generating {len(requests.questions)} answers")
     hf_model.check_room(requests.questions, max_tokens=settings.max_new_tokens)
     batch = settings.batch_size
-    progress = AnswerProgress(f"{name}: answers", total=len(requests.questions), log=log)
-    answers = hf_model.answer_with_truncation(
-        requests.questions,
-        max_tokens=settings.max_new_tokens,
-        batch=batch,
-        progress=progress,
-        on_token=progress.within,
-    )
+    answers = _written(hf_model, requests.questions, settings, what=f"{name}: answers")
     began = time.monotonic()
     with_passages = _answers_from_passages(hf_model, requests.prompts, settings, name=name)
     passages_s = time.monotonic() - began
@@ -197,18 +190,30 @@ def _answers(replica: _Replica) -> Answers:
     )
 
 
+def _written(
+    hf_model: HFModel, questions: Sequence[str], settings: EvalConfig, *, what: str
+) -> list[tuple[str, bool]]:
+    """Each answer, and whether it was truncated."""
+    progress = AnswerProgress(what, total=len(questions), log=log)
+    return hf_model.answer_with_truncation(
+        questions,
+        max_tokens=settings.max_new_tokens,
+        batch=settings.batch_size,
+        progress=progress,
+        on_token=progress.within,
+    )
+
+
 def _answers_from_passages(
     hf_model: HFModel, prompts: Sequence[PassagePrompt], settings: EvalConfig, *, name: str
 ) -> list[PassageAnswer]:
     """The answers to questions whose passages are shortened where they leave no room for one."""
     fitted = [_fitted(hf_model, prompt, max_tokens=settings.max_new_tokens) for prompt in prompts]
-    progress = AnswerProgress(f"{name}: answers from passages", total=len(prompts), log=log)
-    answers = hf_model.answer_with_truncation(
+    answers = _written(
+        hf_model,
         [with_context(question, passages) for question, passages in fitted],
-        max_tokens=settings.max_new_tokens,
-        batch=settings.batch_size,
-        progress=progress,
-        on_token=progress.within,
+        settings,
+        what=f"{name}: answers from passages",
     )
     return [
         PassageAnswer(text, is_truncated, prompt.passages != passages)
