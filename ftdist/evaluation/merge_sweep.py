@@ -228,11 +228,11 @@ def with_choice(points: Sequence[Scores], *, max_loss_increase: float) -> dict[s
 
 
 def gain_score(eval_set: EvalSet, judged: JudgedAnswers) -> float:
-    """Share of right fact probes, with the right page where the known answer cites one."""
+    """Share of right plain fact probes, with the right page where the known answer cites one."""
     right = [
         verdict.right if verdict.page is None else verdict.page
         for probe, verdict in zip(eval_set.probes, judged.probes, strict=True)
-        if probe.kind == "fact"
+        if probe.is_plain_fact
     ]
     return sum(right) / len(right) if right else 0.0
 

@@ -33,13 +33,12 @@ from ftdist.library.store.samples import read_samples
 from ftdist.library.synthesis.probe_facts import (
     FACTS_FILE,
     NO_ANSWER,
-    PLAUSIBLE,
     KnownFact,
     Owners,
     reverse_probes,
     two_fact_probes,
-    unanswerable_probes,
 )
+from ftdist.library.synthesis.probe_unanswerable import PLAUSIBLE, unanswerable_probes
 from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
 from ftdist.text.matching import Words, contains_all, words
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams

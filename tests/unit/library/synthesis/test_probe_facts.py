@@ -7,14 +7,13 @@ from ftdist.evaluation.probes import read_probes
 from ftdist.library.readers import read_document
 from ftdist.library.schema import Document, ProbeRow
 from ftdist.library.synthesis.probe_facts import (
-    PLAUSIBLE,
     KnownFact,
     Owners,
     known_facts,
     reverse_probes,
     two_fact_probes,
-    unanswerable_probes,
 )
+from ftdist.library.synthesis.probe_unanswerable import PLAUSIBLE, unanswerable_probes
 
 
 def fact(thing: str, attribute: str, value: str, *, kind: str = "pump") -> KnownFact:
