@@ -99,7 +99,7 @@ class Result:
             library=run.library.name,
             seed=run.seed,
             answers=answers_of(rows, asked=asked),
-            compared=answers_of([row for row in rows if row.keys() >= WITH_PASSAGES], asked=asked),
+            compared=answers_of(asked_in_every_way(rows), asked=asked),
             questions=sum(_form(row) == PLAIN for row in asked.values()),
             trained=len(written) - len(asked),
             general_loss=scores.get("general_nll", {}).get("difference"),
@@ -145,6 +145,11 @@ def trained_questions(data: Path) -> set[Words]:
         for message in messages or ()
         if message["role"] == "user"
     }
+
+
+def asked_in_every_way(rows: Iterable[Row]) -> list[Row]:
+    """The rows of `answers.jsonl` whose questions were also asked with passages."""
+    return [row for row in rows if row.keys() >= WITH_PASSAGES]
 
 
 def answers_of(rows: Iterable[Row], *, asked: Mapping[str, Row]) -> dict[str, Answers]:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from ftdist.config.compose import compose
 from ftdist.data.messages import Message
 from ftdist.evaluation.library_passages import (
@@ -57,6 +59,18 @@ def test_conversations_as_jsonl_give_each_answer_once(tmp_path: Path) -> None:
     passages = library_passages(config)
     assert passages is not None
     assert [passage.text for passage in passages] == ["How do I reset it?\n" + RESET]
+
+
+def test_a_library_of_too_much_text_is_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"question": "Reset?", "answer": RESET}) + "\n")
+    config = compose(["run.name=r", "model.path=m", f"library.path={tmp_path}"])
+    size = len(f"Reset?\n{RESET}")
+    monkeypatch.setattr("ftdist.evaluation.library_passages.MAX_CHARACTERS", size)
+    assert len(library_passages(config) or ()) == 1
+    monkeypatch.setattr("ftdist.evaluation.library_passages.MAX_CHARACTERS", size - 1)
+    assert library_passages(config) is None
 
 
 def test_a_long_text_is_cut_into_passages_under_its_title() -> None:

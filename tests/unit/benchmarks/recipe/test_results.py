@@ -12,7 +12,14 @@ import pytest
 
 from benchmarks.recipe.__main__ import main
 from benchmarks.recipe.libraries import LIBRARIES
-from benchmarks.recipe.results import Answers, Result, answers_of, trained_questions
+from benchmarks.recipe.results import (
+    WITH_PASSAGES,
+    Answers,
+    Result,
+    answers_of,
+    asked_in_every_way,
+    trained_questions,
+)
 from benchmarks.recipe.runs import Machine, Run, follow
 from benchmarks.recipe.table import page
 from ftdist.errors import ConfigError
@@ -73,6 +80,14 @@ def test_facts_are_counted_over_all_keys_and_only_of_hand_written_questions() ->
             facts=0.5, whole=0.5, reverse=1.0, two_facts=None, invented=1.0, leak=0.0, page=None
         )
     }
+
+
+def test_ways_of_asking_are_compared_on_the_questions_of_all_of_them() -> None:
+    right = _verdict(right=True)
+    every_way = {"question": "Q1", "tuned": right, **dict.fromkeys(WITH_PASSAGES, right)}
+    rows = [every_way, {"question": "Q2", "tuned": right}, {**every_way, "question": "Q3"}]
+    del rows[2]["base_passage"]
+    assert asked_in_every_way(rows) == rows[:1]
 
 
 def test_questions_of_training_are_found_by_their_words(tmp_path: Path) -> None:
