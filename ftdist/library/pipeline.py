@@ -31,7 +31,7 @@ from ftdist.library.stages.build_samples import (
     build_samples,
     with_generated_qa,
 )
-from ftdist.library.stages.frequent_names import frequent_names, shared_values
+from ftdist.library.stages.frequent_names import frequent_names
 from ftdist.library.stages.generate import Generator
 from ftdist.library.stages.manifest import CurationResult, SourceSamples
 from ftdist.library.stages.publish import Published, os_error_reason, publish
@@ -40,6 +40,7 @@ from ftdist.library.stages.read_shard import CHAT_KINDS
 from ftdist.library.stages.row_table import LIBRARY, ReadSource
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import Selection, select_rows
+from ftdist.library.stages.shared_values import shared_values
 from ftdist.library.stages.validate_roles import find_refused_rows
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.samples import SUFFIX
@@ -150,7 +151,7 @@ def _build_samples(
     context: StageContext,
 ) -> list[SourceSamples]:
     """Make samples of the selected rows, a shard per worker process."""
-    library, replay = _build_settings(read, selection, context.config)
+    library, replay = _build_settings(read, selection, context)
     tasks = {
         source.name: [
             SampleBuildTask(
@@ -193,9 +194,10 @@ def _build_samples(
 
 
 def _build_settings(
-    read: Sequence[ReadSource], selection: Selection, config: CurateConfig
+    read: Sequence[ReadSource], selection: Selection, context: StageContext
 ) -> tuple[SampleSettings, SampleSettings]:
     """For the library's sources, and for replay sources, which are used as written."""
+    config = context.config
     synthesis, split = config.synthesis, config.split
     documents = sum(shard.kind not in CHAT_KINDS for source in read for shard in source.shards)
     chats = sum(
@@ -207,7 +209,10 @@ def _build_settings(
     )
     of_chats = split.num_probes // 2 if documents else split.num_probes
     names = frequent_names(read, products=config.retention.product_names)
-    shared = shared_values(read) if synthesis.extract_questions else ()
+    shared: tuple[str, ...] = ()
+    if synthesis.extract_questions and documents:
+        log = context.log_as("values of things")
+        shared = shared_values(read, selection, processes=context.num_proc, log=log)
 
     def settings(*, is_library: bool) -> SampleSettings:
         return SampleSettings(

@@ -24,6 +24,7 @@ from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generat
 from ftdist.library.stages.read_shard import SourceShard
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import RowSelection
+from ftdist.library.stages.shared_values import value_digest
 from ftdist.library.stages.worded_samples import WordedSamples, as_messages
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache
@@ -244,7 +245,11 @@ class _Builder:
         """Questions extracted from the document, and those generated for its passages."""
         found = questions(document) if self._settings.questions else []
         shared = set(self._settings.shared_values)
-        pairs = [pair for pair in found if pair.asked_value not in shared]
+        pairs = [
+            pair
+            for pair in found
+            if not pair.asked_value or value_digest(pair.asked_value) not in shared
+        ]
         known = {pair.question.casefold() for pair in pairs}
         generated = (
             pair for text in texts for pair in self._generated.questions.get(text.text, [])
@@ -256,8 +261,9 @@ def _rewritten(texts: Sequence[Sample], pairs: Sequence[QAPair]) -> list[Sample]
     """Each passage once more, with one of its questions in focus; not one without a question."""
     found: list[Sample] = []
     for text in texts:
-        focused = (
-            with_focus(text, pair) for pair in pairs if pair.section.startswith(text.section)
-        )
-        found += [each for each in focused if each is not None][-1:]
+        own = text.section
+        below = f"{own} > " if own else ""
+        within = (p for p in reversed(pairs) if p.section == own or p.section.startswith(below))
+        focused = next(filter(None, (with_focus(text, pair) for pair in within)), None)
+        found += [focused] if focused else []
     return found

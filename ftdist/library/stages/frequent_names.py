@@ -9,8 +9,6 @@ from ftdist.library.schema import Conversation, Document, Row
 from ftdist.library.stages.row_table import LIBRARY, ReadSource
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.synthesis.answer_keys import common_names
-from ftdist.library.synthesis.document_facts import document_facts
-from ftdist.library.synthesis.fact_groups import asked_value
 from ftdist.library.synthesis.sections import joined, sections
 
 _MAX_ROWS = 2_000
@@ -38,15 +36,6 @@ def frequent_names(read: Sequence[ReadSource], *, products: Sequence[str]) -> st
     counts = Counter(name for row in documents for name in set(document_names(row).split()))
     names |= {name for name, times in counts.items() if times >= _MIN_SHARE * len(documents)}
     return " ".join(sorted(names))
-
-
-def shared_values(read: Sequence[ReadSource]) -> tuple[str, ...]:
-    """Values that things of several documents have in common, as `asked_value` writes them."""
-    documents = (row for row in islice(_rows(read), _MAX_ROWS) if isinstance(row, Document))
-    counts = Counter(
-        value for row in documents for value in set(map(asked_value, document_facts(row)))
-    )
-    return tuple(sorted(value for value, times in counts.items() if times > 1))
 
 
 def document_names(document: Document) -> str:

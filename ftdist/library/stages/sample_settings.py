@@ -22,7 +22,7 @@ class SampleSettings:
     """Names of makers and products, which are no keys."""
 
     shared_values: tuple[str, ...]
-    """Values that several things of the library have: no question leads from one to its thing."""
+    """Digests of values that several things of the library have: none leads to its thing."""
 
     ngram: int
     """Words in a row that a probe may not share with training."""

@@ -8,6 +8,7 @@ from ftdist.library.synthesis.fact_groups import group_pairs
 from ftdist.library.synthesis.fact_lists import list_facts
 from ftdist.library.synthesis.fact_questions import fact_pair
 from ftdist.library.synthesis.facts import Fact
+from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.qa_tables import facts_of_table
 from ftdist.library.synthesis.sections import sections
@@ -20,6 +21,7 @@ _OTHERS = re.compile(
 )
 
 
+@once_per_document
 def document_facts(document: Document) -> list[Fact]:
     """The facts of a document, in its order, each once."""
     facts: list[Fact] = []

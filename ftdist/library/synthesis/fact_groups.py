@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from ftdist.library.synthesis.fact_questions import (
@@ -49,19 +49,16 @@ _MAX_REVERSE_WORDS = 6
 def group_pairs(facts: Sequence[Fact]) -> list[QAPair]:
     """Questions about several facts of a document in English."""
     by_thing: dict[Thing, list[Fact]] = defaultdict(list)
-    by_attribute: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         by_thing[fact.thing].append(fact)
-        by_attribute[fact.attribute.casefold()].append(fact)
     pairs = [pair for each in by_thing.values() for pair in _overview(each)]
-    for each in by_attribute.values():
-        pairs += _reverse(each)
-    return pairs
+    return [*pairs, *_reverse(facts)]
 
 
 def asked_value(fact: Fact) -> str:
     """What a question from a fact's value to its thing names."""
-    return f"{fact.attribute}: {fact_value(fact)}".casefold()
+    name = (*fact.known.names, fact.attribute)[0]
+    return f"{name}: {fact_value(fact)}".casefold()
 
 
 def _overview(facts: Sequence[Fact]) -> Iterator[QAPair]:
@@ -105,22 +102,19 @@ def _digest(fact: Fact, order: int) -> bytes:
 
 
 def _reverse(facts: Sequence[Fact]) -> Iterator[QAPair]:
-    """Questions from a value to its thing, where no other of the document has the same.
-
-    Args:
-        facts: of one attribute.
-    """
-    asked = [asked_value(fact) for fact in facts]
+    """Questions from a value to its thing, where no other of the document has the same."""
+    owners = Counter(map(asked_value, facts))
+    sold = {fact.attribute.casefold() for fact in facts if fact.known.thing}
     for fact in facts:
         value, attribute = fact_value(fact), fact.known
-        is_own = asked.count(asked_value(fact)) == 1 and yes_or_no(fact.value) is None
+        is_own = owners[asked_value(fact)] == 1 and yes_or_no(fact.value) is None
         is_amount = is_quantity(value) and bool(unit_in_words(value) or re.search(r"\D", value))
         forms = attribute.reverse
         if is_amount and is_noun(fact.attribute):
             forms = (*forms, *_REVERSE_QUANTITY)
         elif attribute.identifier:
             forms = (*forms, *_REVERSE_TEXT)
-        kind = fact.thing.kind or ("product" if _is_sold(facts) else "")
+        kind = fact.thing.kind or ("product" if fact.attribute.casefold() in sold else "")
         is_short = len(value.split()) <= _MAX_REVERSE_WORDS
         if not is_own or not is_short or not kind or not forms or fact.is_setting:
             continue

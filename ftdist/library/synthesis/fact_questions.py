@@ -55,6 +55,7 @@ _NUMBER_WORDS = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"^\d[\d.,]*$")
+_ONE = ("ss", "us", "is", "ics", "lens", "gas", "canvas", "atlas", "bias")
 _NO_NOUN = re.compile(
     r"^(?:included|includes|supplied|comes|compatible|fits|suitable|works|requires|contains|made|"
     r"written|published|released|founded|established|built|launched|opened|since|starts|begins|"
@@ -170,7 +171,7 @@ def _is_count(fact: Fact) -> bool:
 
 def _is_plural(attribute: str) -> bool:
     head = re.split(r"\s+(?:in|for|with|of|on|per|to|at|from)\s+", attribute)[0]
-    return head.endswith("s") and not head.endswith(("ss", "us", "is", "ics"))
+    return head.endswith("s") and not head.casefold().endswith(_ONE)
 
 
 def _general_answer(fact: Fact) -> str:

@@ -11,6 +11,7 @@ from ftdist.library.synthesis.attribute_lexicon import (
     find_attribute,
     is_attribute,
 )
+from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.sections import Section, block_text, sections
 from ftdist.library.synthesis.subject import is_collection
 from ftdist.library.synthesis.things import (
@@ -150,13 +151,21 @@ def _repeats(section: Section, document: Document, attributes: Sequence[str]) ->
     """Whether another section of the same level tells the same attributes: a catalogue does."""
     names = {name.casefold() for name in attributes}
     mine = set(section.path)
-    for other in sections(document):
-        if other.level == section.level and set(other.path) != mine:
-            cells = {row[0].casefold() for block in other.blocks for row in block.rows if row}
-            lines = {block.text.partition(":")[0].casefold() for block in other.blocks}
-            if names & (cells | lines):
-                return True
-    return False
+    return any(
+        level == section.level and path != mine and not names.isdisjoint(told)
+        for level, path, told in _told_names(document)
+    )
+
+
+@once_per_document
+def _told_names(document: Document) -> list[tuple[int, set[str], set[str]]]:
+    """Of each section its level, its path, and the first words of its lines and rows."""
+    found = []
+    for section in sections(document):
+        cells = {row[0].casefold() for block in section.blocks for row in block.rows if row}
+        lines = {block.text.partition(":")[0].casefold() for block in section.blocks}
+        found.append((section.level, set(section.path), cells | lines))
+    return found
 
 
 def facts_evidence(row: Sequence[str], *, head: Sequence[str], section: Section) -> str:
@@ -175,7 +184,12 @@ def make_fact(
     name = " ".join(attribute.split()).rstrip(": ")
     value = " ".join(value.split()).rstrip(";,")
     is_short = len(name.split()) <= _MAX_NAME_WORDS and len(value.split()) <= _MAX_VALUE_WORDS
-    if not name or not is_short or value.casefold() in _NOTHING or is_asked(name):
+    if (
+        not any(map(str.isalpha, name))
+        or not is_short
+        or value.casefold() in _NOTHING
+        or is_asked(name)
+    ):
         return None
     unit = ""
     if match := _UNIT.search(name):

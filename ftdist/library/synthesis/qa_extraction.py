@@ -4,6 +4,7 @@ Every answer quotes the document word for word.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile, zip_longest
@@ -71,9 +72,13 @@ def questions(document: Document) -> list[QAPair]:
                 pairs += pairs_from_table(block, section=section, document=document)
     pairs += document_fact_pairs(document)
     short = "\n".join(pair.answer for pair in pairs if len(pair.answer.split()) <= _SHORT_WORDS)
-    for section in all_sections:
-        facts = pairs_from_sentences(section, document)
-        pairs += [pair for pair in facts if pair.answer not in short]
+    told = [pair for section in all_sections for pair in pairs_from_sentences(section, document)]
+    owners: dict[str, set[str]] = defaultdict(set)
+    for pair in told:
+        owners[pair.asked_value].add(pair.value)
+    for pair in told:
+        is_own = not pair.asked_value or len(owners[pair.asked_value]) == 1
+        pairs += [pair] if is_own and pair.answer not in short else []
     unique: dict[str, QAPair] = {}
     for pair in pairs:
         unique.setdefault(pair.question.casefold(), pair)

@@ -28,4 +28,4 @@ class QAPair:
     """Other wordings of the answer; each holds `value` too."""
 
     asked_value: str = ""
-    """Of a question from a value to its thing: the attribute and its value."""
+    """Of a question from a value to its thing: what it names, such as "weight: 4 kg"."""

@@ -78,6 +78,7 @@ def pairs_from_sentences(section: Section, document: Document) -> Iterator[QAPai
                     page=block.page,
                     value=fact.value,
                     evidence=block.text,
+                    asked_value=question.casefold() if fact.made_by == "reverse" else "",
                 )
 
 

@@ -160,8 +160,8 @@ def _which(text: str) -> Found:
         return None
     if base_form(match["v"]) in ("be", "have") or len(match["o"].split()) > 14:
         return None
-    if match["name"].lower().split()[0] in VAGUE:
-        return None
+    if match["name"].lower().split()[0] in VAGUE or not re.search(r"[^a-z ]", match["name"]):
+        return None  # there may be another "red lamp" that blinks
     return f"Which {match['kind']} {match['v']} {mine(match['o'])}", match["name"], "reverse"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftdist.library.schema import Document
+from ftdist.library.synthesis.prose import Prose, prose_of
 from ftdist.library.synthesis.subject import without_kind_of_document
 
 _HAS_DIGIT = re.compile(r"\d")
@@ -93,12 +94,12 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     is_long = len(name.split()) > _MAX_NAME_WORDS
     if not name or is_long or not any(map(str.isalpha, name)) or "?" in name:
         return None
-    text = "\n".join(block.text for block in document.blocks if block.kind in ("paragraph", "item"))
+    prose = prose_of(document)
     if _CODE_LIKE.search(name) or (len(name.split()) == 1 and name.islower()):
         return Thing(name=name)
-    short = _short_name(name, text=text)
+    short = _short_name(name, prose=prose)
     usual = short or name
-    kind, is_plural = _kind(usual, text=text)
+    kind, is_plural = _kind(usual, text=prose.about(usual))
     before_code, kind_in_name = _split_at_code(name)
     kind = kind or kind_in_name
     others = [name if short else "", "" if short else before_code, *_codes(name)]
@@ -107,7 +108,7 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
         others, usual, kind = [], f"{usual} {word}", kind or word
         has_article = True
     else:
-        has_article = _has_article(usual, text=text, is_sold=is_sold)
+        has_article = _has_article(usual, text=prose.about(usual), is_sold=is_sold)
         word_of_kind = kind.split()[-1] if kind else ""
         if has_article and word_of_kind and word_of_kind not in name.casefold():
             others.append(f"{usual} {word_of_kind}")
@@ -151,15 +152,14 @@ def is_common_noun(name: str) -> bool:
     return bool(others) and all(word.islower() and word.isalpha() for word in others)
 
 
-def _short_name(name: str, *, text: str) -> str:
+def _short_name(name: str, *, prose: Prose) -> str:
     """The shorter form of a name that the prose uses; "": none."""
     words = name.split()
     for size in range(len(words) - 1, 0, -1):
         for start in range(len(words) - size, -1, -1):
             part_of = " ".join(words[start : start + size])
             is_name = any(map(_HAS_DIGIT.search, part_of.split())) or size > 1
-            alone = text.replace(name, " ")
-            if is_name and re.search(rf"\bthe {re.escape(part_of)}\b", alone, re.IGNORECASE):
+            if is_name and prose.has_the(part_of, without=name):
                 return part_of
     return ""
 

@@ -110,7 +110,7 @@ def with_indefinite_article(noun: str, *, is_counted: bool = False) -> str:
         is_counted: whether "power" and the like have one too, as in "a power of 5 W".
     """
     head = re.split(r"\s+(?:for|with|of|in|on|to|from|per|at)\s+", noun)[0]
-    is_plural = head.endswith("s") and not head.endswith(("ss", "us", "is"))
+    is_plural = head.endswith("s") and not head.endswith(("ss", "us", "is", "lens"))
     is_mass = not is_counted and _UNCOUNTABLE.search(head)
     if is_plural or is_mass or re.match(r"(?:an?|the|\d+|two|three)\s", noun):
         return noun

@@ -1,5 +1,7 @@
 """Facts in tables, lists and lines become questions as customers ask them."""
 
+from time import process_time
+
 import pytest
 
 from ftdist.library.schema import Block, Document, Location
@@ -105,6 +107,41 @@ def test_braces_in_cells_stand_in_questions_and_answers_as_written() -> None:
     supports = found["Does the Marlow 20 support {id} placeholders?"]
     assert supports.answer == "Yes, the Marlow 20 supports {id} placeholders, up to {hours}."
     assert found["Can the Marlow 20 read {0}?"].answer == "No, the Marlow 20 cannot read {0}."
+
+
+def test_a_lens_and_a_status_are_one() -> None:
+    found = _listed(("Lens", "50 mm"), ("Status", "ready"), ("Dimmer screens", "3"))
+    assert (
+        found["What is the lens of the Marlow 20?"].answer == "The lens of the Marlow 20 is 50 mm."
+    )
+    assert "What is the status of the Marlow 20?" in found
+    assert "How many dimmer screens does the Marlow 20 have?" in found
+
+
+def test_a_year_is_no_attribute() -> None:
+    rows = (
+        ("Product", "2024", "Weight"),
+        ("Vine 15", "19 EUR", "2 kg"),
+        ("Vine 30", "34 EUR", "3 kg"),
+    )
+    found = _pairs("Price list", _table(*rows))
+    assert not [question for question in found if "2024" in question]
+
+
+def test_a_long_table_beside_long_prose_takes_seconds() -> None:
+    rows = [(f"Aquila Garden Pump {number}", f"{number} kg") for number in range(200)]
+    told = [
+        Block(
+            kind="paragraph", text=f"The Garden Pump {number} is a pump. {'Clean the pump. ' * 20}"
+        )
+        for number in range(200)
+    ]
+    started = process_time()
+    found = _pairs("Pumps", _table(("Product", "Weight"), *rows), *told)
+    assert process_time() - started < 20
+    assert (
+        found["How much does the Garden Pump 7 weigh?"].answer == "The Garden Pump 7 weighs 7 kg."
+    )
 
 
 def test_a_value_of_two_things_leads_to_neither() -> None:

@@ -96,3 +96,16 @@ def test_sentences_end_at_full_stops_and_not_at_abbreviations() -> None:
         "Then stop.",
         "Ask Mr. Hale for it.",
     ]
+
+
+def test_a_sentence_leads_from_its_words_only_to_a_name_of_its_own() -> None:
+    assert [fact.made_by for fact in facts_of("The red lamp indicates a fault of the pump.")] == [
+        "sentence"
+    ]
+    found = facts_of("The E7 lamp indicates a fault of the pump.")
+    assert Fact("Which lamp indicates a fault of the pump", "E7", "reverse") in found
+
+
+def test_batteries_are_no_time() -> None:
+    (fact,) = facts_of("The remote unit takes 3 AA batteries.")
+    assert fact.question == "How much does the remote unit take"
