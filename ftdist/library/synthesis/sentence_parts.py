@@ -12,8 +12,8 @@ NAMED = (
 )
 SUBJECT = rf"(?P<s>{_THE}|{NAMED})"
 NUMBER = r"\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half"
-_UNITS = "seconds? minutes? hours? days? weeks? months? years? milliseconds? ms s min h".split()
-UNIT = rf"(?<![A-Za-z])(?:{'|'.join(_UNITS)})\b"
+_UNITS = r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|milliseconds?|ms|s|min|h"
+UNIT = rf"(?<![A-Za-z])(?:{_UNITS})\b"
 _VAGUE_WORDS = """
 following example section figure table user page document chapter text note next previous
 latter former result reason idea problem first second third thing same other rest output
