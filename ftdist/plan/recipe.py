@@ -5,7 +5,8 @@ Symbols: D tokens that the whole run trains on, A distinct answers of the librar
     length          54 exposures per answer up to 1,000 answers, then 54 sqrt(1000 / A), at least 3
                     and one pass; a library of texts: 4 passes
     batch.tokens    1,024 sqrt(D / 170,000), or D / 100 if that is less
-    sequence        the longest power of two of which a step has one per rank and micro-batch
+    sequence        the longest power of two of which a step has four, and one per rank and
+                    micro-batch
     optim.peak_lr   2e-4 (134.5 million / N)^0.713, at most 3e-3
 
 What was measured, what is published, and what neither: docs/decisions/0018-a-recipe-by-default.md.
@@ -51,7 +52,10 @@ PEAK_LR_AT = 134_515_008
 PEAK_LR_EXPONENT = 0.713
 MAX_PEAK_LR = 3e-3
 
-MIN_LENGTH, MIN_TEXT_LENGTH, USUAL_LENGTH, MAX_LENGTH = 128, 512, 4096, 8192
+MIXED_SEQUENCES = 4
+"""Sequences that a step should at least have: each is of one source, and a step should mix them."""
+
+MIN_LENGTH, MIN_TEXT_LENGTH, USUAL_LENGTH, MAX_LENGTH = 256, 512, 4096, 8192
 """Sequence lengths to choose from: powers of two. Beyond the usual one only for a conversation."""
 
 
@@ -63,10 +67,10 @@ def max_sequence_length(max_position: int | None) -> int:
 def sequence_lengths(library: PackedDatasetInfo, *, limit: int) -> list[int]:
     """The lengths to choose from, in which every conversation fits: powers of two, and the limit.
 
-    Texts are cut to any length, but not below `MIN_TEXT_LENGTH`.
+    Texts are cut to any length; the library's own not below `MIN_TEXT_LENGTH`.
     """
     longest = max(source.longest_conversation for source in library.sources)
-    if any(source.samples > source.answered_samples for source in library.sources):
+    if any(source.own and source.samples > source.answered_samples for source in library.sources):
         longest = max(longest, MIN_TEXT_LENGTH)
     powers = [1 << power for power in range(MIN_LENGTH.bit_length() - 1, MAX_LENGTH.bit_length())]
     return [power for power in powers if min(longest, limit) <= power < limit] + [limit]
@@ -87,7 +91,7 @@ def choose_sequence_length(
     if config.batch.tokens != AUTO:
         return _dividing_length(config.batch.tokens, rows=rows, lengths=lengths)
     target = step_tokens(_run_tokens(config, library=library))
-    most = min(USUAL_LENGTH, target / rows)
+    most = min(USUAL_LENGTH, target / max(rows, MIXED_SEQUENCES))
     return max((length for length in lengths if length <= most), default=lengths[0])
 
 

@@ -148,9 +148,9 @@ def test_few_answers_are_shown_more_often_until_30_steps_but_not_without_end() -
 @pytest.mark.parametrize(
     ("overrides", "length"),
     [
-        ((), 1024),  # a step of 1,066 tokens
+        ((), 512),  # a step of 1,066 tokens, in which sources should mix
         (("cluster.tasks_per_node=2",), 512),
-        (("cluster.tasks_per_node=64",), 512),  # texts are not cut shorter
+        (("cluster.tasks_per_node=64",), 512),  # a conversation has 300 tokens
         (("batch.tokens=2048", "cluster.tasks_per_node=2"), 1024),
         (("batch.tokens=131072",), 4096),
         (("batch.tokens=3000", "cluster.tasks_per_node=3"), 1000),  # no power of two divides it
@@ -158,6 +158,17 @@ def test_few_answers_are_shown_more_often_until_30_steps_but_not_without_end() -
 )
 def test_sequences_are_as_long_as_a_step_allows(overrides: tuple[str, ...], length: int) -> None:
     assert choose_sequence_length(config(*overrides), library=A45, max_position=8192) == length
+
+
+def test_a_step_has_four_sequences_and_only_own_texts_are_not_cut_short() -> None:
+    own = source(tokens=33_910, sequences=70, answered=433, answers=16, longest=115)
+    replay = source("replay", tokens=3_652, sequences=8, weight=0.1, answered=100, answers=100,
+                    texts=60, longest=90, own=False)  # fmt: skip
+    pair = config("cluster.tasks_per_node=2")
+    mixed = library(own, replay)
+    assert choose_sequence_length(pair, library=mixed, max_position=8192) == 256
+    texts = library(replace(own, samples=own.samples + 8), replay)
+    assert choose_sequence_length(pair, library=texts, max_position=8192) == 512
 
 
 def test_the_longest_conversation_and_the_model_limit_the_length() -> None:

@@ -122,7 +122,7 @@ def test_experiment_expert_sets_only_the_kl_to_the_base_and_its_weight() -> None
     plain = dataclasses.asdict(compose([*PLACES, "run.name=r"]))
     expert = dataclasses.asdict(compose([*PLACES, "run.name=r", "experiment=expert"]))
     assert expert["library"].pop("kl_to_base") == ["replay", "out_of_scope"]
-    assert expert["library"].pop("kl_to_base_weight") == 4.0
+    assert expert["library"].pop("kl_to_base_weight") == 2.0
     del plain["library"]["kl_to_base"], plain["library"]["kl_to_base_weight"]
     optim = plain["optim"]
     assert (optim["peak_lr"], optim["warmup_ratio"], optim["weight_decay"]) == ("auto", 0.1, 0)
