@@ -55,7 +55,10 @@ MAX_PEAK_LR = 3e-3
 MIXED_SEQUENCES = 4
 """Sequences that a step should at least have: each is of one source, and a step should mix them."""
 
-MIN_LENGTH, MIN_TEXT_LENGTH, USUAL_LENGTH, MAX_LENGTH = 256, 512, 4096, 8192
+PACKED_LENGTH = 256
+"""Not shortened below this for the mixture: few short samples fill a shorter sequence well."""
+
+MIN_LENGTH, MIN_TEXT_LENGTH, USUAL_LENGTH, MAX_LENGTH = 128, 512, 4096, 8192
 """Sequence lengths to choose from: powers of two. Beyond the usual one only for a conversation."""
 
 
@@ -91,7 +94,7 @@ def choose_sequence_length(
     if config.batch.tokens != AUTO:
         return _dividing_length(config.batch.tokens, rows=rows, lengths=lengths)
     target = step_tokens(_run_tokens(config, library=library))
-    most = min(USUAL_LENGTH, target / max(rows, MIXED_SEQUENCES))
+    most = min(USUAL_LENGTH, target / rows, max(PACKED_LENGTH, target / MIXED_SEQUENCES))
     return max((length for length in lengths if length <= most), default=lengths[0])
 
 

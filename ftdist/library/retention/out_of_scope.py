@@ -35,9 +35,9 @@ def out_of_scope_questions(
 
     Two thirds are library questions that name one product, with another product's name instead:
     a model confuses these with the library's most easily. Each question comes once, then each
-    again in another wording, and so on. Half of these names are as people write them: the maker,
-    the model or the kind of product, alone or combined. The others differ from the library's own
-    in a number or a word. A sixth are questions about any product, a sixth
+    again in another wording, and so on. Most of these names are as people write them: the maker,
+    the model or the kind of product, alone or combined. About a quarter differ from the library's
+    own in a number or a word. A sixth are questions about any product, a sixth
     questions about a kind of product without a name. Both have the wordings that the library's
     questions have, so that their form does not give them away.
 
@@ -64,7 +64,7 @@ def out_of_scope_questions(
             break
         if own and number % 3 < 2:
             text = next(renamed)
-            other = next(similar, name.spoken) if number % 2 else name.spoken
+            other = next(similar, name.spoken) if number % 4 == 1 else name.spoken
             question = text.replace("{name}", other)
             if question in questions:
                 question = text.replace("{name}", name.short)

@@ -40,11 +40,11 @@ NONE = {
 }
 EXPERT = {
     "replay_sources": [],
-    "replay_fraction": 0.07,
+    "replay_fraction": 0.12,
     "num_replay_answers": 100,
     "num_replay_texts": 60,
-    "out_of_scope_fraction": 0.28,
-    "num_out_of_scope_answers": 400,
+    "out_of_scope_fraction": 0.48,
+    "num_out_of_scope_answers": 1200,
     "product_names": [],
     "max_answer_tokens": 32,
     "long_answer_fraction": 0.25,
@@ -112,18 +112,17 @@ def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> No
     assert [key for key in NONE if f"\n  retention.{key} [" not in output] == []
     assert "\n  retention.replay_fraction [0.2]: " in output
     shown = run_hydra_flags(["retention=recommended", "--cfg", "job"], command=CURATE)
-    assert "num_out_of_scope_answers: 400" in shown
+    assert "num_out_of_scope_answers: 1200" in shown
 
 
 # Training
 
 
-def test_experiment_expert_sets_only_the_kl_to_the_base_and_its_weight() -> None:
+def test_experiment_expert_sets_only_the_kl_to_the_base() -> None:
     plain = dataclasses.asdict(compose([*PLACES, "run.name=r"]))
     expert = dataclasses.asdict(compose([*PLACES, "run.name=r", "experiment=expert"]))
     assert expert["library"].pop("kl_to_base") == ["replay", "out_of_scope"]
-    assert expert["library"].pop("kl_to_base_weight") == 2.0
-    del plain["library"]["kl_to_base"], plain["library"]["kl_to_base_weight"]
+    del plain["library"]["kl_to_base"]
     optim = plain["optim"]
     assert (optim["peak_lr"], optim["warmup_ratio"], optim["weight_decay"]) == ("auto", 0.1, 0)
     assert expert == plain
