@@ -35,7 +35,7 @@ class AnswerProgress:
     def __call__(self, count: int) -> None:
         """Print that `count` further questions are done."""
         self._done += count
-        self._say(self._done)
+        self._log_line(self._done)
 
     def within(self, part: float) -> None:
         """Print the same within a long batch, now and then.
@@ -44,9 +44,9 @@ class AnswerProgress:
             part: questions of the batch that are done, as far as its tokens are.
         """
         if part > 0 and self._clock() - self._spoke >= _SILENT_S:
-            self._say(self._done + part, doubt="about ")
+            self._log_line(self._done + part, doubt="about ")
 
-    def _say(self, done: float, *, doubt: str = "") -> None:
+    def _log_line(self, done: float, *, doubt: str = "") -> None:
         self._spoke = self._clock()
         left = format_duration((self._spoke - self._started) / done * (self._total - done))
         self._log(f"compare: {self._what} {self._done}/{self._total}, {doubt}{left} left")

@@ -33,7 +33,7 @@ COLUMNS = {"base": ("base_passage", "base_retrieved"), "tuned": ("tuned_passage"
 _LOOKED_AT = 20
 """Passages that a question finds, among which the right one is sought."""
 
-_LEAST_SHARE = 0.5
+_MIN_SHARE = 0.5
 """Of the best passage's score that the right one has, without evidence, to be about the question.
 """
 
@@ -170,7 +170,7 @@ def _right_passage(probe: Probe, index: PassageIndex) -> str:
         found = index.ranked(sought, count=_LOOKED_AT, document=document)
         for hit, score in found:
             text = index.passages[hit].text
-            is_about = bool(lines) or score >= _LEAST_SHARE * found[0][1]
+            is_about = bool(lines) or score >= _MIN_SHARE * found[0][1]
             has_lines = contains_lines(text, lines)
             if is_about and has_lines and states_keys([text], keys, known=probe.answer):
                 return text

@@ -79,7 +79,7 @@ class Ticker:
 
     Args:
         log: receives the lines.
-        line: the line as it is at that moment.
+        line: gives the line of that moment.
         every_s: seconds of silence after which it is logged.
     """
 

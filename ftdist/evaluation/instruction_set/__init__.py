@@ -1,4 +1,4 @@
-"""Instructions that ftdist brings: whether a tuned model still does as it is told.
+"""Instructions that ftdist brings: whether a tuned model still follows them.
 
 `items.jsonl` holds prompts of everyday topics with rules that tell from an answer whether it
 follows the instruction (`checks.py`). README.md says what they are, and how a small model does.

@@ -49,7 +49,7 @@ def answer_with_cache(
         log(f"0/{len(new)}{f', {cached} more from the cache' if cached else ''}")
     status = _Status(total=len(new))
     last_logged = time.monotonic()
-    with Ticker(log, status.line) as say:
+    with Ticker(log, status.line) as log_line:
         for first in range(0, len(new), PROMPTS_PER_BATCH):
             batch = new[first : first + PROMPTS_PER_BATCH]
             for prompt, answer in zip(batch, ask(batch), strict=True):
@@ -60,7 +60,7 @@ def answer_with_cache(
                 now = time.monotonic()
                 if now - last_logged > _LOG_EVERY_S or status.done == len(new):
                     last_logged = now
-                    say(status.line())
+                    log_line(status.line())
             status.end_batch()
     return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
 

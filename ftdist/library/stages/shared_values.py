@@ -41,8 +41,8 @@ class _Task:
 
     @property
     def folder(self) -> Path:
-        kept = sha256(np.ascontiguousarray(self.keep).tobytes()).hexdigest()
-        return self.shard.cache / "values" / fingerprint(FORMAT, self.shard.key, kept)
+        rows = sha256(np.ascontiguousarray(self.keep).tobytes()).hexdigest()
+        return self.shard.cache / "values" / fingerprint(FORMAT, self.shard.key, rows)
 
 
 def shared_values(

@@ -167,11 +167,11 @@ def _probes_of_things(
         for kind in kinds
     ]
     clean, _ = _clean(folder, list(chain.from_iterable(candidates)), split=split)
-    kept = {probe.question for probe in clean}
+    usable = {probe.question for probe in clean}
     return [
         probe
         for each in candidates
-        for probe in _evenly([probe for probe in each if probe.question in kept], count)
+        for probe in _evenly([probe for probe in each if probe.question in usable], count)
     ]
 
 

@@ -16,9 +16,8 @@ def once_per_document(find: Callable[[Document], T]) -> Callable[[Document], T]:
     @wraps(find)
     def found(document: Document) -> T:
         nonlocal last
-        kept = last
-        if kept is None or kept[0] is not document:
-            kept = last = document, find(document)
-        return kept[1]
+        if last is None or last[0] is not document:
+            last = document, find(document)
+        return last[1]
 
     return found

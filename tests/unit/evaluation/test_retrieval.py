@@ -34,7 +34,7 @@ def test_scripts_without_spaces_are_searched() -> None:
     assert index.search("水泵多重?", count=1) == [0]
 
 
-def test_of_more_passages_the_best_are_found_and_ties_are_in_the_librarys_order() -> None:
+def test_of_more_passages_the_best_are_found_and_ties_keep_the_order_of_the_library() -> None:
     index = PassageIndex([PUMP, LAMP, *[LibraryPassage(f"Tarn, page {n}.") for n in range(5)]])
     assert index.search("Tarn lamp", count=3) == [1, 2, 3]
 
