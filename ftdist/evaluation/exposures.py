@@ -145,9 +145,11 @@ class _Facts:
         """Count a sample that the run shows `weight` times."""
         for question, text in _texts(row):
             for number in self._shown_by(text):
-                asked = self._asked[number]
-                said = _content(KeyText(f"{question}\n{text}").words)
-                if len(asked & said) >= min(self._least_shared[number], len(asked)):
+                question_words = self._asked[number]
+                sample_words = _content(KeyText(f"{question}\n{text}").words)
+                if len(question_words & sample_words) >= min(
+                    self._least_shared[number], len(question_words)
+                ):
                     self.exposures[number] += weight
 
     def _find(self, text: str) -> list[int]:

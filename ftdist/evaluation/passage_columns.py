@@ -37,17 +37,17 @@ def add_passage_columns(
     for model in COLUMNS:
         by_column |= questions.by_column(answers[model].with_passages, model=model)
     cut = _cut(by_column)
-    asked = [n for n in questions.asked if n not in cut]
-    verdicts = _verdicts(by_column, eval_set, asked=frozenset(asked))
+    indices = [n for n in questions.indices if n not in cut]
+    verdicts = _verdicts(by_column, eval_set, indices=frozenset(indices))
     for column, given in by_column.items():
         for n, verdict in verdicts[column].items():
             judged_row = {"answer": given[n].text, "truncated": given[n].truncated}
             rows[n][column] = {**judged_row, **asdict(verdict)}
-    for n in asked:
+    for n in indices:
         shown = {"right": questions.right.get(n), "retrieved": questions.retrieved.get(n, ())}
         rows[n]["passages"] = shown
     own = {model: dict(enumerate(each.probes)) for model, each in judged.items()}
-    scores = passage_scores(eval_set, {**own, **verdicts}, asked=asked)
+    scores = passage_scores(eval_set, {**own, **verdicts}, indices=indices)
     hit_rate = questions.hit_rate(eval_set.probes)
     of_columns = {
         column: {name: rate["value"] for name, rate in scores["columns"].get(column, {}).items()}
@@ -56,7 +56,7 @@ def add_passage_columns(
     return {
         **of_columns,
         "passages": {
-            "asked": len(asked),
+            "asked": len(indices),
             "candidates": questions.num_candidates,
             "without_right_passage": questions.num_without + len(cut),
             "library_passages": questions.num_passages,
@@ -74,15 +74,15 @@ def _verdicts(
     by_column: Mapping[str, Mapping[int, PassageAnswer]],
     eval_set: EvalSet,
     *,
-    asked: frozenset[int],
+    indices: frozenset[int],
 ) -> dict[str, dict[int, AnswerVerdict]]:
-    """By column and index of the probe, for the probes `asked`."""
+    """By column and index of the probe, for the probes at `indices`."""
     marks = LibraryMarks.from_probes(eval_set.probes)
     return {
         column: {
             n: judge(eval_set.probes[n], answer.text, marks=marks)
             for n, answer in given.items()
-            if n in asked
+            if n in indices
         }
         for column, given in by_column.items()
     }

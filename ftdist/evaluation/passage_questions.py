@@ -62,7 +62,7 @@ class PassageQuestions:
     limit: int
 
     @property
-    def asked(self) -> tuple[int, ...]:
+    def indices(self) -> tuple[int, ...]:
         """Indices of the probes."""
         return tuple(self.right)
 

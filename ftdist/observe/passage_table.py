@@ -134,12 +134,12 @@ def passage_sentence(scores: Scores) -> str:
         return ""
     shares = {name: value.text for name, value in row.values.items() if value is not None}
     parts = [f"Fine-tuning answers {shares['tuned']} of the questions"]
-    said = {
+    labels = {
         "base_retrieved": "the base with retrieved passages",
         "base_passage": "the base with the right passage",
         "tuned_passage": "the tuned model with the right passage",
     }
-    parts += [f"{text} {shares[name]}" for name, text in said.items() if name in shares]
+    parts += [f"{text} {shares[name]}" for name, text in labels.items() if name in shares]
     return f"{'; '.join(parts)}."
 
 
@@ -148,11 +148,11 @@ def passage_notes(scores: Scores) -> list[str]:
     facts = scores.get("passages")
     if not facts:
         return []
-    asked = f"{facts['asked']} of {facts['candidates']} questions about the library"
+    subject = f"{facts['asked']} of {facts['candidates']} questions about the library"
     if facts["asked"] < facts["candidates"]:
-        asked += ", evenly spread,"
+        subject += ", evenly spread,"
     notes = [
-        f"{asked} were also asked with passages in the prompt: at most "
+        f"{subject} were also asked with passages in the prompt: at most "
         f"{facts['retrieved_passages']} of the library's {facts['library_passages']}, found by "
         "BM25, or the right one; all columns are of these questions."
     ]
@@ -190,13 +190,13 @@ def _asked_both(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
 
 def wins_sentence(answers: Sequence[Mapping[str, Any]]) -> str:
     """How often retrieval alone is right, and how often fine-tuning alone; empty without any."""
-    asked = _asked_both(answers)
-    if not asked:
+    rows = _asked_both(answers)
+    if not rows:
         return ""
-    retrieval = len(retrieval_wins(asked))
-    tuned = sum(row["tuned"]["right"] and not row["base_retrieved"]["right"] for row in asked)
+    retrieval = len(retrieval_wins(rows))
+    tuned = sum(row["tuned"]["right"] and not row["base_retrieved"]["right"] for row in rows)
     return (
-        f"Of {len(asked)} facts, retrieval alone is right on {retrieval} and fine-tuning alone "
+        f"Of {len(rows)} facts, retrieval alone is right on {retrieval} and fine-tuning alone "
         f"on {tuned}."
     )
 

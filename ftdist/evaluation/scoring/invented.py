@@ -39,13 +39,13 @@ def invented_values(
     """
     if says_unknown(answer):
         return ()
-    asked, text = KeyText(question), KeyText(answer)
+    question_text, text = KeyText(question), KeyText(answer)
     if _YES_OR_NO.match(question.strip()) and _YES.match(answer):
         return ("yes",)
-    found = [value for value in values if text.find(value) and not asked.find(value)]
+    found = [value for value in values if text.find(value) and not question_text.find(value)]
     plain = KeyText(_CODES_AND_LIST_MARKS.sub(" ", answer))
-    numbers = [word for word in plain.words if is_number(word) and word not in asked.words]
-    told = KeyText(evidence)
+    numbers = [word for word in plain.words if is_number(word) and word not in question_text.words]
+    evidence_text = KeyText(evidence)
     names = [match["name"] for match in _NAME.finditer(answer)]
-    new = [name for name in names if not asked.find(name) and not told.find(name)]
+    new = [name for name in names if not question_text.find(name) and not evidence_text.find(name)]
     return tuple(dict.fromkeys([*found, *numbers, *new]))

@@ -23,14 +23,14 @@ PAIRS = (
 
 
 def passage_scores(
-    eval_set: EvalSet, verdicts: Mapping[str, Verdicts], *, asked: Sequence[int]
+    eval_set: EvalSet, verdicts: Mapping[str, Verdicts], *, indices: Sequence[int]
 ) -> dict[str, Any]:
     """Scores of every column on the questions asked with passages.
 
     Args:
         eval_set: whose probes were asked.
         verdicts: by column, base and tuned included.
-        asked: indices of the probes that were asked with passages.
+        indices: of the probes that were asked with passages.
 
     Returns:
         `columns`: by column every score of answers in writing, with its interval, on those of the
@@ -39,7 +39,7 @@ def passage_scores(
     """
     columns: dict[str, Any] = {}
     answer_words: dict[str, float] = {}
-    of_asked = {name: {n: each[n] for n in asked if n in each} for name, each in verdicts.items()}
+    of_asked = {name: {n: each[n] for n in indices if n in each} for name, each in verdicts.items()}
     for name, column in of_asked.items():
         if column:
             scores = _compared(eval_set, column, column)

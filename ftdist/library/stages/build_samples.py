@@ -195,8 +195,8 @@ class _Builder:
         if is_single_question(row) and settings.paraphrases > 1:
             return self._worded.samples(sample, keys=keys, document=row.location.file)
         if keys:
-            asked = replace(sample, messages=as_messages(question, answer))
-            self._worded.withhold([question], asked, keys=keys, trained=1)
+            single_turn = replace(sample, messages=as_messages(question, answer))
+            self._worded.withhold([question], single_turn, keys=keys, trained=1)
         return [sample]
 
     def _of_document(self, document: Document, *, is_train: bool) -> Sequence[Sample]:

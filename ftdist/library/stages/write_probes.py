@@ -184,8 +184,8 @@ def _mentions(folder: Path, facts: Sequence[KnownFact]) -> set[tuple[str, str]]:
 
     With "" for any text. Singular and plural are the same.
     """
-    told = chain(PLAUSIBLE, *(telling.split() for telling in PLAUSIBLE.values()))
-    attributes = _by_first_word(chain(told, (fact.attribute for fact in facts)))
+    terms = chain(PLAUSIBLE, *(telling.split() for telling in PLAUSIBLE.values()))
+    attributes = _by_first_word(chain(terms, (fact.attribute for fact in facts)))
     things = _by_first_word(fact.name for fact in facts)
     found: set[tuple[str, str]] = set()
     for text in map(_word_stems, _training_texts(folder)):

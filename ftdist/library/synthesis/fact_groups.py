@@ -88,11 +88,11 @@ def _overview(facts: Sequence[Fact]) -> Iterator[QAPair]:
 
 def _all_facts(thing: Thing, facts: Sequence[Fact]) -> str:
     name = thing.names[0]
-    told = "; ".join(f"{said_attribute(fact.attribute)}: {_told(fact)}" for fact in facts)
-    return f"{name[0].upper()}{name[1:]}: {told}."
+    listing = "; ".join(f"{said_attribute(fact.attribute)}: {_value_text(fact)}" for fact in facts)
+    return f"{name[0].upper()}{name[1:]}: {listing}."
 
 
-def _told(fact: Fact) -> str:
+def _value_text(fact: Fact) -> str:
     is_yes = yes_or_no(fact.value) if len(fact.value) == 1 else None
     return fact_value(fact) if is_yes is None else ("yes" if is_yes else "no")
 
@@ -118,10 +118,10 @@ def _reverse(facts: Sequence[Fact]) -> Iterator[QAPair]:
         is_short = len(value.split()) <= _MAX_REVERSE_WORDS
         if not is_own or not is_short or not kind or not forms or fact.is_setting:
             continue
-        said = said_attribute(fact.attribute)
-        an = with_indefinite_article(said, is_counted=True)
+        phrase = said_attribute(fact.attribute)
+        an = with_indefinite_article(phrase, is_counted=True)
         question, *wordings = dict.fromkeys(
-            form.format(kind=kind, v=value, a=said, an=an) for form in forms
+            form.format(kind=kind, v=value, a=phrase, an=an) for form in forms
         )
         yield QAPair(
             question=question,

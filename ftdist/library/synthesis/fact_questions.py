@@ -191,13 +191,13 @@ def _filled(fact: Fact, form: str, number: int, more: dict[str, str]) -> str:
     """A form with its places filled; the names of the thing take turns."""
     thing = fact.thing
     at = number % len(thing.names) if number else 0
-    said, bare = thing.names[at], thing.bare_names[at]
+    name, bare = thing.names[at], thing.bare_names[at]
     attribute = said_attribute(fact.attribute)
     if _is_count(fact):
         attribute = attribute.removeprefix("number of ")
     places = {
-        "x": said,
-        "X": said[:1].upper() + said[1:],
+        "x": name,
+        "X": name[:1].upper() + name[1:],
         "n": bare.lower() if number % 2 and form.startswith("{n} ") else bare,
         "a": attribute,
         "A": fact.attribute,

@@ -152,8 +152,8 @@ def _repeats(section: Section, document: Document, attributes: Sequence[str]) ->
     names = {name.casefold() for name in attributes}
     mine = set(section.path)
     return any(
-        level == section.level and path != mine and not names.isdisjoint(told)
-        for level, path, told in _told_names(document)
+        level == section.level and path != mine and not names.isdisjoint(others)
+        for level, path, others in _told_names(document)
     )
 
 

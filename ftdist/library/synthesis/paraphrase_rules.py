@@ -129,8 +129,8 @@ def subject_slots(slots: Slots) -> Slots | None:
     more: dict[str, str] = {}
     if aux in ("do", "does"):
         third = aux == "does"
-        said = f"{subject} {conjugated(predicate, is_third=third)}"
-        more = {"said": said, "subject": subject, "base": predicate}
+        statement = f"{subject} {conjugated(predicate, is_third=third)}"
+        more = {"said": statement, "subject": subject, "base": predicate}
         if subject.lower() == "i":
             more["mine"] = predicate
     elif aux != "did":

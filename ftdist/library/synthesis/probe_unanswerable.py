@@ -60,12 +60,12 @@ def unanswerable_probes(
     plausible = [attribute for attribute in PLAUSIBLE if not mentions(attribute, "")]
     for own in by_thing(facts).values():
         first = own[0]
-        told = {fact.attribute for fact in own}
+        known = {fact.attribute for fact in own}
         shared = [name for name, things in common[_group(first)].items() if len(things) > 1]
         absent = [
             attribute
             for attribute in sorted(shared, key=lambda name: digest((first, name)))
-            if not any(_is_like(attribute, other) for other in told)
+            if not any(_is_like(attribute, other) for other in known)
             and not mentions(attribute, first.name)
         ]
         others = [
@@ -75,7 +75,7 @@ def unanswerable_probes(
             and not any(
                 _is_like(text, other)
                 for text in (attribute, f"{attribute} {PLAUSIBLE[attribute]}")
-                for other in told
+                for other in known
             )
             and not any(mentions(word, first.name) for word in PLAUSIBLE[attribute].split())
         ]

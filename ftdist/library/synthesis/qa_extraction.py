@@ -72,11 +72,13 @@ def questions(document: Document) -> list[QAPair]:
                 pairs += pairs_from_table(block, section=section, document=document)
     pairs += document_fact_pairs(document)
     short = "\n".join(pair.answer for pair in pairs if len(pair.answer.split()) <= _SHORT_WORDS)
-    told = [pair for section in all_sections for pair in pairs_from_sentences(section, document)]
+    from_sentences = [
+        pair for section in all_sections for pair in pairs_from_sentences(section, document)
+    ]
     owners: dict[str, set[str]] = defaultdict(set)
-    for pair in told:
+    for pair in from_sentences:
         owners[pair.asked_value].add(pair.value)
-    for pair in told:
+    for pair in from_sentences:
         is_own = not pair.asked_value or len(owners[pair.asked_value]) == 1
         pairs += [pair] if is_own and pair.answer not in short else []
     unique: dict[str, QAPair] = {}

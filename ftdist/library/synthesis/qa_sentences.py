@@ -58,11 +58,11 @@ def pairs_from_sentences(section: Section, document: Document) -> Iterator[QAPai
         before = ""
         for sentence in sentences(block.text):
             answer = _with_code(sentence, after, is_last=block.text.rstrip().endswith(sentence))
-            said = _with_subject(sentence, before, subject)
-            before = said
-            for fact in facts_of(said) if answer else ():
+            statement = _with_subject(sentence, before, subject)
+            before = statement
+            for fact in facts_of(statement) if answer else ():
                 is_named = not _is_product(document.title, subject) or any(
-                    name.casefold() in said.casefold() for name in _names(subject)
+                    name.casefold() in statement.casefold() for name in _names(subject)
                 )
                 preposition = "on" if subject.noun else "in"
                 question = (

@@ -41,22 +41,22 @@ def _condition(text: str) -> Found:
         return None
     if match["c"].split()[0].lower() in NO_NAMES - {"your", "you", "i", "we", "there", "no"}:
         return None
-    told = re.match(
+    instruction = re.match(
         r"(?:you (?:should|must|can|need|have|may)|please|make sure|do not|don't|never"
         r"|always|ensure|consider|prefer|simply)\b",
         match["m"],
         re.IGNORECASE,
     )
     first = match["m"].split()[0].lower()
-    is_asked = bool(told) or (
+    is_asked = bool(instruction) or (
         first in VERBS
         and not re.search(r"^\S+ (?:is|are|must|should|can|may|will|has|have)\b", match["m"])
     )
     if not is_asked and match["w"] in ("After", "Before"):
         return None
     word = match["w"].lower().replace("whenever", "when")
-    asked = "What should I do" if is_asked else "What happens"
-    return f"{asked} {word} {mine(match['c'])}", match["m"]
+    opening = "What should I do" if is_asked else "What happens"
+    return f"{opening} {word} {mine(match['c'])}", match["m"]
 
 
 def _attribute(text: str) -> Found:
@@ -225,26 +225,26 @@ def _passive(text: str) -> Found:
                 if " not" in modal or modal == "cannot"
                 else (f"{asks} {modal} {subject} {done}", rest)
             )
-    asked = modal.replace("cannot", "can").replace(" not", "").capitalize()
+    verb = modal.replace("cannot", "can").replace(" not", "").capitalize()
     if modal in ("can", "may", "cannot", "must not", "should not") and len(rest.split()) <= 10:
-        return f"{asked} {subject} {done} {mine(rest)}", ""
+        return f"{verb} {subject} {done} {mine(rest)}", ""
     return None
 
 
-def _told(text: str) -> Found:
+def _second_person(text: str) -> Found:
     match = re.match(r"^You (?P<m>can|may|must|should|need to|have to) (?P<x>.+)$", text)
     if not match:
         return None
     modal, action = match["m"], match["x"]
     if modal in ("can", "may"):
         parts = re.match(r"^(?P<x>.+?) (?P<v>(?:by|with|using|via) .+)$", action)
-        asked = action_of(parts["x"]) if parts else action_of(action)
-        if not asked:
+        verb_phrase = action_of(parts["x"]) if parts else action_of(action)
+        if not verb_phrase:
             return None
         return (
-            (f"How {modal} I {asked}", parts["v"])
+            (f"How {modal} I {verb_phrase}", parts["v"])
             if parts
-            else (f"{modal.capitalize()} I {asked}",)
+            else (f"{modal.capitalize()} I {verb_phrase}",)
         )
     parts = re.match(r"^(?P<v>.+?) (?P<w>before|after|when|if|until) (?P<c>.{6,80})$", action)
     if not parts:
@@ -291,5 +291,5 @@ def _because(text: str) -> Found:
 RULES: tuple[Callable[[str], Found], ...] = (
     _how_to, _because, _condition, _place,
     _attribute, _definition, _quantity, _count, _when, _history, _passive,
-    _told, _forbidden, _imperative, _doing, _which,
+    _second_person, _forbidden, _imperative, _doing, _which,
 )  # fmt: skip

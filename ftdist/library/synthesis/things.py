@@ -127,9 +127,9 @@ def part(name: str, *, whole: Thing | None) -> Thing:
     """A part of a thing, such as the motor of the T-7; None: of which one is unknown."""
     words = name.split()
     is_common = all(word[1:] == word[1:].lower() for word in words)
-    said = name[0].lower() + name[1:] if is_common else name
+    noun = name[0].lower() + name[1:] if is_common else name
     return Thing(
-        name=said,
+        name=noun,
         has_article=True,
         is_plural=_looks_plural(name),
         whole=whole.names[0] if whole else "",
@@ -169,10 +169,10 @@ def _kind(name: str, *, text: str) -> tuple[str, bool]:
     match = re.search(_IS_A.format(name=re.escape(name)), text)
     if not match:
         return "", bool(re.search(rf"{re.escape(name)} are\b", text))
-    told = match["kind"]
-    if container := _CONTAINER.match(told):
-        told = container["what"]
-    words = _KIND_ENDS.split(told)[0].split()
+    description = match["kind"]
+    if container := _CONTAINER.match(description):
+        description = container["what"]
+    words = _KIND_ENDS.split(description)[0].split()
     is_plural = match[0][len(name) :].split()[0] == "are"
     return singular(" ".join(words[-_MAX_KIND_WORDS:])), is_plural
 

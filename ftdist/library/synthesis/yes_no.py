@@ -82,24 +82,24 @@ def yes_no_forms(attribute: str, *, is_yes: bool) -> tuple[tuple[str, ...], str,
     """
     if match := _MODAL.match(attribute):
         modal, rest = match["modal"].lower(), match["rest"]
-        said = f"{modal} {'' if is_yes else 'not '}".replace("can not", "cannot")
+        predicate = f"{modal} {'' if is_yes else 'not '}".replace("can not", "cannot")
         fill = {"a": attribute, "Modal": modal.capitalize(), "rest": rest}
-        return _QUESTIONS_MODAL, f"{_lead(is_yes=is_yes)}, {{x}} {said}{{rest}}.", fill
+        return _QUESTIONS_MODAL, f"{_lead(is_yes=is_yes)}, {{x}} {predicate}{{rest}}.", fill
     if match := _VERB.match(attribute):
         verb, rest = match["verb"].lower(), match["rest"]
-        said = verb if is_yes else f"does not {_base_form(verb)}"
+        predicate = verb if is_yes else f"does not {_base_form(verb)}"
         fill = {"a": attribute, "base": _base_form(verb) + rest, "rest": rest}
-        return _QUESTIONS_VERB, f"{_lead(is_yes=is_yes)}, {{x}} {said}{{rest}}.", fill
+        return _QUESTIONS_VERB, f"{_lead(is_yes=is_yes)}, {{x}} {predicate}{{rest}}.", fill
     if _ADJECTIVE.search(attribute) and not _NOUNS.search(attribute):
-        said = "is" if is_yes else "is not"
+        predicate = "is" if is_yes else "is not"
         return (
             _QUESTIONS_ADJECTIVE,
-            f"{_lead(is_yes=is_yes)}, {{x}} {said} {{a}}.",
+            f"{_lead(is_yes=is_yes)}, {{x}} {predicate} {{a}}.",
             {"a": attribute},
         )
-    said = "has" if is_yes else "does not have"
+    predicate = "has" if is_yes else "does not have"
     fill = {"a": attribute, "an": with_indefinite_article(attribute)}
-    return _QUESTIONS_NOUN, f"{_lead(is_yes=is_yes)}, {{x}} {said} {{an}}.", fill
+    return _QUESTIONS_NOUN, f"{_lead(is_yes=is_yes)}, {{x}} {predicate} {{an}}.", fill
 
 
 def with_indefinite_article(noun: str, *, is_counted: bool = False) -> str:

@@ -49,7 +49,7 @@ def found(tmp_path: Path, *, limit: int = 200) -> PassageQuestions:
 def test_the_right_passage_is_by_evidence_or_by_keys_or_there_is_none(tmp_path: Path) -> None:
     passages = found(tmp_path)
     assert passages.right == {0: f"How heavy is the pump?\n{RIGHT}", 2: "Lamp | 9 euros"}
-    assert (passages.asked, passages.num_without) == ((0, 2), 2)
+    assert (passages.indices, passages.num_without) == ((0, 2), 2)
     assert passages.retrieved[2] == ("What is the lamp?\nThe lamp costs 9 euros.",)
     assert passages.retrieved.keys() == {0, 2}
     rate = passages.hit_rate(PROBES)
@@ -75,7 +75,7 @@ def test_no_passage_is_right_that_may_not_hold_the_answer(tmp_path: Path) -> Non
 
 def test_of_more_questions_an_even_sample_is_asked(tmp_path: Path) -> None:
     passages = found(tmp_path, limit=2)
-    assert (passages.asked, passages.num_without, passages.num_candidates) == ((0,), 1, 4)
+    assert (passages.indices, passages.num_without, passages.num_candidates) == ((0,), 1, 4)
 
 
 def test_without_questions_no_passages_are_sought(tmp_path: Path) -> None:
