@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 
 from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.attribute_lexicon import find_attribute, is_attribute
+from ftdist.library.synthesis.fact_questions import is_quantity
 from ftdist.library.synthesis.facts import Fact, make_fact, subject_of
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.things import NO_THING, named_thing
@@ -55,9 +56,14 @@ def list_facts(section: Section, document: Document) -> list[Fact]:
                     for line in lines
                 ),
             )  # fmt: skip
-        elif is_attribute(section.heading) and len(lines) > 1:
+        elif is_attribute(section.heading) and len(lines) > 1 and _are_quantities(lines):
             facts += _of_things(lines, made_by, section, document)
     return facts
+
+
+def _are_quantities(lines: Sequence[_Line]) -> bool:
+    """Whether most values are numbers, as those of things below "Prices" are."""
+    return sum(is_quantity(line.value) for line in lines) * 2 > len(lines)
 
 
 def _of_things(

@@ -7,6 +7,7 @@ from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.things import singular
 from ftdist.library.synthesis.units import unit_in_words
+from ftdist.library.synthesis.verb_forms import base_form
 from ftdist.library.synthesis.yes_no import yes_no_forms, yes_or_no
 
 MAX_WORDINGS = 12
@@ -60,7 +61,7 @@ _NO_NOUN = re.compile(
     r"^(?:included|includes|supplied|comes|compatible|fits|suitable|works|requires|contains|made|"
     r"written|published|released|founded|established|built|launched|opened|since|starts|begins|"
     r"ends|open|available|delivered|keeps|sleeps|operated|powered|produced|manufactured|in stock|"
-    r"for|with|what|heat resistant|from|until|up|(?:min|max)\.?$)(?![\w-])(?!\s(?:date|year|time))",
+    r"notes?$|remarks?$|comments?$|for|with|what|heat resistant|from|until|up|(?:min|max)\.?$)(?![\w-])(?!\s(?:date|year|time))",
     re.IGNORECASE,
 )
 
@@ -182,9 +183,17 @@ def _general_answer(fact: Fact) -> str:
     if not is_noun(fact.attribute):
         return "{X}, {a}: {v}" if fact.thing.name else "{A}: {v}"
     are = "are" if _is_plural(said_attribute(fact.attribute)) else "is"
+    if is_third_person(value):
+        return "The {a} of {x} {v}." if fact.thing.name else "The {a} {v}."
     if not fact.thing.name:
         return f"The {{a}} {are} {{v}}."
     return f"The {{a}} of {{x}} {are} {{v}}."
+
+
+def is_third_person(value: str) -> bool:
+    """Whether a value is what something does, such as "turns by 180 degrees"."""
+    first, _, rest = value.partition(" ")
+    return bool(rest) and first.islower() and first.endswith("s") and bool(base_form(first))
 
 
 def _filled(fact: Fact, form: str, number: int, more: dict[str, str]) -> str:

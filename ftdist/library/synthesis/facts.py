@@ -14,6 +14,12 @@ from ftdist.library.synthesis.attribute_lexicon import (
 from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.sections import Section, block_text, sections
 from ftdist.library.synthesis.subject import is_collection
+from ftdist.library.synthesis.table_shapes import (
+    EXPLAINS,
+    PROPERTY,
+    explains_words,
+    is_row_of_values,
+)
 from ftdist.library.synthesis.things import (
     Thing,
     is_common_noun,
@@ -29,13 +35,6 @@ _GENERIC = re.compile(
     r"information|at a glance|summary|characteristics|parameters?|performance|in brief|prices?|"
     r"pricing|description|product|products|attributes|values?|what you get|options|table)"
     r"(?: (?:and|&) \w+)?)$",
-    re.IGNORECASE,
-)
-_PROPERTY = re.compile(
-    r"^(?:property|properties|parameters?|features?|specifications?|specs?|characteristics?|"
-    r"attributes?|details?|data|criteri(?:on|a)|technical data|facts?|eigenschaft(?:en)?|"
-    r"merkmale?|technische daten|daten|angaben?|propri\u00e9t\u00e9s?|caract\u00e9ristiques?|"
-    r"propiedad(?:es)?|caracter\u00edsticas?|eigenschap(?:pen)?|kenmerk(?:en)?|caratteristich?[ea]|)$",
     re.IGNORECASE,
 )
 _VALUE = re.compile(
@@ -100,9 +99,11 @@ def table_facts(block: Block, *, section: Section, document: Document) -> list[F
         return []
     head: tuple[str, ...] = rows[0] if block.has_header else ()
     body = rows[1:] if head else rows
-    if head and is_attribute(head[0]) and is_attribute(body[0][0] if body else ""):
+    if head and is_row_of_values(head, body):
         head, body = (), rows  # Markdown has no table without a header
-    if head and len(head) > 2 and _PROPERTY.match(head[0]) and _REMARK.match(head[-1]):
+    if head and len(head) == 2 and explains_words(head, body):
+        return []
+    if head and len(head) > 2 and PROPERTY.match(head[0]) and _REMARK.match(head[-1]):
         has_unit = head[-1].casefold().startswith("unit")
         values = [f"{row[1]} {row[-1]}".strip() if has_unit else row[1] for row in body]
         head, body = head[:2], [(row[0], value) for row, value in zip(body, values, strict=True)]
@@ -114,7 +115,10 @@ def table_facts(block: Block, *, section: Section, document: Document) -> list[F
         return []
     in_names = sum(is_attribute(row[0]) for row in body)
     in_head = sum(map(is_attribute, head[1:]))
-    is_turned = in_names > in_head or (bool(_PROPERTY.match(head[0])) and in_names >= in_head)
+    are_attributes = in_names * 2 >= len(body) and not any(map(EXPLAINS.match, head))
+    is_turned = (in_names > in_head and are_attributes) or (
+        bool(PROPERTY.match(head[0])) and in_names >= in_head
+    )
     if is_turned:
         turned = list(zip(*[head, *body], strict=True))
         head, body = turned[0], turned[1:]
@@ -211,10 +215,10 @@ def _listed_thing(
 ) -> Thing | None:
     """The thing whose attributes and values a table of two columns lists; None: it does not."""
     names = [row[0] for row in body]
-    is_listed = bool(head) and (_PROPERTY.match(head[0]) or _VALUE.match(head[1]))
+    is_listed = bool(head) and (PROPERTY.match(head[0]) or _VALUE.match(head[1]))
     if head and not is_listed and not any(map(is_attribute, names)):
         return None  # a column of things and one of their attributes
-    if head and is_attribute(head[1]) and not _PROPERTY.match(head[0]):
+    if head and is_attribute(head[1]) and not PROPERTY.match(head[0]):
         return None
     if head and not _VALUE.match(head[1]) and any(map(is_attribute, names)):
         is_sold = any(find_attribute(name).thing for name in names)

@@ -18,6 +18,7 @@ _MEANING = re.compile(r"meaning|description|explanation|purpose|cause|definition
 _CODE_COLUMN = re.compile(
     r"\b(?:code|error|fault|alarm|display|message|event|number|no)\b", re.IGNORECASE
 )
+_ANY_NUMBER = re.compile(r"^\W*(?:number|no)\W*$", re.IGNORECASE)
 _CODE = re.compile(r"^(?:[A-Za-z]{1,4}[- ]?\d{1,4}[A-Za-z]?|\d{1,4}|[A-Z]{2,6})$")
 _ANY_NAME = re.compile(
     r"^(?:property|properties|parameters?|features?|specifications?|characteristics?|items?|names?|"
@@ -153,9 +154,15 @@ def _code_column(head: Sequence[str], body: Sequence[tuple[str, ...]]) -> int | 
     for column, name in enumerate(head):
         cells = [row[column] for row in body]
         is_code = _CODE_COLUMN.search(name) and not find_attribute(name).identifier
+        if _ANY_NUMBER.match(name):  # of pieces, unless another column says what each means
+            is_code = is_code and column == 0 and any(map(_explains, head))
         if is_code and cells and all(map(_CODE.match, cells)):
             return column
     return None
+
+
+def _explains(heading: str) -> bool:
+    return any(kind.search(heading) for kind in (_MEANING, _REMEDY, _SYMPTOM))
 
 
 def _codes(

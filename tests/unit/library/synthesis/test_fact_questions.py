@@ -215,3 +215,37 @@ def test_attributes_are_found_without_capitals_units_and_hyphens() -> None:
 )
 def test_units_are_named_in_words(value: str, unit: str) -> None:
     assert unit_in_words(value) == unit
+
+
+def test_the_first_row_of_a_table_without_a_header_is_a_fact() -> None:
+    pairs = _pairs("Aerolite 300", _table(("Flow rate", "0.4 ml/min"), ("Noise level", "45 dB")))
+    assert pairs["How loud is the Aerolite 300?"].answer == (
+        "The noise level of the Aerolite 300 is 45 dB."
+    )
+    assert any("0.4 ml/min" in pair.answer for pair in pairs.values())
+    assert not any("loud is 0.4" in question for question in pairs)
+
+
+def test_columns_with_meanings_explain_words_and_are_no_things() -> None:
+    rows = (("Table", "Description"), ("services", "all services"), ("log", "the log"))
+    pairs = _pairs("Monitor 2", _table(*rows))
+    assert pairs["What does log mean in the Monitor 2?"].answer == "log: the log"
+    assert not any("of Description" in question for question in pairs)
+
+
+def test_numbers_of_pieces_are_no_codes() -> None:
+    pairs = _pairs("Vireo X2", _table(("Port", "Number"), ("HDMI 2.0", "2"), ("VGA", "0")))
+    assert not any("code" in question for question in pairs)
+
+
+def test_terms_below_a_heading_that_names_an_attribute_are_not_its_things() -> None:
+    blocks = [_heading("Network", 2)]
+    for term, text in (("Default password", "vireo-4471"), ("Wi-Fi", "5 GHz only")):
+        blocks += [Block(kind="term", text=term), Block(kind="definition", text=text)]
+    assert not any("network" in question for question in _pairs("Vireo X2", *blocks))
+
+
+def test_a_value_that_says_what_something_does_is_a_sentence_with_it() -> None:
+    pairs = _listed(("Handle", "turns by 180 degrees"), ("Weight", "9 kg"))
+    pair = pairs["What is the handle of the Marlow 20?"]
+    assert pair.answer == "The handle of the Marlow 20 turns by 180 degrees."

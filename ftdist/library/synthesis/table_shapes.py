@@ -1,0 +1,43 @@
+"""What the headings and the first column of a table tell of its shape."""
+
+import re
+from collections.abc import Sequence
+
+from ftdist.library.synthesis.attribute_lexicon import is_attribute
+
+PROPERTY = re.compile(
+    r"^(?:property|properties|parameters?|features?|specifications?|specs?|characteristics?|"
+    r"attributes?|details?|data|criteri(?:on|a)|technical data|facts?|eigenschaft(?:en)?|"
+    r"merkmale?|technische daten|daten|angaben?|propri\u00e9t\u00e9s?|caract\u00e9ristiques?|"
+    r"propiedad(?:es)?|caracter\u00edsticas?|eigenschap(?:pen)?|kenmerk(?:en)?|caratteristich?[ea]|)$",
+    re.IGNORECASE,
+)
+EXPLAINS = re.compile(
+    r"^(?:descriptions?|meanings?|explanations?|definitions?|purpose|function)$", re.IGNORECASE
+)
+_MEASURE = re.compile(
+    r"^[~<>\u2264\u2265]?\s?\d[\d.,]*(?:\s?(?:to|[\u2013-])\s?\d[\d.,]*)?\s?[a-z%\u00b0\u20ac$]\S{0,9}$|"
+    r"^[$\u20ac\u00a3]\s?\d[\d.,]*$",
+    re.IGNORECASE,
+)
+"""A number with its unit, which names no column."""
+
+
+def is_row_of_values(head: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is an attribute with its value, as in the rows below it."""
+    first = body[0][0] if body else ""
+    is_known = is_attribute(head[0]) and is_attribute(first)
+    is_measure = len(head) == 2 and _MEASURE.match(head[1]) and not PROPERTY.match(head[0])
+    return is_known or bool(is_measure and any(is_attribute(row[0]) for row in body))
+
+
+def explains_words(head: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether a table of two columns explains words, and lists no attributes of a thing.
+
+    Attributes are written with capitals: "Weight", unlike the field "weight".
+    """
+    names = [row[0] for row in body]
+    are_words = bool(names) and all(name.islower() and " " not in name for name in names)
+    if not EXPLAINS.match(head[1]) or are_words:
+        return bool(EXPLAINS.match(head[1]))
+    return not PROPERTY.match(head[0]) and sum(map(is_attribute, names)) * 2 <= len(names)
