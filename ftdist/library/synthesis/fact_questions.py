@@ -61,7 +61,8 @@ _NO_NOUN = re.compile(
     r"^(?:included|includes|supplied|comes|compatible|fits|suitable|works|requires|contains|made|"
     r"written|published|released|founded|established|built|launched|opened|since|starts|begins|"
     r"ends|open|available|delivered|keeps|sleeps|operated|powered|produced|manufactured|in stock|"
-    r"notes?$|remarks?$|comments?$|for|with|what|heat resistant|from|until|up|(?:min|max)\.?$)(?![\w-])(?!\s(?:date|year|time))",
+    r"notes?$|remarks?$|comments?$|for|with|what|heat resistant|from|until|up|"
+    r"(?:min|max)\.?$)(?![\w-])(?!\s(?:date|year|time))",
     re.IGNORECASE,
 )
 

@@ -14,7 +14,7 @@ from ftdist.library.synthesis.attribute_lexicon import is_attribute
 from ftdist.library.synthesis.document_facts import document_fact_pairs
 from ftdist.library.synthesis.qa_headings import how_to_question, topic_question
 from ftdist.library.synthesis.qa_pair import QAPair
-from ftdist.library.synthesis.qa_sentences import pairs_from_sentences
+from ftdist.library.synthesis.qa_sentences import pairs_from_sentences, sentences
 from ftdist.library.synthesis.qa_tables import facts_of_table, pairs_from_table
 from ftdist.library.synthesis.sections import Section, joined, sections
 from ftdist.library.synthesis.subject import Subject, is_collection
@@ -71,7 +71,7 @@ def questions(document: Document) -> list[QAPair]:
             if block.kind == "table":
                 pairs += pairs_from_table(block, section=section, document=document)
     pairs += document_fact_pairs(document)
-    short = "\n".join(pair.answer for pair in pairs if len(pair.answer.split()) <= _SHORT_WORDS)
+    short = "\n".join(pair.answer for pair in pairs if _is_one_fact(pair))
     from_sentences = [
         pair for section in all_sections for pair in pairs_from_sentences(section, document)
     ]
@@ -85,6 +85,15 @@ def questions(document: Document) -> list[QAPair]:
     for pair in pairs:
         unique.setdefault(pair.question.casefold(), pair)
     return list(unique.values())
+
+
+def _is_one_fact(pair: QAPair) -> bool:
+    """Whether a question asks for all of a short answer, as a heading's "What should I know" not.
+
+    A heading with a single sentence does.
+    """
+    is_asked_for = pair.made_by != "heading" or len(sentences(pair.answer)) == 1
+    return is_asked_for and len(pair.answer.split()) <= _SHORT_WORDS
 
 
 def with_citation(answer: str, *, title: str, page: int | None, section: str) -> str:

@@ -49,6 +49,10 @@ _BASE_FORMS = {
     "Adjusting": "adjust",
     "Assembling": "assemble",
 }
+_COMMAND = re.compile(
+    r"^(?:Set up|Install|Enable|Disable|Configure|Create|Remove|Replace|Restart|Run|Clean)"
+    r" (?:the|an?|your|[A-Z][\w.-]*) \S"
+)
 _EVERY_DOCUMENT_HAS = """
 about abstract acknowledgements appendix authors background bibliography bugs changelog changes
 conclusion contact contents copyright credits description details disclaimer example examples faq
@@ -59,12 +63,14 @@ _OF_EVERY_DOCUMENT = frozenset(_EVERY_DOCUMENT_HAS.split())
 _MAX_WORDS = 6
 _MIN_ANSWER_WORDS = 8
 _NO_TOPIC = re.compile(
-    r"[?!.:;=<>/\\{}()\[\]|\"]|^\d|^(?:see|for|if|when|what|the following)\b", re.I
+    r"[?!.:;=<>/\\{}()\[\]|\"]|^\d|^(?:see|for|if|when|what|the following|good to know)\b", re.I
 )
 
 
 def how_to_question(heading: str, *, subject: Subject) -> str:
     """The question of a heading such as "Resetting the pump"; "" for another one."""
+    if _COMMAND.match(heading):
+        return f"{subject.named_in(f'How do I {lower_first(heading)}', preposition='on')}?"
     match = _HOW_TO.match(heading)
     if not match:
         return ""

@@ -13,6 +13,7 @@ from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.paraphrases import looks_english
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section
+from ftdist.library.synthesis.sentence_commands import COMMANDS
 from ftdist.library.synthesis.sentence_rules import RULES
 from ftdist.library.synthesis.subject import Subject
 
@@ -129,7 +130,7 @@ def facts_of(sentence: str) -> list[Fact]:
     ):
         return []
     facts: list[Fact] = []
-    for rule in RULES:
+    for rule in (*RULES, *COMMANDS):
         fact = _applied(rule, text.rstrip(".:! "))
         if fact and (not facts or (fact.made_by == "reverse") != (facts[0].made_by == "reverse")):
             facts.append(fact)

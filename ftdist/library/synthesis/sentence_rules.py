@@ -225,7 +225,8 @@ def _passive(text: str) -> Found:
                 if " not" in modal or modal == "cannot"
                 else (f"{asks} {modal} {subject} {done}", rest)
             )
-    verb = modal.replace("cannot", "can").replace(" not", "").capitalize()
+    verb = modal.replace("cannot", "can").replace("must not", "may").replace(" not", "")
+    verb = verb.capitalize()
     if modal in ("can", "may", "cannot", "must not", "should not") and len(rest.split()) <= 10:
         return f"{verb} {subject} {done} {mine(rest)}", ""
     return None

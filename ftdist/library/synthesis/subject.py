@@ -39,6 +39,8 @@ class Subject:
         noun = words[-1].lower() if len(words) > 1 and words[-1].isalpha() else ""
         if codes:
             return cls(codes[0], noun)
+        if len(words) > 2 and words[-2].isdigit() and noun and not noun.endswith("s"):
+            return cls(" ".join(words[:-1]), noun)  # "Aerolite 300 Nebuliser"
         is_name = 0 < len(words) <= _MAX_WORDS and words[0].lower() not in _NO_NAMES
         return cls(" ".join(words) if is_name else "")
 

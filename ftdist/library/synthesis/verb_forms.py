@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 _VERBS = """
+boil oil descale grease soak brush discharge sterilise disinfect
 accept access activate add adjust affect allow answer appear apply approve ask assign attach avoid
 backup become begin belong bend bind bleed blink block boot break bring build burn buy calculate
 calibrate call cancel capture carry cause change charge check choose clean clear click close

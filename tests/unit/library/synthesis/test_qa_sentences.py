@@ -109,3 +109,40 @@ def test_a_sentence_leads_from_its_words_only_to_a_name_of_its_own() -> None:
 def test_batteries_are_no_time() -> None:
     (fact,) = facts_of("The remote unit takes 3 AA batteries.")
     assert fact.question == "How much does the remote unit take"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("Boil the mouthpiece for 5 minutes once a week.",
+         "How often should I boil the mouthpiece for 5 minutes"),
+        ("Oil the blade after every use.", "When should I oil the blade"),
+        ("Clean the tank with citric acid, never with vinegar.", "How should I clean the tank"),
+        ("Every full-time employee has 27 days of leave per year.",
+         "How many days of leave does every full-time employee have per year"),
+        ("Managers may not approve their own trips.", ""),
+        ("Managers may not approve own trips.", "May managers approve own trips"),
+        ("Sick days are not deducted from annual leave.",
+         "Are sick days deducted from annual leave"),
+        ("The projector does not support 3D.", "Does the projector support 3D"),
+        ("Receipts must be handed in within 14 days.", "When must receipts be handed in"),
+        ("The device must not be used near flames.", "May the device be used near flames"),
+        ("Ensure you do not name the key.", ""),
+        ("The server may be running as root.", ""),
+    ],
+)  # fmt: skip
+def test_commands_and_denials_are_asked_for(sentence: str, question: str) -> None:
+    assert [fact.question for fact in facts_of(sentence)] == ([question] if question else [])
+
+
+def test_sentences_of_a_short_section_are_asked_for_one_by_one() -> None:
+    blocks = (
+        Block(kind="heading", text="Remote work", level=2),
+        Block(kind="paragraph", text="You may work from home. The probation period lasts six "
+              "months. The office is closed on Mondays."),
+    )  # fmt: skip
+    document = Document(title="Leave policy of Norwick", blocks=blocks, location=Location("hr.md"))
+    asked = {pair.question: pair.answer for pair in questions(document)}
+    assert asked["How long does the probation period last?"] == (
+        "The probation period lasts six months."
+    )
