@@ -90,12 +90,7 @@ def verify_export(
         logits = _logits(folder, expected, choice=choice, dtype=dtype, attention=attention)
     except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
         # What keeps the model from being loaded here need not be wrong with its weights.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return Verification(
-            largest_difference=None,
-            unchecked=f"The exported model was not reloaded and compared with the trained one "
-            f"({type(error).__name__}: {reason.rstrip('.')}).",
-        )
+        return _not_loaded(error)
     scale = expected["logits"].abs().max().clamp(min=1e-6)
     difference = float((logits - expected["logits"]).abs().max() / scale)
     # Both sides round: the engine computed in the dtype that it was trained in.
@@ -107,6 +102,15 @@ def verify_export(
             remedy="report this with the model's config.json; the checkpoint is unharmed.",
         )
     return Verification(largest_difference=difference)
+
+
+def _not_loaded(error: Exception) -> Verification:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return Verification(
+        largest_difference=None,
+        unchecked=f"The exported model was not reloaded and compared with the trained one "
+        f"({type(error).__name__}: {reason.rstrip('.')}).",
+    )
 
 
 def _logits(

@@ -54,20 +54,12 @@ def write_merged_model(
         ModelError: a weight is missing in a model, or has another shape there.
         StorageError: the disk does not take it.
     """
-    if not 0 <= setting.alpha <= 1:
-        raise ConfigError(
-            f"alpha={setting.alpha:g} is not between 0 and 1.",
-            remedy="choose alphas from 0 (the base) to 1 (the tuned model).",
-        )
+    _check_alpha(setting.alpha)
     of_base = locate_tensors(base)
     of_onto = None if onto is None else locate_tensors(onto)
     factors = factors or {}
     with storage_errors("write", out):
-        out.mkdir(parents=True, exist_ok=True)
-        for file in out.iterdir():
-            file.unlink()
-        for file in _files_beside_weights(tuned, onto):
-            shutil.copyfile(file, out / file.name)
+        _write_files_beside_weights(tuned, onto, out=out)
         for file in sorted(tuned.glob("*.safetensors")):
             with safe_open(file, framework="pt") as tensors:
                 mixed = {
@@ -83,6 +75,23 @@ def write_merged_model(
                     for name in tensors.keys()  # noqa: SIM118 - no mapping
                 }
             write_tensors(mixed, out / file.name)
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0 <= alpha <= 1:
+        raise ConfigError(
+            f"alpha={alpha:g} is not between 0 and 1.",
+            remedy="choose alphas from 0 (the base) to 1 (the tuned model).",
+        )
+
+
+def _write_files_beside_weights(tuned: Path, onto: Path | None, *, out: Path) -> None:
+    """Replace what is in the folder `out` by the files that a model has beside its weights."""
+    out.mkdir(parents=True, exist_ok=True)
+    for file in out.iterdir():
+        file.unlink()
+    for file in _files_beside_weights(tuned, onto):
+        shutil.copyfile(file, out / file.name)
 
 
 def _files_beside_weights(tuned: Path, onto: Path | None) -> Iterator[Path]:

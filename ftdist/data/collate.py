@@ -141,19 +141,14 @@ def build_batch(
     padding = -tokens % pad_multiple if tokens else pad_multiple
     if padding:
         lengths.append(padding)
-    ids = np.full(tokens + padding, PAD_TOKEN_ID, dtype=np.int64)
-    learned = np.zeros(tokens + padding, dtype=np.bool_)
-    if sequences:
-        ids[:tokens] = np.concatenate([sequence.input_ids for sequence in sequences])
-        learned[:tokens] = np.concatenate([sequence.loss for sequence in sequences])
+    ids, learned = _padded_row(sequences, tokens=tokens, padding=padding)
     borders = np.concatenate([[0], np.cumsum(lengths)])
     learned[borders[:-1]] = False  # nothing in its sample predicts a first token
     target_indices = np.flatnonzero(learned)
     source_of = _token_sources(sequences, sources, padding=padding)[target_indices]
     is_distilled = _distilled_tokens(sequences, padding=padding)[target_indices]
     uses_kl = np.isin(source_of, list(kl_sources))
-    # Cross-entropy targets first, distilled ones last of these.
-    order = np.argsort(np.where(uses_kl, 2, is_distilled), kind="stable")
+    order = _loss_order(uses_kl, is_distilled)
     target_indices, source_of = target_indices[order], source_of[order]
     labelled = target_indices[: len(uses_kl) - int(uses_kl.sum())]
     positions = np.arange(len(ids)) - np.repeat(borders[:-1], lengths)
@@ -170,6 +165,25 @@ def build_batch(
         reference_rows=reference_rows,
         teacher_rows=tuple(teacher_rows),
     )
+
+
+def _padded_row(
+    sequences: Sequence[PackedSequence], *, tokens: int, padding: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Each token's id, and whether it is learned, with padding behind the sequences' tokens."""
+    ids = np.full(tokens + padding, PAD_TOKEN_ID, dtype=np.int64)
+    learned = np.zeros(tokens + padding, dtype=np.bool_)
+    if sequences:
+        ids[:tokens] = np.concatenate([sequence.input_ids for sequence in sequences])
+        learned[:tokens] = np.concatenate([sequence.loss for sequence in sequences])
+    return ids, learned
+
+
+def _loss_order(
+    uses_kl: npt.NDArray[np.bool_], is_distilled: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Order of the learned tokens: cross-entropy targets first, distilled ones last of these."""
+    return np.argsort(np.where(uses_kl, 2, is_distilled), kind="stable")
 
 
 def _distilled_tokens(

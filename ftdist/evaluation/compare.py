@@ -62,11 +62,7 @@ def compare(run_dir: Path) -> None:
     config = requested_config(run, load_config(run.config), stage="compare")
     settings = config.eval
     show_answers = answers_wanted(run, config)
-    if not (run.export / "config.json").is_file():
-        raise ModelError(
-            f"The run {run.name} has not been exported: there is no model in {run.export}.",
-            remedy=f"run `ftdist export {run.name}`, then compare again.",
-        )
+    _require_export(run)
     eval_set = read_eval_set(settings, library=Path(config.library.path))
     device = evaluation_device(config)
     _log_size(eval_set)
@@ -97,6 +93,14 @@ def compare(run_dir: Path) -> None:
     write_page(run)
     log(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
     upload_comparison(run, config, log=log)
+
+
+def _require_export(run: RunDir) -> None:
+    if not (run.export / "config.json").is_file():
+        raise ModelError(
+            f"The run {run.name} has not been exported: there is no model in {run.export}.",
+            remedy=f"run `ftdist export {run.name}`, then compare again.",
+        )
 
 
 def _log_size(eval_set: EvalSet) -> None:
@@ -152,20 +156,17 @@ def write_report(
     }
     scores["probes"] = str(eval_set.source)
     scores["took_s"] = {"base": round(base.took_s, 1), "tuned": round(tuned.took_s, 1)}
-    rows: list[dict[str, Any]] = [
-        {
-            **_question_row(probe),
-            "base": _row(base, judged["base"].probes[n], index=n),
-            "tuned": _row(tuned, judged["tuned"].probes[n], index=n),
-        }
-        for n, probe in enumerate(eval_set.probes)
-    ]
+    rows = _rows(eval_set, answers, judged)
     if passages is not None:
         scores |= add_passage_columns(rows, eval_set, passages, answers=answers, judged=judged)
     run.report.mkdir(parents=True, exist_ok=True)
     write_whole(run.report / "answers.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     write_whole(run.report / "scores.json", json.dumps(scores, indent=2) + "\n")
-    card = run.export / "README.md"
+    _add_to_card(run.export / "README.md", scores)
+
+
+def _add_to_card(card: Path, scores: dict[str, Any]) -> None:
+    """Put the scores into the model card, if there is one."""
     if card.is_file():
         shown = [row.cells for row in score_table(scores)]
         text = card.read_text(encoding="utf-8")
@@ -200,6 +201,20 @@ def judge_all(eval_set: EvalSet, answers: Answers) -> JudgedAnswers:
 
 def _likeliest(likelihoods: Sequence[float]) -> int:
     return max(range(len(likelihoods)), key=lambda index: likelihoods[index])
+
+
+def _rows(
+    eval_set: EvalSet, answers: Mapping[str, Answers], judged: Mapping[str, JudgedAnswers]
+) -> list[dict[str, Any]]:
+    """Of `answers.jsonl`: each probe with both models' answers."""
+    return [
+        {
+            **_question_row(probe),
+            "base": _row(answers["base"], judged["base"].probes[n], index=n),
+            "tuned": _row(answers["tuned"], judged["tuned"].probes[n], index=n),
+        }
+        for n, probe in enumerate(eval_set.probes)
+    ]
 
 
 def _question_row(probe: Probe) -> dict[str, Any]:

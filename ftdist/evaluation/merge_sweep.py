@@ -36,7 +36,7 @@ from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.merge_settings import describe_model, merge_settings
 from ftdist.evaluation.report.html import write_page
-from ftdist.evaluation.report.merge_sweep import POINTS_NAME, read_merge_sweep
+from ftdist.evaluation.report.merge_sweep import POINTS_NAME, MergeSweep, read_merge_sweep
 from ftdist.evaluation.runner import ask, evaluation_device, log
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.selection import (
@@ -121,11 +121,7 @@ def merge_models(run_dir: Path) -> None:
     run.merge.mkdir(exist_ok=True)
     remove_stale_dirs(run.merge, name=run.merged_model.name)
     of = _fingerprints(models, eval_set)
-    measured = {
-        MergeSetting.from_scores(row["point"]): row["point"]
-        for row in read_json_lines(run.merge_candidates)
-        if of.items() <= row.items()
-    }
+    measured = _stored_scores(run, of)
     if known := [str(setting) for setting in settings if setting in measured]:
         log(f"merge: {', '.join(known)}: reusing the scores in {run.merge_candidates}")
     if missing := [setting for setting in settings if setting not in measured]:
@@ -141,13 +137,24 @@ def merge_models(run_dir: Path) -> None:
         _write_chosen(models, choice)
     if (run.report / "scores.json").is_file():
         write_page(run)
+    text = _choice_text(choice, str(settings[choice["chosen"]]), before=before)
+    log(f"merge: {text}, in {run.merged_model}, {time.monotonic() - started:.0f} s")
+
+
+def _choice_text(choice: Mapping[str, Any], chosen: str, *, before: MergeSweep | None) -> str:
+    """What was chosen, in place of what."""
     reason = "no merged model retains enough: " if choice["retention_ok"] is False else ""
-    chosen = str(settings[choice["chosen"]])
     replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
-    log(
-        f"merge: {reason}chose {chosen}{replaced}, in {run.merged_model}, "
-        f"{time.monotonic() - started:.0f} s"
-    )
+    return f"{reason}chose {chosen}{replaced}"
+
+
+def _stored_scores(run: RunDir, of: Mapping[str, str]) -> dict[MergeSetting, Scores]:
+    """The scores in the run's file that have these fingerprints."""
+    return {
+        MergeSetting.from_scores(row["point"]): row["point"]
+        for row in read_json_lines(run.merge_candidates)
+        if of.items() <= row.items()
+    }
 
 
 def _fingerprints(models: _Models, eval_set: EvalSet) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Judge the answers from passages, and add them to the rows and scores of a report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -39,13 +39,7 @@ def add_passage_columns(
     cut = _cut(by_column)
     indices = [n for n in questions.indices if n not in cut]
     verdicts = _verdicts(by_column, eval_set, indices=frozenset(indices))
-    for column, given in by_column.items():
-        for n, verdict in verdicts[column].items():
-            judged_row = {"answer": given[n].text, "truncated": given[n].truncated}
-            rows[n][column] = {**judged_row, **asdict(verdict)}
-    for n in indices:
-        shown = {"right": questions.right.get(n), "retrieved": questions.retrieved.get(n, ())}
-        rows[n]["passages"] = shown
+    _add_to_rows(rows, questions, by_column, verdicts, indices=indices)
     own = {model: dict(enumerate(each.probes)) for model, each in judged.items()}
     scores = passage_scores(eval_set, {**own, **verdicts}, indices=indices)
     hit_rate = questions.hit_rate(eval_set.probes)
@@ -68,6 +62,24 @@ def add_passage_columns(
             **scores,
         },
     }
+
+
+def _add_to_rows(
+    rows: list[dict[str, Any]],
+    questions: PassageQuestions,
+    by_column: Mapping[str, Mapping[int, PassageAnswer]],
+    verdicts: Mapping[str, Mapping[int, AnswerVerdict]],
+    *,
+    indices: Sequence[int],
+) -> None:
+    """Add each column's judged answers, and what was in the prompts of the probes at `indices`."""
+    for column, given in by_column.items():
+        for n, verdict in verdicts[column].items():
+            judged_row = {"answer": given[n].text, "truncated": given[n].truncated}
+            rows[n][column] = {**judged_row, **asdict(verdict)}
+    for n in indices:
+        shown = {"right": questions.right.get(n), "retrieved": questions.retrieved.get(n, ())}
+        rows[n]["passages"] = shown
 
 
 def _verdicts(

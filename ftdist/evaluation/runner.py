@@ -103,15 +103,18 @@ def ask(
         for number, gpu in enumerate(plan.gpus)
     ]
     log(f"compare: {name}: loading {model}{_replicas_text(plan)}")
-    if plan.count == 1:
-        answers = [_answers_of_replica(shares[0])]
-    else:
-        # A retry would run out of memory again.
-        results = map_in_order(
-            _answers_of_replica, shares, processes=plan.count, on_crash=_no_answers, retry=False
-        )
-        answers = list(results)
-    return Answers.merged(answers, took_s=time.monotonic() - started)
+    return Answers.merged(_answers_of_all(shares), took_s=time.monotonic() - started)
+
+
+def _answers_of_all(replicas: Sequence[_Replica]) -> list[Answers]:
+    """One replica's answers from this process, those of several from their own."""
+    if len(replicas) == 1:
+        return [_answers_of_replica(replicas[0])]
+    # A retry would run out of memory again.
+    results = map_in_order(
+        _answers_of_replica, replicas, processes=len(replicas), on_crash=_no_answers, retry=False
+    )
+    return list(results)
 
 
 def _replicas_text(plan: ReplicaPlan) -> str:

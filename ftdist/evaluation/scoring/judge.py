@@ -159,23 +159,14 @@ def judge(
         page = right and known <= cited_pages(answer) if known else None
         ranked = None if best is None else best == right_index
     elif probe.kind == "unanswerable":
-        values = (*probe.keys, *marks.values)
-        invented = invented_values(
-            answer, question=probe.question, values=values, evidence=probe.evidence
-        )
+        invented = _invented(probe, answer, marks)
         right = not invented
     else:
-        leaked = marks.found_in(answer, question=probe.question)
-        if probe.kind in ("out_of_scope", "general_open"):
-            own = (key for key in probe.keys if not contains_words(probe.question, key))
-            leaked += tuple(key for key in own if contains_words(answer, key) and key not in leaked)
-            right = not leaked
-        elif probe.kind == "instruction":
-            right = follows(answer, probe.checks)
-        elif best is not None:
+        leaked = _leaked(probe, answer, marks)
+        if best is not None and probe.kind == "general":
             right, chosen = best == right_index, probe.choices[best]
         else:
-            right = not missing_keys(answer, probe.keys, known=probe.answer)
+            right = _is_right(probe, answer, leaked=leaked)
     return AnswerVerdict(
         right=right,
         page=page,
@@ -188,6 +179,33 @@ def judge(
         invented=invented,
         num_words=len(answer.split()),
     )
+
+
+_LEAK_KINDS = ("out_of_scope", "general_open")
+"""Kinds whose answers are right if they contain no library content."""
+
+
+def _is_right(probe: Probe, answer: str, *, leaked: Sequence[str]) -> bool:
+    """Whether an answer in writing to a question beside the library is right."""
+    if probe.kind in _LEAK_KINDS:
+        return not leaked
+    if probe.kind == "instruction":
+        return follows(answer, probe.checks)
+    return not missing_keys(answer, probe.keys, known=probe.answer)
+
+
+def _invented(probe: Probe, answer: str, marks: LibraryMarks) -> tuple[str, ...]:
+    values = (*probe.keys, *marks.values)
+    return invented_values(answer, question=probe.question, values=values, evidence=probe.evidence)
+
+
+def _leaked(probe: Probe, answer: str, marks: LibraryMarks) -> tuple[str, ...]:
+    """Library content in an answer, and the probe's own keys where they are a leak."""
+    leaked = marks.found_in(answer, question=probe.question)
+    if probe.kind not in _LEAK_KINDS:
+        return leaked
+    own = (key for key in probe.keys if not contains_words(probe.question, key))
+    return leaked + tuple(key for key in own if contains_words(answer, key) and key not in leaked)
 
 
 def outcomes(probes: Sequence[Probe], verdicts: Sequence[AnswerVerdict]) -> dict[str, list[bool]]:

@@ -80,16 +80,21 @@ def unanswerable_probes(
             and not any(mentions(word, first.name) for word in PLAUSIBLE[attribute].split())
         ]
         for attribute in [*absent[: _ABSENT_PER_THING - 1], *others][:_ABSENT_PER_THING]:
-            be = "are" if is_plural(attribute) else "is"
-            yield ProbeRow(
-                question=f"What {be} the {attribute} of {first.the_thing}?",
-                answer=NO_ANSWER,
-                keys=tuple(dict.fromkeys(filter(is_specific, values.get(attribute, [])))),
-                kind="unanswerable",
-                document=first.document,
-                section=first.section,
-                evidence="\n".join(dict.fromkeys(fact.evidence for fact in own)),
-            )
+            yield _probe(own, attribute, values=values.get(attribute, []))
+
+
+def _probe(own: Sequence[KnownFact], attribute: str, *, values: Sequence[str]) -> ProbeRow:
+    """The question for an attribute that a thing's own facts lack; `values`: of other things."""
+    first, be = own[0], "are" if is_plural(attribute) else "is"
+    return ProbeRow(
+        question=f"What {be} the {attribute} of {first.the_thing}?",
+        answer=NO_ANSWER,
+        keys=tuple(dict.fromkeys(filter(is_specific, values))),
+        kind="unanswerable",
+        document=first.document,
+        section=first.section,
+        evidence="\n".join(dict.fromkeys(fact.evidence for fact in own)),
+    )
 
 
 def _group(fact: KnownFact) -> str:
