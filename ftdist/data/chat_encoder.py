@@ -1,10 +1,7 @@
 """Conversations and text as token ids, with the tokens that are learned marked."""
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -287,16 +284,3 @@ def _cuts(rendered: Rendered) -> list[int]:
     """Where prompts and learned spans begin and end, in order."""
     borders = {border for span in rendered.spans for border in span}
     return sorted(borders | set(rendered.prompt_ends))
-
-
-def save_encoder(encoder: ChatEncoder, path: Path) -> None:
-    """Write an encoder for worker processes."""
-    path.write_bytes(pickle.dumps(encoder))
-
-
-@lru_cache(maxsize=1)
-def load_encoder(path: Path) -> ChatEncoder:
-    """Read an encoder that `save_encoder` wrote; the last one is cached with its own caches."""
-    encoder = pickle.loads(path.read_bytes())
-    assert isinstance(encoder, ChatEncoder)
-    return encoder

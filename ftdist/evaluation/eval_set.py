@@ -12,7 +12,8 @@ from ftdist.errors import DataError
 from ftdist.evaluation.general_set import general_items, general_passages
 from ftdist.evaluation.instruction_set import instruction_items
 from ftdist.evaluation.lm_eval_tasks import find_tasks
-from ftdist.evaluation.probes import Probe, find_probes, read_probes, reject_lone_surrogates
+from ftdist.evaluation.probe_fields import reject_lone_surrogates
+from ftdist.evaluation.probes import Probe, find_probes, read_probes
 from ftdist.evaluation.row_lines import has_rows, row_lines
 from ftdist.io.compression import DAMAGED, open_data
 from ftdist.io.sampling import evenly_spaced

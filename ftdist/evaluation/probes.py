@@ -25,6 +25,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftdist.errors import DataError
+from ftdist.evaluation.probe_fields import (
+    optional_field,
+    reject_lone_surrogates,
+    text_field,
+    texts_field,
+)
 from ftdist.evaluation.row_lines import row_lines
 from ftdist.text.matching import contains_all, contains_words, strip_citation, words
 
@@ -175,10 +181,10 @@ def _read(line: str, *, where: str) -> Probe:
             f"{where} has the kind {kind!r}." if "kind" in row else f"{where} has no kind.",
             remedy=f'set "kind" to one of {", ".join(FILE_KINDS)}.',
         )
-    question = _text(row, "question", where=where)
+    question = text_field(row, "question", where=where)
     may_be_empty = kind in NO_ANSWER_KINDS
-    answer = (_optional if may_be_empty else _text)(row, "answer", where=where)
-    keys = _texts(row, "keys", where=where)
+    answer = (optional_field if may_be_empty else text_field)(row, "answer", where=where)
+    keys = texts_field(row, "keys", where=where)
     if not keys and not may_be_empty:
         keys = (strip_citation(answer),)
     absent = [key for key in keys if kind == "fact" and not contains_words(answer, key)]
@@ -188,7 +194,7 @@ def _read(line: str, *, where: str) -> Probe:
             "would count as wrong.",
             remedy='copy the keys from "answer", word for word.',
         )
-    choices = _texts(row, "choices", where=where)
+    choices = texts_field(row, "choices", where=where)
     right = _right_choice(choices, answer=answer, keys=keys, where=where) if choices else -1
     return Probe(
         question=question,
@@ -197,26 +203,11 @@ def _read(line: str, *, where: str) -> Probe:
         kind=kind,
         choices=choices,
         right_choice=right,
-        document=_optional(row, "document", where=where),
-        section=_optional(row, "section", where=where),
-        evidence=_optional(row, "evidence", where=where),
-        form=_optional(row, "form", where=where),
+        document=optional_field(row, "document", where=where),
+        section=optional_field(row, "section", where=where),
+        evidence=optional_field(row, "evidence", where=where),
+        form=optional_field(row, "form", where=where),
     )
-
-
-def reject_lone_surrogates(row: object, *, where: str) -> None:
-    """Reject a row with a lone surrogate, which no tokenizer accepts.
-
-    Raises:
-        DataError: the row contains one.
-    """
-    try:
-        json.dumps(row, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{where} contains half a character (a lone surrogate).",
-            remedy="take it out, or write the whole character.",
-        ) from error
 
 
 def _check_names(row: dict[str, Any], *, where: str) -> None:
@@ -228,46 +219,6 @@ def _check_names(row: dict[str, Any], *, where: str) -> None:
                 f"{where} has the field {field!r}, which is not known.",
                 remedy=f'write "{meant[0]}".',
             )
-
-
-def _text(row: dict[str, Any], field: str, *, where: str) -> str:
-    value = row.get(field)
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(
-            f"{where} has no {field}."
-            if value in (None, "")
-            else f"{where}: its {field} is {value!r}, not text.",
-            remedy=f'give it a non-empty "{field}".',
-        )
-    return value.strip()
-
-
-def _optional(row: dict[str, Any], field: str, *, where: str) -> str:
-    value = row.get(field)
-    if value is not None and not isinstance(value, str):
-        raise DataError(
-            f"{where}: its {field} is {value!r}, not text.",
-            remedy=f'write "{field}" as text, or leave it out.',
-        )
-    return (value or "").strip()
-
-
-def _texts(row: dict[str, Any], field: str, *, where: str) -> tuple[str, ...]:
-    value = row.get(field)
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise DataError(
-            f"{where}: its {field} are {json.dumps(value)}, not a list of texts.",
-            remedy=f'write "{field}" as a list of texts, such as ["green button", "9 seconds"].',
-        )
-    blank = [item for item in value if not words(item)]
-    if blank:
-        raise DataError(
-            f"{where}: its {field} hold {blank[0]!r}, in which there is no word or number.",
-            remedy=f'take it out of "{field}".',
-        )
-    return tuple(value)
 
 
 def _right_choice(

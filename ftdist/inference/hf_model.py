@@ -151,11 +151,9 @@ class HFModel:
         prompts = [self._prompt(question) for question in questions]
         answers = [("", False)] * len(questions)
         for indices in by_length(prompts, batch=batch, max_tokens=MAX_PROMPT_TOKENS):
-            batch_prompts = [prompts[index] for index in indices]
-            watching = (
-                [] if on_token is None else [BatchProgress(batch_prompts, max_tokens, on_token)]
-            )
-            outputs = self._generate(batch_prompts, max_tokens, *watching)
+            group = [prompts[index] for index in indices]
+            watching = [] if on_token is None else [BatchProgress(group, max_tokens, on_token)]
+            outputs = self._generate(group, max_tokens, *watching)
             for index, ids in zip(indices, outputs, strict=True):
                 answers[index] = (
                     self._prompt_builder.text(prompts[index], ids),

@@ -142,7 +142,7 @@ def _measure(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: Pa
         return [_sizes(read_samples(each.path, groups=each.groups), encoder) for each in spans]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".measure-") as tmp:
         if encoder is not None:
-            from ftdist.data.chat_encoder import save_encoder
+            from ftdist.data.encoder_file import save_encoder
 
             saved = Path(tmp) / "encoder.pickle"
             save_encoder(encoder, saved)
@@ -154,7 +154,7 @@ def measure_span(span: _Span) -> Sizes:
     """Sizes of the samples of a span, in a worker process."""
     encoder = None
     if span.encoder is not None:
-        from ftdist.data.chat_encoder import load_encoder
+        from ftdist.data.encoder_file import load_encoder
 
         encoder = load_encoder(span.encoder)
     return _sizes(read_samples(span.path, groups=span.groups), encoder)

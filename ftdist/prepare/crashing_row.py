@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ftdist.data.chat_encoder import load_encoder
+from ftdist.data.encoder_file import load_encoder
 from ftdist.errors import DataError
 from ftdist.io.worker_pool import run_alone
 from ftdist.library.schema import Passage

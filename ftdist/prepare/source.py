@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.data.chat_encoder import ChatEncoder, save_encoder
+from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.encoder_file import save_encoder
 from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS, TEACHER_IDS, TEACHER_OFFSETS
 from ftdist.errors import DataError
 from ftdist.io.units import format_count

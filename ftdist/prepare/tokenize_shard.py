@@ -10,7 +10,8 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from ftdist.data.chat_encoder import ChatEncoder, Tokens, load_encoder
+from ftdist.data.chat_encoder import ChatEncoder, Tokens
+from ftdist.data.encoder_file import load_encoder
 from ftdist.data.messages import Chat
 from ftdist.errors import DataError
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row

@@ -11,7 +11,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from ftdist.config.schema import RunConfig
-from ftdist.data.chat_encoder import ChatEncoder, save_encoder
+from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.encoder_file import save_encoder
 from ftdist.errors import DataError, StorageError
 from ftdist.prepare import crashing_row, journal, portions, source, tokenize_shard
 from ftdist.prepare.crashing_row import CrashingRowError, retry_row_by_row
