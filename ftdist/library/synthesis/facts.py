@@ -17,6 +17,7 @@ from ftdist.library.synthesis.subject import is_collection
 from ftdist.library.synthesis.table_shapes import (
     EXPLAINS,
     PROPERTY,
+    column_of_names,
     explains_words,
     is_row_of_values,
 )
@@ -252,7 +253,7 @@ def _tabled(
     is_turned: bool,
 ) -> Iterator[Fact]:
     """Facts of things, one a row."""
-    named = _column_of_names(head, body)
+    named = column_of_names(head, body)
     is_sold = any(find_attribute(name).thing for name in head)
     noun = _noun(section, document) if is_turned else head[named]
     is_setting = bool(_SETTING.match(noun))
@@ -272,13 +273,6 @@ def _tabled(
             )  # fmt: skip
             if fact:
                 yield replace(fact, is_setting=is_setting)
-
-
-def _column_of_names(head: Sequence[str], body: Sequence[Sequence[str]]) -> int:
-    """The column that names the things: the first, unless that holds their order numbers."""
-    is_number = find_attribute(head[0]).identifier or all(row[0].isdigit() for row in body)
-    is_name = len(head) > 2 and not is_attribute(head[1])
-    return 1 if is_number and is_name else 0
 
 
 def _whole(section: Section, document: Document) -> Thing | None:

@@ -24,14 +24,14 @@ def how_often(text: str) -> Found:
     return (f"How often should I {action}", match["v"]) if match and action else None
 
 
-def when_told(text: str) -> Found:
+def when_to(text: str) -> Found:
     """The question of "Oil the blade after every use"."""
     match = re.match(r"^(?P<x>[A-Z][a-z]+ [^,;:]+?) (?P<v>(?:after|before) [^,;:]+)$", text)
     action = _action(match["x"]) if match else ""
     return (f"When should I {action}", match["v"]) if match and action else None
 
 
-def how_told(text: str) -> Found:
+def how_with(text: str) -> Found:
     """The question of "Descale the kettle with citric acid, never with vinegar"."""
     match = re.match(r"^(?P<x>[A-Z][a-z]+ [^,;:]+?) (?P<v>(?:with|using) .+)$", text)
     action = _action(match["x"]) if match else ""
@@ -59,8 +59,8 @@ def may(text: str) -> Found:
         return f"When {match['m']} {subject} {mine(until['x'])}", until["v"]
     modal = match["m"].removesuffix(" not").replace("cannot", "can").capitalize()
     modal = "May" if match["m"] == "must not" else modal
-    asked, _, _ = match["x"].partition(" unless ")
-    return f"{modal} {subject} {mine(asked)}", ""
+    action, _, _ = match["x"].partition(" unless ")
+    return f"{modal} {subject} {mine(action)}", ""
 
 
 def is_denied(text: str) -> Found:
@@ -118,4 +118,4 @@ def _action(text: str) -> str:
     return "" if is_open else action_of(text[0].lower() + text[1:])
 
 
-COMMANDS = (how_often, when_told, how_told, how_many, does_deny, is_denied, may)
+COMMANDS = (how_often, when_to, how_with, how_many, does_deny, is_denied, may)

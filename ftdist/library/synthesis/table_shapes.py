@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ftdist.library.synthesis.attribute_lexicon import is_attribute
+from ftdist.library.synthesis.attribute_lexicon import find_attribute, is_attribute
 
 PROPERTY = re.compile(
     r"^(?:property|properties|parameters?|features?|specifications?|specs?|characteristics?|"
@@ -41,3 +41,10 @@ def explains_words(head: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     if not EXPLAINS.match(head[1]) or are_words:
         return bool(EXPLAINS.match(head[1]))
     return not PROPERTY.match(head[0]) and sum(map(is_attribute, names)) * 2 <= len(names)
+
+
+def column_of_names(head: Sequence[str], body: Sequence[Sequence[str]]) -> int:
+    """The column that names the things: the first, unless that holds their order numbers."""
+    is_number = find_attribute(head[0]).identifier or all(row[0].isdigit() for row in body)
+    is_name = len(head) > 2 and not is_attribute(head[1])
+    return 1 if is_number and is_name else 0
