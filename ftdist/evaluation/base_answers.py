@@ -56,7 +56,7 @@ def base_answers(
     }
     cache = Path(config.library.cache_dir) / "base-answers"
     parts = [requests.closed, requests.from_passages] if requests.prompts else [requests.closed]
-    files = [cache / f"{fingerprint(depends_on | _asked(part))}.json" for part in parts]
+    files = [cache / f"{fingerprint(depends_on | _request_fields(part))}.json" for part in parts]
     found = [_read(file) for file in files]
     missing = [part for part, answers in zip(parts, found, strict=True) if answers is None]
     if not missing:
@@ -75,7 +75,7 @@ def base_answers(
     return closed.joined(from_passages[0]) if from_passages else closed
 
 
-def _asked(requests: EvalRequests) -> dict[str, Any]:
+def _request_fields(requests: EvalRequests) -> dict[str, Any]:
     return {
         "questions": requests.questions,
         "choices": requests.choices,

@@ -138,14 +138,14 @@ class _Facts:
         self._least_shared = [
             _SHARED_BESIDE_A_DIGIT if all(map(_is_bare_digit, keys)) else 1 for keys in self._keys
         ]
-        self._asked = [_content(KeyText(probe.question).words) for probe in probes]
+        self._question_words = [_content(KeyText(probe.question).words) for probe in probes]
         self._shown_by = lru_cache(maxsize=4096)(self._find)
 
     def add(self, row: object, *, weight: float) -> None:
         """Count a sample that the run shows `weight` times."""
         for question, text in _texts(row):
             for number in self._shown_by(text):
-                question_words = self._asked[number]
+                question_words = self._question_words[number]
                 sample_words = _content(KeyText(f"{question}\n{text}").words)
                 if len(question_words & sample_words) >= min(
                     self._least_shared[number], len(question_words)

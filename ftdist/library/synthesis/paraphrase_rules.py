@@ -120,7 +120,7 @@ def subject_slots(slots: Slots) -> Slots | None:
     aux, text = slots["aux"].lower().replace("\u2019", "'"), slots["x"]
     if aux in _TO_BE:
         parts = _split_be(text)
-        return {**slots, "aux": aux, **_said(parts, aux)} if parts else {**slots, "aux": aux}
+        return {**slots, "aux": aux, **_statement(parts, aux)} if parts else {**slots, "aux": aux}
     numbers = {"does": True, "doesn't": True, "do": False, "don't": False}
     parts = split_subject(text, is_singular=numbers.get(aux))
     if not parts:
@@ -134,7 +134,7 @@ def subject_slots(slots: Slots) -> Slots | None:
         if subject.lower() == "i":
             more["mine"] = predicate
     elif aux != "did":
-        more = _said(parts, aux)
+        more = _statement(parts, aux)
         if aux == "can":
             more |= {"able": subject, "base": predicate}
     return {**slots, "aux": aux, **more}
@@ -143,7 +143,7 @@ def subject_slots(slots: Slots) -> Slots | None:
 _TO_BE = frozenset(("is", "are", "was", "were", "isn't", "aren't"))
 
 
-def _said(parts: tuple[str, str], aux: str) -> dict[str, str]:
+def _statement(parts: tuple[str, str], aux: str) -> dict[str, str]:
     subject, predicate = parts
     return {"said": f"{subject} {aux} {predicate}"}
 

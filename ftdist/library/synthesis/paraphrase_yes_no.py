@@ -12,7 +12,7 @@ from ftdist.library.synthesis.paraphrase_rules import (
 from ftdist.library.synthesis.verb_forms import is_plural
 
 
-def _asked(slots: Slots) -> Slots | None:
+def _yes_no_form(slots: Slots) -> Slots | None:
     """Of "does the pump float": the sentence that may be true."""
     more = subject_slots(slots)
     if not more or "said" not in more:
@@ -113,6 +113,6 @@ YES_NO_RULES: tuple[Rule, ...] = (
         "Is {one} able to {base}?",
         "Is it possible for {one} to {base}?",
         "~whether {said}",
-        derive=_asked,
+        derive=_yes_no_form,
     ),
 )

@@ -49,7 +49,7 @@ def may(text: str) -> Found:
         r" (?P<m>must not|may not|cannot|must|may|can|should) (?P<x>[a-z]+(?: [^,;:]+)?)$",
         text,
     )
-    if not match or not (subject := _said(match["s"])) or len(text.split()) > 20:
+    if not match or not (subject := _statement(match["s"])) or len(text.split()) > 20:
         return None
     if match["x"].split()[0] not in VERBS | {"be"} or re.match(r"be \w+ing\b", match["x"]):
         return None
@@ -66,7 +66,7 @@ def may(text: str) -> Found:
 def is_denied(text: str) -> Found:
     """The question of "Alcohol is not reimbursed"; the sentence answers it."""
     match = re.match(rf"^{SUBJECT} (?P<be>is|are) not (?P<x>[a-z][^,;:]+)$", text)
-    if not match or not (subject := _said(match["s"])) or len(text.split()) > 16:
+    if not match or not (subject := _statement(match["s"])) or len(text.split()) > 16:
         return None
     return f"{match['be'].capitalize()} {subject} {mine(match['x'])}", ""
 
@@ -74,7 +74,7 @@ def is_denied(text: str) -> Found:
 def does_deny(text: str) -> Found:
     """The question of "The projector does not support 3D"; the sentence answers it."""
     match = re.match(rf"^{SUBJECT} (?P<do>does|do) not (?P<x>[a-z][^,;:]+)$", text)
-    if not match or not (subject := _said(match["s"])) or len(text.split()) > 16:
+    if not match or not (subject := _statement(match["s"])) or len(text.split()) > 16:
         return None
     return f"{match['do'].capitalize()} {subject} {mine(match['x'])}", ""
 
@@ -90,7 +90,7 @@ def how_many(text: str) -> Found:
     if not match or match["u"] in ("times",):
         return None
     first, _, others = match["s"].partition(" ")
-    subject = f"every {others}" if first in ("Every", "Each") else _said(match["s"])
+    subject = f"every {others}" if first in ("Every", "Each") else _statement(match["s"])
     if not subject:
         return None
     verb = match["v"].removesuffix("s") if match["v"] != "has" else "have"
@@ -99,7 +99,7 @@ def how_many(text: str) -> Found:
     return f"How many {match['u']}{match['of'] or ''} {do} {subject} {verb}{match['rest']}", value
 
 
-def _said(text: str) -> str:
+def _statement(text: str) -> str:
     """A subject within a question: "Sick days" at the start of a sentence is "sick days" there."""
     first, *others = subject_of(text).split() or [""]
     if re.search(r"\b(?:you|I|we)\b", text):
@@ -109,7 +109,7 @@ def _said(text: str) -> str:
 
 
 def _action(text: str) -> str:
-    """What a command tells to do, as it is asked; "" if it is none or leans on what is before."""
+    """What a command tells to do, in a question; "" if it is none or leans on what is before."""
     words = text.split()
     is_open = (
         re.search(r"\b(?:and|or|then|not|it|them|if|you\W*re|that)\b", text)
