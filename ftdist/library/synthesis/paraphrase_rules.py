@@ -113,7 +113,7 @@ _NO_STEP = frozenset(_NO_STEP_VERBS.split())
 
 
 def subject_slots(slots: Slots) -> Slots | None:
-    """Slots of "aux" and "x", where the subject can be told from the predicate.
+    """Slots of "aux" and "x", where subject and predicate are clear.
 
     "does", "the pump stop" gives: said = "the pump stops".
     """

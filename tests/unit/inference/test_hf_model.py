@@ -104,13 +104,13 @@ def test_answers_are_greedy_for_any_batch_size(made: Path) -> None:
 
 
 def test_how_far_a_batch_is_is_told_before_each_token(made: Path) -> None:
-    told: list[float] = []
+    progress: list[float] = []
     hf_model = load(made / "model")
     answers = hf_model.answer_with_truncation(
-        QUESTIONS[:2], max_tokens=4, batch=2, on_token=told.append
+        QUESTIONS[:2], max_tokens=4, batch=2, on_token=progress.append
     )
-    assert told == [0.0, 0.5, 1.0, 1.5][: len(told)]
-    assert len(told) > 1
+    assert progress == [0.0, 0.5, 1.0, 1.5][: len(progress)]
+    assert len(progress) > 1
     assert [text for text, _ in answers] == hf_model.answer(QUESTIONS[:2], max_tokens=4, batch=2)
 
 

@@ -130,14 +130,14 @@ def test_a_year_is_no_attribute() -> None:
 
 def test_a_long_table_beside_long_prose_takes_seconds() -> None:
     rows = [(f"Aquila Garden Pump {number}", f"{number} kg") for number in range(200)]
-    told = [
+    statements = [
         Block(
             kind="paragraph", text=f"The Garden Pump {number} is a pump. {'Clean the pump. ' * 20}"
         )
         for number in range(200)
     ]
     started = process_time()
-    found = _pairs("Pumps", _table(("Product", "Weight"), *rows), *told)
+    found = _pairs("Pumps", _table(("Product", "Weight"), *rows), *statements)
     assert process_time() - started < 20
     assert (
         found["How much does the Garden Pump 7 weigh?"].answer == "The Garden Pump 7 weighs 7 kg."
@@ -186,9 +186,11 @@ def test_the_whole_thing_is_told_in_several_orders() -> None:
     assert pair.answer == (
         "The Marlow 20: price: 264 euros; weight: 13.5 kg; power: 320 watts; wheels: 4."
     )
-    told = [pair.answer, *pair.answers]
-    assert len(set(told)) == len(told) > 1
-    assert all(value in text for text in told for value in ("264 euros", "13.5 kg", "320 watts"))
+    statements = [pair.answer, *pair.answers]
+    assert len(set(statements)) == len(statements) > 1
+    assert all(
+        value in text for text in statements for value in ("264 euros", "13.5 kg", "320 watts")
+    )
 
 
 def test_another_language_gets_its_own_words_and_no_english() -> None:
