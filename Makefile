@@ -17,7 +17,7 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test cluster-packages bench bench-readers gpu-check gpu-bundle docs site check check-format check-lint check-types check-layers \
+.PHONY: help .venv demo test test-faults storm cluster-packages bench bench-readers gpu-check gpu-bundle docs site check check-format check-lint check-types check-layers \
         check-dependencies check-spelling check-words check-shell check-docker format clean
 
 help: ## show this list
@@ -51,6 +51,9 @@ demo: .venv/installed ## teach a small model a library on this machine; base and
 test: .venv/installed ## run all tests, a tier at a time (TIERS="unit dist" and ARGS="-k name" choose)
 	@$(PY) -m tests.run_tiers $(TIERS) -- $(ARGS)
 
+test-faults: .venv/installed ## run every test of the fault matrix, slow ones too (docs/reliability.md)
+	@$(PY) -m tests.run_tiers $(TIERS) -- -m fault $(ARGS)
+
 cluster-packages: ## install the Debian packages that the cluster tier of tests needs (as root)
 	@tests/support/cluster_packages.sh
 
@@ -59,6 +62,9 @@ bench: .venv/installed ## measure speed, memory and time to the first step again
 
 bench-readers: .venv/installed ## compare the document readers with others, and write docs/readers.md
 	@$(PY) -m benchmarks.readers
+
+storm: .venv/installed ## ten minutes of faults over one run on a SLURM of this machine (ARGS="--seed 2 --minutes 3"); as root
+	@$(PY) -m benchmarks.storm $(ARGS)
 
 gpu-check: .venv/installed ## check ftdist on one GPU in ten minutes, and write docs/gpu-status.md (ARGS=--rehearse: on the CPU)
 	@$(PY) -m benchmarks.gpu $(ARGS)
@@ -71,6 +77,7 @@ docs: .venv/installed ## write the pages that are made from the code (docs/refer
 	@$(PY) -m tools.metrics_reference
 	@$(PY) -m tools.hardware_reference
 	@$(PY) -m tools.performance_page
+	@$(PY) -m tools.fault_matrix
 
 site: .venv/installed ## build the documentation site into build/site
 	@NO_COLOR=1 .venv/bin/zensical build --strict

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.support.slurm.cluster import Login
 
 MANUAL = "# A-45 Manual\n\n## Reset\n\nHold the green button for 9 seconds, then let go of it.\n"
@@ -51,6 +53,7 @@ def test_an_invalid_curation_is_refused_before_submission(login: Login) -> None:
     assert not (login.folder / "libraries/.jobs").exists()
 
 
+@pytest.mark.fault("L1")
 def test_a_preempted_curation_restarts_and_continues(login: Login) -> None:
     rows = ({"text": f"Part {n} of crane {n * 7} weighs {n * 13} tons."} for n in range(60_000))
     (login.folder / "parts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

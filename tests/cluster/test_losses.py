@@ -35,6 +35,7 @@ def assert_went_on(run: RunDir) -> None:
     assert committed(run)[-1] == STEPS
 
 
+@pytest.mark.fault("L4")
 def test_a_killed_rank_ends_the_others_and_the_run_resumes(login: Login, ingredients: Path) -> None:
     job = submit(login, ingredients, "r", "checkpoint.every_steps=3")
     run = login.run("r")
@@ -56,6 +57,7 @@ def test_a_killed_rank_ends_the_others_and_the_run_resumes(login: Login, ingredi
     assert left_over(login) == []
 
 
+@pytest.mark.fault("L9")
 def test_three_starts_without_a_checkpoint_end_the_run(login: Login, ingredients: Path) -> None:
     job = submit(login, ingredients, "r")
     run = login.run("r")
@@ -73,6 +75,7 @@ def test_three_starts_without_a_checkpoint_end_the_run(login: Login, ingredients
     assert left_over(login) == []
 
 
+@pytest.mark.fault("L8")
 @pytest.mark.parametrize("lost", ["node1", "node2"])
 def test_a_run_whose_node_is_powered_off_moves_to_the_spare_node(
     three_nodes: SlurmLab, tmp_path: Path, ingredients: Path, lost: str

@@ -43,6 +43,7 @@ def assert_same(run: RunDir, other: RunDir) -> None:
     assert state_hash(run, step=STEPS) == state_hash(other, step=STEPS)
 
 
+@pytest.mark.fault("L1")
 def test_requeue_near_the_time_limit_saves_once_and_ends_as_if_uninterrupted(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
@@ -66,6 +67,7 @@ def test_requeue_near_the_time_limit_saves_once_and_ends_as_if_uninterrupted(
     assert left_over(login) == []
 
 
+@pytest.mark.fault("L2")
 def test_preempted_run_saves_once_within_its_grace_time_and_resumes_automatically(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
@@ -88,6 +90,7 @@ def test_preempted_run_saves_once_within_its_grace_time_and_resumes_automaticall
     assert left_over(login) == []
 
 
+@pytest.mark.fault("L3")
 def test_run_requeued_by_hand_resumes_from_its_newest_checkpoint(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
@@ -107,6 +110,7 @@ def test_run_requeued_by_hand_resumes_from_its_newest_checkpoint(
     assert left_over(login) == []
 
 
+@pytest.mark.fault("L12", "C8")
 def test_cancelled_run_saves_once_is_not_requeued_and_can_finish_on_one_node(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from ftdist.config.saved_config import load_config
 from ftdist.errors import DeviceError
 from ftdist.io.jsonl import write_whole
@@ -175,6 +177,7 @@ def test_a_job_runs_the_code_that_was_submitted_and_refuses_any_other(
         assert events(user.run("changed"), "attempt_started") == []
 
 
+@pytest.mark.fault("U1", "U2")
 def test_requests_beyond_the_cluster_are_refused_before_submission(
     login: Login, ingredients: Path
 ) -> None:

@@ -58,6 +58,7 @@ def killed(world: World, run_dir: Path, number: int, event: str, pattern: str) -
     return attempt(world, run_dir, number, -1, 0)
 
 
+@pytest.mark.fault("C1")
 @pytest.mark.timeout(600)  # six attempts
 @pytest.mark.parametrize(
     ("is_async", "kills"),
@@ -171,6 +172,7 @@ def test_a_checkpoint_written_beside_training_resumes_and_is_exported_without_a_
     assert state_hash(run, step=STEPS) == before
 
 
+@pytest.mark.fault("C13")
 def test_a_stop_commits_the_save_under_way_and_its_own(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_stop_commits_the_save_under_way_and_its_own(
         verify_folder(info.path)
 
 
+@pytest.mark.fault("C13", "L7")
 def test_a_save_is_not_committed_once_a_newer_attempt_has_begun(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ftdist.dist.world import World
 from ftdist.errors import RequeueError
 from ftdist.rundir import RunDir
@@ -9,6 +11,7 @@ from tests.support.ranks import RunRanks
 from tests.support.runs.tiny_runs import attempt, make_run, run_attempt
 
 
+@pytest.mark.fault("L7")
 def test_superseded_attempt_commits_nothing_and_requests_nothing(
     run_ranks: RunRanks, ingredients: Path, tmp_path: Path
 ) -> None:
@@ -30,6 +33,7 @@ def attempt_that_never_stops(world: World, run_dir: Path) -> int:
     return attempt(world, run_dir, 1, -1, 0)
 
 
+@pytest.mark.fault("L7")
 def test_no_checkpoint_is_committed_after_a_newer_attempt_has_begun(
     run_ranks: RunRanks, ingredients: Path, tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_frame_of_watch_shows_the_trained_run_in_80_columns(trained: Path) -> 
     assert lines[-1] == "Next: ftdist export r, then ftdist compare r"
 
 
+@pytest.mark.fault("S9")
 def test_run_directory_is_private(trained: Path) -> None:
     run = trained / "runs/r"
     assert run.stat().st_mode & 0o077 == 0
@@ -175,6 +176,7 @@ def test_complete_run_is_not_trained_again(trained: Path) -> None:
     assert "Traceback" not in taken.stderr
 
 
+@pytest.mark.fault("U1")
 def test_key_and_value_typos_suggest_the_nearest(tmp_path: Path) -> None:
     done = ftdist(tmp_path, "train", "experiment=tiny", "optim.peek_lr=1e-4", "engine=zero33")
     assert done.returncode == 78
@@ -184,6 +186,7 @@ def test_key_and_value_typos_suggest_the_nearest(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.fault("D1", "D2")
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -70,6 +70,7 @@ exporting.export(Path(sys.argv[1]))
 """
 
 
+@pytest.mark.fault("C14")
 @pytest.mark.parametrize("killed_at", ["_write_companions", "verify_export", "set_modes"])
 @pytest.mark.timeout(120)
 def test_a_killed_export_leaves_the_previous_one_intact(trained: RunDir, killed_at: str) -> None:

@@ -75,6 +75,7 @@ def relative_error(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     return math.sqrt(difference / sum(float(value.pow(2).sum()) for value in other.values()))
 
 
+@pytest.mark.fault("D5")
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("bfloat16", 2e-2)])
 def test_the_gradient_is_independent_of_the_batch_split(
     run_ranks: RunRanks, tmp_path: Path, dtype: str, tolerance: float
@@ -158,6 +159,7 @@ def step_with_infinite_loss_on_one_rank(world: World, model: Path) -> tuple[bool
     return skipped, unchanged, float(after.grad_norm)
 
 
+@pytest.mark.fault("N1")
 def test_infinite_gradient_of_one_rank_skips_the_step_on_all(
     run_ranks: RunRanks, tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_signal_to_one_rank_stops_all_ranks_at_the_end_of_a_step(
     assert 2 <= stop["step"] < 200
 
 
+@pytest.mark.fault("C8")
 @pytest.mark.parametrize(
     ("dtype", "before", "after", "next_loss", "twenty_steps"),
     [("float32", 3, 4, 1e-6, 1e-3), ("bfloat16", 3, 1, 1e-2, 5e-2)],
@@ -89,6 +90,7 @@ def losses(run: RunDir) -> list[float]:
     return [loss(row) for row in read_metrics(run.metrics)]
 
 
+@pytest.mark.fault("C3")
 def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_used(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:

@@ -43,6 +43,7 @@ def attempt_on_a_full_disk(world: World, run_dir: Path, room_from_step: int) -> 
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
+@pytest.mark.fault("C6")
 @pytest.mark.parametrize(
     ("room_from_step", "codes", "kept"),
     [

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 import torch
 import torch.distributed
 
@@ -35,6 +36,7 @@ def late_between_and_in_steps(world: World) -> list[float | str]:
     return seen
 
 
+@pytest.mark.fault("L5")
 def test_a_late_rank_ends_a_step_but_nothing_else(run_ranks: RunRanks) -> None:
     waiting, late = run_ranks(2, late_between_and_in_steps)
     assert waiting[:2] == late[:2] == [2.0, 2.0]

@@ -45,6 +45,7 @@ def page(server: WandbLoopback, run: RunDir) -> dict[str, Any]:
 # --- one run over all attempts ---
 
 
+@pytest.mark.fault("W5", "S8")
 def test_two_online_attempts_are_one_run_with_facts_and_no_secrets(
     tmp_path: Path,
 ) -> None:
@@ -96,6 +97,7 @@ def test_two_online_attempts_are_one_run_with_facts_and_no_secrets(
     refuse_canaries(run)
 
 
+@pytest.mark.fault("W5", "S8")
 def test_two_offline_attempts_are_one_run_without_duplicates_or_secrets(
     tmp_path: Path,
 ) -> None:
@@ -169,6 +171,7 @@ def begun_in_trouble(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tupl
         return dict(zip(AT_START, pool.map(begin, AT_START), strict=True))
 
 
+@pytest.mark.fault("W1", "W2")
 @pytest.mark.parametrize("trouble", AT_START)
 def test_a_wandb_failure_at_start_prints_one_line_and_goes_offline(
     begun_in_trouble: Mapping[str, tuple[RunDir, Done]], trouble: str
@@ -242,6 +245,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Broken]:
         return dict(zip(MIDWAY, pool.map(break_it, MIDWAY), strict=True))
 
 
+@pytest.mark.fault("W3", "W4")
 @pytest.mark.parametrize("trouble", MIDWAY)
 def test_a_wandb_failure_in_mid_run_delays_neither_steps_nor_exit(
     broken: Mapping[str, Broken], trouble: str
@@ -274,6 +278,7 @@ def test_sync_sends_rows_a_broken_mirror_missed_exactly_once(
 # --- files ---
 
 
+@pytest.mark.fault("W6")
 def test_a_killed_run_has_its_wandb_rows_on_disk(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
     assert start(run, {}, wandb="offline", trouble="die").wait().exit_code == -9

@@ -37,6 +37,7 @@ def test_ranks_rendezvous_at_the_address_of_rank_0(run_ranks: RunRanks, port: in
     assert run_ranks(3, meet, 3, port, 60.0, group=False) == [6.0, 6.0, 6.0]
 
 
+@pytest.mark.fault("L14")
 def test_missing_rank_is_reported_with_the_address(run_ranks: RunRanks, port: int) -> None:
     (output,) = run_ranks(1, meet, 2, port, 3.0, group=False)
     assert isinstance(output, str)
@@ -44,6 +45,7 @@ def test_missing_rank_is_reported_with_the_address(run_ranks: RunRanks, port: in
     assert "cluster.network_interface" in output
 
 
+@pytest.mark.fault("L14")
 def test_port_in_use_is_reported(run_ranks: RunRanks) -> None:
     with socket.create_server(("", 0)) as other:
         port = int(other.getsockname()[1])

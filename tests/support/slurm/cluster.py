@@ -103,9 +103,13 @@ class SlurmLab:
         """Kill all that runs on a node; its network stays, so that peers' connections break."""
         self._script("crash-node", _number(node))
 
+    def boot_node(self, node: str) -> None:
+        """Boot a node that was killed; SLURM may give it to a waiting job at once."""
+        self._script("revive-node", _number(node))
+
     def revive_node(self, node: str) -> None:
         """Boot a node that was killed, and wait until SLURM uses it again."""
-        self._script("revive-node", _number(node))
+        self.boot_node(node)
         self.wait_until(lambda: self.node_state(node) == "idle", what=f"{node} idle", timeout_s=60)
 
     def link_down(self, node: str) -> None:
@@ -115,6 +119,31 @@ class SlurmLab:
     def link_up(self, node: str) -> None:
         """Restore a node's network."""
         self._script("link-up", _number(node))
+
+    def kill_slurmd(self, node: str) -> None:
+        """Kill a node's daemon; its jobs live on."""
+        self._script("kill-slurmd", _number(node))
+
+    def start_slurmd(self, node: str) -> None:
+        """Start the daemon of a node again."""
+        self._script("start-slurmd", _number(node))
+
+    def kill_controller(self) -> None:
+        """Kill slurmctld: no command of SLURM is answered until it is started again."""
+        self._script("kill-ctld")
+
+    def start_controller(self) -> None:
+        """Start slurmctld with its state, and wait until it answers."""
+        self._script("start-ctld")
+        self.wait_until(self.answers, what="an answer of slurmctld", timeout_s=60)
+
+    def answers(self) -> bool:
+        """Whether slurmctld answers."""
+        try:
+            self.client("squeue", "--noheader")
+        except AssertionError:
+            return False
+        return True
 
     def node_state(self, node: str) -> str:
         """SLURM's word for a node: idle, alloc, comp, down*, ..."""

@@ -118,6 +118,7 @@ def test_uncommitted_checkpoints_are_never_listed(store: CheckpointStore) -> Non
     assert [info.step for info in store.committed()] == [1]
 
 
+@pytest.mark.fault("C5")
 def test_newest_is_by_number_not_by_name_or_time(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, keep=9)
     for step in (100_000_000, 99_999_999, 7):
@@ -185,6 +186,7 @@ def test_an_attempt_whose_folder_was_cleared_by_the_next_cannot_commit(
         store.commit(2, 1, records, {})
 
 
+@pytest.mark.fault("C7")
 def test_insufficient_space_is_refused_in_gib(store: CheckpointStore) -> None:
     store.require_space(0.0)
     with pytest.raises(StorageError, match=r"need 1000000000\.00 GiB, but .* GiB free"):

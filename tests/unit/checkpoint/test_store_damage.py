@@ -62,6 +62,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
 }
 
 
+@pytest.mark.fault("C2", "C3", "C4")
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_used(
     store: CheckpointStore, tmp_path: Path, damage: Callable[[Path], None]
@@ -100,6 +101,7 @@ def test_a_step_damaged_twice_is_set_aside_under_two_names(
     ]
 
 
+@pytest.mark.fault("C5")
 def test_all_checkpoints_damaged_is_an_error_and_never_restarts_from_step_0(
     store: CheckpointStore,
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_checkpoint_copied_under_another_number_is_damaged(
     assert "its manifest is of step 12" in output[0]
 
 
+@pytest.mark.fault("C10")
 def test_a_temporarily_unreadable_checkpoint_is_not_set_aside(
     store: CheckpointStore,
 ) -> None:

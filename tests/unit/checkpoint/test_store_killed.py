@@ -65,6 +65,7 @@ def assert_whole(store: CheckpointStore, *, at_least: int, newest_allowed: int, 
     assert len(store.committed()) >= min(2, step)
 
 
+@pytest.mark.fault("C1", "C11")
 def test_a_kill_at_any_file_operation_leaves_a_complete_checkpoint(tmp_path: Path) -> None:
     """A real process kills itself before its k-th file operation, for every k there is."""
     size, steps = 64, 3
@@ -107,6 +108,7 @@ def names_or_none(store: CheckpointStore) -> list[str]:
     return names(root) if root.exists() else []
 
 
+@pytest.mark.fault("C1", "C11")
 def test_a_kill_at_random_times_leaves_a_complete_checkpoint(tmp_path: Path) -> None:
     """One store, forty attempts, each killed in its saves; the next goes on from there."""
     size = 300_000

@@ -26,6 +26,7 @@ def _refused(*overrides: str) -> ConfigError:
     return caught.value
 
 
+@pytest.mark.fault("U1")
 def test_key_and_value_typos_are_reported_together() -> None:
     error = _refused(*NEEDED, "optim.peek_lr=1", "engine=zero4", "batch.tokens=abc")
     assert error.problem == (
@@ -338,6 +339,7 @@ def test_deepspeed_settings_are_free_except_reserved_ones() -> None:
     assert "train_batch_size is set by ftdist itself. Set batch.tokens" in error.problem
 
 
+@pytest.mark.fault("S8")
 @pytest.mark.parametrize(
     "override",
     [

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,6 +93,7 @@ def test_a_row_that_needs_no_padding_gets_none() -> None:
     assert batch.input_ids.tolist() == [[1, 2, 3, 4]]
 
 
+@pytest.mark.fault("D4")
 def test_no_sequences_give_a_padding_row_without_loss() -> None:
     batch = build_batch([])
     assert batch.input_ids.tolist() == [[0] * 8]

@@ -258,6 +258,7 @@ def test_a_model_without_a_chat_template_is_refused_unless_one_is_given(
     assert given._prompt("Hi") == load(made / "model")._prompt("Hi")
 
 
+@pytest.mark.fault("S2")
 def test_pickled_weights_are_refused(model: Path) -> None:
     (model / "model.safetensors").unlink()
     torch.save({}, model / "pytorch_model.bin")

@@ -21,6 +21,7 @@ def run(tmp_path: Path) -> RunDir:
     return launched_run(tmp_path)
 
 
+@pytest.mark.fault("L13")
 def test_a_second_writer_is_refused_while_the_first_is_alive(run: RunDir) -> None:
     with run_lock(run):
         assert is_held(run)
@@ -44,6 +45,7 @@ with run_lock(RunDir(Path(sys.argv[1]))):
 """
 
 
+@pytest.mark.fault("L13")
 def test_the_lock_of_a_killed_process_is_free(run: RunDir) -> None:
     words = [sys.executable, "-c", _HOLDER, str(run.root)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
@@ -91,6 +93,7 @@ def test_a_file_system_without_locks_goes_by_the_holders_name(
     assert not is_held(run)
 
 
+@pytest.mark.fault("L13")
 def test_of_two_that_start_at_once_without_locks_at_most_one_goes_on(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:

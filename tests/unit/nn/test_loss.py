@@ -113,6 +113,7 @@ def test_cross_entropy_of_a_two_token_vocabulary() -> None:
     assert of_hidden.item() == pytest.approx(1.5 * math.log(3))
 
 
+@pytest.mark.fault("D4")
 @pytest.mark.parametrize("asks", [False, True])
 def test_loss_without_tokens_is_zero_and_reaches_every_input(asks: bool) -> None:
     hidden, head, targets, bias = inputs(0, torch.bfloat16)

@@ -72,6 +72,7 @@ def _plan(
     )
 
 
+@pytest.mark.fault("U2")
 def test_an_indivisible_batch_is_reported_by_the_user_key() -> None:
     with pytest.raises(ConfigError) as caught:
         _plan("batch.tokens=40960", "cluster.tasks_per_node=4")

@@ -16,6 +16,7 @@ from tests.support.models.word_tokenizer import (
 )
 
 
+@pytest.mark.fault("D1")
 def test_a_bad_row_stops_or_is_skipped_and_counted(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10), {"question": "w1", "answer": ""}])
     with pytest.raises(DataError) as caught:

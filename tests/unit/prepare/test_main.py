@@ -173,6 +173,7 @@ def test_kl_sources_are_named_and_never_all(config: RunConfig, tmp_path: Path) -
             prepare(with_library(config, extra_sources=sources, kl_to_base=names))
 
 
+@pytest.mark.fault("D3")
 def test_an_overlong_conversation_is_reported_with_the_keys_to_set(
     config: RunConfig, tmp_path: Path
 ) -> None:
@@ -187,6 +188,7 @@ def test_an_overlong_conversation_is_reported_with_the_keys_to_set(
     assert not list((tmp_path / "cache").iterdir())
 
 
+@pytest.mark.fault("D3")
 def test_long_conversations_are_dropped_or_cut_and_counted(
     config: RunConfig, tmp_path: Path
 ) -> None:
@@ -199,6 +201,7 @@ def test_long_conversations_are_dropped_or_cut_and_counted(
         assert facts.sources[0].loss_tokens == loss_tokens
 
 
+@pytest.mark.fault("D2")
 def test_an_empty_training_set_reports_how_much_was_read(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [{"question": "w1", "answer": ""}])
     with pytest.raises(

@@ -43,6 +43,7 @@ def test_a_whole_model_folder_has_no_problem(tmp_path: Path) -> None:
     assert list(model_problems(model_folder(tmp_path / "m"))) == []
 
 
+@pytest.mark.fault("S4")
 def test_models_with_remote_code_are_refused_by_name(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "m")
     fields = json.loads((folder / "config.json").read_text())

@@ -8,6 +8,7 @@ from ftdist.errors import ConfigError
 from tests.support.runs.fake_runs import some_config
 
 
+@pytest.mark.fault("C9")
 def test_keys_that_would_change_the_run_are_refused_with_all_other_problems() -> None:
     with pytest.raises(ConfigError) as caught:
         override_config(

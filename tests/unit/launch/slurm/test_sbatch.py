@@ -96,6 +96,7 @@ def test_the_script_matches_the_golden_file(
     assert text == (GOLDEN / f"{name}.sbatch").read_text()
 
 
+@pytest.mark.fault("S1")
 def test_bash_can_parse_the_script(command: Callable[[str, str], None]) -> None:
     command("srun", "exit 0")
     config = slurm_config("cluster.env.WORDS='a b; $(c) \"d\"'")
@@ -108,12 +109,14 @@ def test_bash_can_parse_the_script(command: Callable[[str, str], None]) -> None:
     assert "export FTDIST_RUN='/shared/it'\"'\"'s mine/r-0'" in text
 
 
+@pytest.mark.fault("S1")
 @pytest.mark.parametrize("path", ["/shared/a\nrm -rf b", "/shared/50%j", "/shared/back\\slash"])
 def test_a_path_that_slurm_would_interpret_is_refused(path: str) -> None:
     with pytest.raises(ConfigError, match="a character that SLURM interprets"):
         setup(request(slurm_config(), root=Path(path)))
 
 
+@pytest.mark.fault("S1")
 @pytest.mark.parametrize(
     "override",
     [
@@ -205,6 +208,7 @@ NODES = [
 FITS = ("cluster.timeout_min=60", "cluster.cpus_per_task=4")
 
 
+@pytest.mark.fault("U2")
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
