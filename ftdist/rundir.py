@@ -24,6 +24,7 @@ from typing import Any
 
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import append_json_line, read_json_lines
+from ftdist.io.ownership import require_own
 
 RUNS_ROOT = Path("runs")
 """Where runs are unless `run.root` says otherwise."""
@@ -194,6 +195,21 @@ class RunDir:
         for folder in (self.jobs, self.attempts, self.checkpoints, self.wandb):
             folder.mkdir(exist_ok=True)
 
+    def require_own(self) -> None:
+        """Refuse a run that another user may change, before anything in it decides what runs.
+
+        Its config names programs and hosts, its jobs are pickles, its code is executed.
+
+        Raises:
+            ConfigError: who may change it.
+        """
+        what = "The run directory"
+        require_own(self.root, what=what)
+        if not self.root.is_dir() or not self.root.stat().st_mode & 0o077:
+            return  # nobody else gets into it
+        for path in (self.config, self.code, self.jobs, *self.jobs.glob("*/")):
+            require_own(path, what=what)
+
     def append_event(self, kind: str, **fields: Any) -> None:
         """Add one line to `events.jsonl`; safe while other processes add theirs."""
         append_json_line(self.events, {"time": time.time(), "event": kind, **fields})
@@ -221,15 +237,23 @@ class RunDir:
         yield from read_json_lines(self.events)
 
 
-def find_run(name: str, *, runs_root: Path) -> RunDir:
+def find_run(name: str, *, runs_root: Path, only_reads: bool = False) -> RunDir:
     """The run called `name` under `runs_root`, or at the path `name`.
 
+    Args:
+        name: of the run, or its path.
+        runs_root: where runs are.
+        only_reads: whether the caller shows its records alone: then it may be another user's.
+
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or another user may change it.
     """
     for root in (runs_root / name, Path(name)):
         if RunDir(root).exists():
-            return RunDir(root.resolve())
+            run = RunDir(root.resolve())
+            if not only_reads:
+                run.require_own()
+            return run
     known = sorted(p.parent.name for p in runs_root.glob("*/config.yaml"))
     problem = f"There is no run {name!r} under {runs_root}."
     if not known:

@@ -47,7 +47,9 @@ class Run:
     directory: RunDir
 
     def __init__(self, name: str | Path, *, root: str | Path = RUNS_ROOT) -> None:
-        object.__setattr__(self, "directory", find_run(str(name), runs_root=Path(root)))
+        object.__setattr__(
+            self, "directory", find_run(str(name), runs_root=Path(root), only_reads=True)
+        )
 
     @property
     def name(self) -> str:

@@ -78,11 +78,14 @@ class RunParser(CommandParser):
         command: name of the command.
         description: what it does, for --help.
         takes_keys: whether it takes keys other than run.root.
+        only_reads: whether it shows records alone, and the run may be another user's.
     """
 
-    def __init__(self, command: str, *, description: str, takes_keys: bool = True) -> None:
+    def __init__(
+        self, command: str, *, description: str, takes_keys: bool = True, only_reads: bool = False
+    ) -> None:
         super().__init__(command, description=description)
-        self._takes_keys = takes_keys
+        self._takes_keys, self._only_reads = takes_keys, only_reads
         keys = "key=value" if takes_keys else "run.root=DIR"
         self.add_argument("run", nargs="?", help="name of the run, or its folder")
         self.add_argument("overrides", nargs="*", metavar=keys, help="config keys")
@@ -109,7 +112,8 @@ class RunParser(CommandParser):
                 f"`{self.prog}` takes no keys, but got {keys}.",
                 remedy=f"run `{self.prog} {names[0]}`.",
             )
-        run = find_run(names[0], runs_root=Path(roots[-1]) if roots else RUNS_ROOT)
+        runs_root = Path(roots[-1]) if roots else RUNS_ROOT
+        run = find_run(names[0], runs_root=runs_root, only_reads=self._only_reads)
         return RunArguments(run=run, overrides=overrides, flags=flags)
 
 

@@ -37,6 +37,7 @@ from ftdist.config.search_path import (
 )
 from ftdist.config.user_files import with_files
 from ftdist.config.validation import validate
+from ftdist.io.ownership import require_own
 
 if TYPE_CHECKING:
     from ftdist.config.hydra_adapter import Hydra
@@ -88,13 +89,17 @@ def locate(
         shorthands: further names of keys.
 
     Raises:
-        ConfigError: a folder does not exist, or keys are written as flags.
+        ConfigError: a folder does not exist or can be changed by another user, or keys are
+            written as flags.
     """
     rest, config_dir = split_config_dir(words)
     refuse_dashed_keys(rest, command=command, shorthands=shorthands or {})
     lines = [word for word in rest if word.lstrip("+").startswith(f"{SEARCH_PATH}=")]
     further = searchpath_folders(read_overrides(lines, command=command).search_path)
-    return replace(command, folders=own_folders(config_dir=config_dir, further=further)), rest
+    folders = own_folders(config_dir=config_dir, further=further)
+    for folder in folders:
+        require_own(folder.path, what="The config folder")
+    return replace(command, folders=folders), rest
 
 
 @dataclass(frozen=True, kw_only=True)

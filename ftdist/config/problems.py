@@ -160,6 +160,22 @@ def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str])
     return Problem(problem, f"write {meant}={option}.", meant, name)
 
 
+def env_problem(name: str, *, is_name: bool) -> Problem:
+    """A variable that a config may not give to the ranks, or a value that is not one line.
+
+    Args:
+        name: the key, such as `cluster.env.LD_PRELOAD`.
+        is_name: whether its name is wrong.
+    """
+    variable = name.rpartition(".")[2]
+    if not is_name:
+        return Problem(f"The value of {name} is not one line.", "write it on one line.", name)
+    problem = f"{name} is not one of the settings of NCCL, Gloo, UCX, libfabric, CUDA or OpenMP "
+    problem += "that a config may set: a variable can run code, and a config may be another user's."
+    remedy = f"leave it out, or `export {variable}=...` in your shell: ranks inherit it."
+    return Problem(problem, remedy, name)
+
+
 def unset_key(name: str, *, command: CommandSpec = TRAIN) -> Problem:
     """A key that only the user can set, and did not."""
     key = find_key(name, command=command)

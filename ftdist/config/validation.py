@@ -11,9 +11,9 @@ from ftdist.config.batch_split import count_groups, split_batch
 from ftdist.config.deepspeed_keys import deepspeed_problems
 from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key
 from ftdist.config.kinds import LISTS
-from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
+from ftdist.config.problems import Problem, env_problem, unknown_key, unset_key, value_problem
 from ftdist.config.schema.data_source import SourceEntry
-from ftdist.config.schema.types import AUTO
+from ftdist.config.schema.types import AUTO, ENV_NAME, ENV_VALUE
 from ftdist.config.values import format_value, read_integer
 from ftdist.errors import ConfigError
 
@@ -101,6 +101,8 @@ def _plain_numbers(
 
 def _translate(detail: ErrorDetails, *, command: CommandSpec) -> Problem:
     name = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
+    if detail["type"] in (ENV_NAME, ENV_VALUE):
+        return env_problem(name.removesuffix(".[key]"), is_name=detail["type"] == ENV_NAME)
     if (key := find_key(name.rpartition(".")[0], command=command)) and key.takes_auto:
         name = key.name  # pydantic appends the half of `number or auto` that it tried
     if problem := _entry_problem(detail, name, command=command):

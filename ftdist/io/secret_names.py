@@ -13,17 +13,7 @@ _SECRET_NAME = re.compile(
 _NOT_SECRET = re.compile(r"_DISABLE_|^DESKTOP_SESSION$", re.IGNORECASE)
 """HF_HUB_DISABLE_IMPLICIT_TOKEN is a switch."""
 
-_HARMLESS_VARIABLE = re.compile(
-    r"(NCCL|TORCH|PYTORCH|CUDA|NVIDIA|OMP|MKL|KMP|GLOO|UCX|FI|OMPI|PMIX|SLURM|TOKENIZERS|HF|"
-    r"TRANSFORMERS|DS|LIGER|FLASH|TRITON|MALLOC|PYTHON)_\w+|[A-Z]+_NUM_THREADS|LANG|LC_\w+|TZ"
-)
-
 
 def is_secret_name(name: str) -> bool:
     """Whether a config key or an environment variable of this name holds a secret."""
     return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.search(name)
-
-
-def is_harmless_variable(name: str) -> bool:
-    """Whether an environment variable is a setting of a library, which others may see."""
-    return bool(_HARMLESS_VARIABLE.fullmatch(name)) and not is_secret_name(name)

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ftdist.io.secret_names import is_harmless_variable, is_secret_name
+from ftdist.io.env_names import is_tunable
+from ftdist.io.secret_names import is_secret_name
 
 HIDDEN = "(hidden)"
 
@@ -17,7 +18,7 @@ def redacted(value: Any, *, environment: Mapping[str, str]) -> Any:
 
     Hidden are: whatever stands under a name of a secret, users and passwords in URLs, any text
     that holds the value of an environment variable with a name of a secret (WANDB_API_KEY), and
-    variables in `cluster.env` that are not known to be a library's settings.
+    variables in an `env` that no config may set.
     """
     secrets = [
         secret
@@ -41,7 +42,7 @@ def _redacted(value: Any, secrets: list[str]) -> Any:
 
 def _redacted_item(name: str, item: Any, secrets: list[str]) -> Any:
     if name == "env" and isinstance(item, Mapping):
-        item = {n: v if is_harmless_variable(str(n)) else HIDDEN for n, v in item.items()}
+        item = {n: v if is_tunable(str(n)) else HIDDEN for n, v in item.items()}
     if is_secret_name(name) and isinstance(item, str):
         return HIDDEN
     return _redacted(item, secrets)

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"Hydra cannot compose this: {error}", remedy="change what it names."
         ) from None
-    found = [find_run(each, runs_root=RUNS_ROOT) for each in runs]
+    found = [find_run(each, runs_root=RUNS_ROOT, only_reads=True) for each in runs]
     explanation = Explanation(
         name=flags.key,
         key=key,

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> RunParser:
-    parser = RunParser("logs", description=DESCRIPTION, takes_keys=False)
+    parser = RunParser("logs", description=DESCRIPTION, takes_keys=False, only_reads=True)
     parser.add_argument(
         "-f", "--follow", action="store_true", help="continue until the run ends, across restarts"
     )

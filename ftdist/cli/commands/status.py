@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         FtdistError: the run does not exist.
     """
-    parser = RunParser("status", description=DESCRIPTION, takes_keys=False)
+    parser = RunParser("status", description=DESCRIPTION, takes_keys=False, only_reads=True)
     parser.add_argument("--json", action="store_true", help="print all fields as JSON, for scripts")
     flags = parser.parse_intermixed_args(arguments)
     words = [word for word in (flags.run, *flags.overrides) if word is not None]

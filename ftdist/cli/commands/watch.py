@@ -73,7 +73,7 @@ def _nothing_to_watch(root: Path) -> str:
 
 
 def _parser() -> RunParser:
-    parser = RunParser("watch", description=DESCRIPTION, takes_keys=False)
+    parser = RunParser("watch", description=DESCRIPTION, takes_keys=False, only_reads=True)
     parser.add_argument(
         "--once", action="store_true", help="print one frame, for example to a file"
     )

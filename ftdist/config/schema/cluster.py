@@ -7,6 +7,8 @@ from pydantic.dataclasses import dataclass
 
 from ftdist.config.schema.types import (
     STRICT,
+    EnvName,
+    EnvValue,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -127,8 +129,10 @@ class ClusterConfig:
     """Folders to mount into the container, in pyxis' syntax; they must hold runs, model and cache.
     """
 
-    env: dict[str, str]
-    """Environment variables of the job, such as NCCL's; never a key or a password."""
+    env: dict[EnvName, EnvValue]
+    """Environment variables of the ranks: settings of NCCL, Gloo, UCX, libfabric, CUDA, cuBLAS,
+    PyTorch's allocator, OpenMP or MKL. Others come from your shell, whose variables ranks inherit.
+    """
 
     @property
     def world_size(self) -> int:

@@ -2,7 +2,10 @@
 
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from ftdist.io.env_names import is_tunable
 
 STRICT = ConfigDict(
     extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
@@ -20,6 +23,26 @@ HUB_NAME_PATTERN = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
 PATH_PATTERN = r"^[^\x00-\x1f%\\]+$"
 """A path that SLURM and a shell script accept: no line breaks, `%` or backslashes."""
 
+
+def _tunable(name: str) -> str:
+    if is_tunable(name):
+        return name
+    raise PydanticCustomError(ENV_NAME, "not a setting of a library")
+
+
+def _one_line(value: str) -> str:
+    if value.isprintable():
+        return value
+    raise PydanticCustomError(ENV_VALUE, "not one line of text")
+
+
+ENV_NAME, ENV_VALUE = "env_name", "env_value"
+"""pydantic's types of the errors of `EnvName` and `EnvValue`."""
+
+EnvName = Annotated[str, AfterValidator(_tunable)]
+"""An environment variable that a config may set."""
+
+EnvValue = Annotated[str, AfterValidator(_one_line)]
 SlurmWord = Annotated[str, Field(pattern=SLURM_WORD_PATTERN)]
 SafePath = Annotated[str, Field(pattern=PATH_PATTERN)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -58,9 +58,13 @@ def submit_local(
         attempt: number of the training attempt; None: the process has nothing to save, and exits
             when this one does.
         config: of the run: threads, device, time limit, privacy.
+
+    Raises:
+        ConfigError: another user may change the run.
     """
     import submitit
 
+    run.require_own()
     cluster, private = config.cluster, config.run.private
     folder = run.jobs / (stage if attempt is None else f"{stage}-{attempt}")
     executor = submitit.LocalExecutor(folder=folder)

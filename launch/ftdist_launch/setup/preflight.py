@@ -68,6 +68,7 @@ def check_run(config: RunConfig, *, executor_problems: Iterable[FtdistError], ne
             *context_problems(config),
             *executor_problems,
             *(run_problems(run_dir(config)) if new else ()),
+            *errors_of(run_dir(config).require_own),
         ]
     )
 

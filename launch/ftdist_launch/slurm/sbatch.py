@@ -18,13 +18,12 @@ from ftdist.config.schema.types import PATH_PATTERN
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import ON_EVERY_GPU, common_environment
+from ftdist_launch.slurm.own_files import own_file_lines, own_folder_lines
 
 Stage = Literal["curate", "prepare", "train", "export", "compare", "merge"]
 
 CURATION = "curation.json"
 """File with the settings of a curation job, in its working folder."""
-
-ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 RANKS_WAIT_S = 180
 """Seconds that ranks may take to exit once the first one has exited."""
@@ -94,7 +93,7 @@ def parameters(request: JobRequest) -> dict[str, Any]:
     """Arguments of submitit's `SlurmExecutor.update_parameters`.
 
     Raises:
-        ConfigError: a path or an environment variable is not allowed in a script.
+        ConfigError: a path is not allowed in a script.
     """
     cluster = request.cluster
     nodes = cluster.nodes if request.is_training else 1
@@ -142,7 +141,7 @@ def setup(request: JobRequest) -> list[str]:
     """Lines of the script before `srun`: environment, modules, and the `begin` hook.
 
     Raises:
-        ConfigError: a path or an environment variable is not allowed in a script.
+        ConfigError: a path is not allowed in a script.
     """
     cluster = request.cluster
     folder = safe_path(request.folder)
@@ -153,8 +152,11 @@ def setup(request: JobRequest) -> list[str]:
         run = f'"$(sed -n "{task}p" {shlex.quote(safe_path(request.runs_file))})"'
     return [
         "umask 077" if request.private else "umask 022",
-        f"export FTDIST_RUN={run}",
         f"export FTDIST_LOGS={shlex.quote(folder)}",
+        *(own_folder_lines(request.folder, '"$FTDIST_LOGS"') if len(request.runs) > 1 else ()),
+        f"export FTDIST_RUN={run}",
+        *own_folder_lines(request.runs[0].root, '"$FTDIST_RUN"'),
+        *(() if request.private else own_file_lines(request.runs[0].root)),
         'export PYTHONPATH="$FTDIST_RUN/code"',
         *(f"export {name}={shlex.quote(v)}" for name, v in environment(request).items()),
         # SLURM no longer passes --cpus-per-task on to srun.
@@ -187,11 +189,7 @@ def srun_arguments(request: JobRequest) -> list[str]:
 
 
 def environment(request: JobRequest) -> dict[str, str]:
-    """Environment variables of every process of the job, in addition to SLURM's.
-
-    Raises:
-        ConfigError: a variable of the config is not allowed.
-    """
+    """Environment variables of every process of the job, in addition to SLURM's."""
     cluster = request.cluster
     cache = Path(cluster.local_cache_dir) / f"ftdist-{os.getuid()}"
     variables = common_environment(cluster) | {
@@ -203,12 +201,6 @@ def environment(request: JobRequest) -> dict[str, str]:
     if cluster.network_interface is not None:
         names = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME")
         variables |= dict.fromkeys(names, cluster.network_interface)
-    for name, value in cluster.env.items():
-        if not ENVIRONMENT_NAME.fullmatch(name) or not value.isprintable():
-            raise ConfigError(
-                f"cluster.env.{name} is not allowed in a batch script.",
-                remedy="use letters, digits and underscores in its name, and a one-line value.",
-            )
     return variables | cluster.env
 
 
@@ -216,7 +208,7 @@ def script(request: JobRequest) -> str:
     """The sbatch script as submitit writes it.
 
     Raises:
-        ConfigError: a path or an environment variable is not allowed in a script.
+        ConfigError: a path is not allowed in a script.
     """
     executor = executor_of(request)
     if len(request.runs) > 1:
@@ -230,7 +222,7 @@ def executor_of(request: JobRequest) -> Any:
     """The submitit executor of a request.
 
     Raises:
-        ConfigError: a path or an environment variable is not allowed in a script.
+        ConfigError: a path is not allowed in a script.
     """
     import submitit
 

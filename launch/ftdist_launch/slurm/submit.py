@@ -20,6 +20,7 @@ from ftdist_launch.setup.code_snapshot import take_snapshot
 from ftdist_launch.setup.preflight import check_run, raise_together, run_dir
 from ftdist_launch.setup.run_setup import make_run_dir, resolve_paths, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
+from ftdist_launch.slurm.own_files import require_own_files
 from ftdist_launch.slurm.preflight import cluster_problems, with_resources
 from ftdist_launch.slurm.rollback import roll_back_on_failure
 from ftdist_launch.slurm.run_jobs import queued_jobs
@@ -211,9 +212,11 @@ def submit_request(request: JobRequest) -> tuple[str, ...]:
 
     Raises:
         SlurmError: SLURM rejected it.
+        ConfigError: another user may change a run, or a program that the config names.
     """
     from submitit.core.utils import FailedJobError
 
+    require_own_files(request)
     executor, function = executor_of(request), getattr(entrypoints, request.stage)
     request.folder.mkdir(parents=True, exist_ok=True)
     roots = [str(run.root) for run in request.runs]

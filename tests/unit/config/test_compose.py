@@ -170,13 +170,13 @@ def test_the_last_override_of_a_key_holds_and_tables_are_merged() -> None:
         [
             *NEEDED,
             *("optim.peak_lr=1", "optim=wsd", "engine=zero3_offload", "optim.peak_lr=2"),
-            *("engine=zero3", "cluster.env={A: 1}", "cluster.env.B=2", "cluster.env={A: 3}"),
-            "cluster.env={C: 4}",
+            *("engine=zero3", "cluster.env={FI_A: 1}", "cluster.env.FI_B=2"),
+            *("cluster.env={FI_A: 3}", "cluster.env={FI_C: 4}"),
         ]
     )
     assert (config.optim.peak_lr, config.optim.schedule) == (2, "wsd")
     assert not config.engine.offload_optimizer
-    assert config.cluster.env == {"A": "3", "B": "2", "C": "4"}
+    assert config.cluster.env == {"FI_A": "3", "FI_B": "2", "FI_C": "4"}
 
 
 def test_integers_accept_suffixes_and_separators() -> None:
