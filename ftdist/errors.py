@@ -5,6 +5,7 @@
       DataError          78  unusable document, conversation or probe
       ModelError         78  untrainable model folder
       StorageError       74  full disk, damaged or unwritable file
+        TransientStorageError  75  a file system that did not answer for a while
       SlurmError         69  SLURM failed (ftdist_launch.slurm.client)
       HubError           69  the Hugging Face Hub failed or is unreachable
       DeviceError        71  a GPU is missing or faulty
@@ -73,6 +74,16 @@ class StorageError(FtdistError):
     """Full disk, or damaged or unwritable file."""
 
     exit_code = 74
+
+
+class TransientStorageError(StorageError):
+    """A shared file system that did not answer for a while: a run is started again.
+
+    A rank exits with the code of StorageError, so that the others end; the restart policy reads
+    this one.
+    """
+
+    exit_code = 75
 
 
 class HubError(FtdistError):

@@ -14,7 +14,9 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
 
 import errno
 import shlex
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +30,14 @@ from ftdist.io.ownership import require_own
 
 RUNS_ROOT = Path("runs")
 """Where runs are unless `run.root` says otherwise."""
+
+MAX_UNWRITTEN = 1000
+"""Events that wait for a full disk to take them: the newest."""
+
+_UNWRITTEN: dict[Path, deque[dict[str, Any]]] = {}
+"""Events that the disk has refused, by the file that they belong to."""
+
+_UNWRITTEN_LOCK = threading.Lock()
 
 MAX_NAMED = 8
 """How many runs an error message names."""
@@ -214,10 +224,22 @@ class RunDir:
         """Add one line to `events.jsonl`; safe while other processes add theirs."""
         append_json_line(self.events, {"time": time.time(), "event": kind, **fields})
 
-    def record_event(self, kind: str, **fields: Any) -> None:
-        """As `append_event`, but a disk that is full for a moment does not end a run."""
-        with suppress(OSError):
-            self.append_event(kind, **fields)
+    def record_event(self, kind: str, **fields: Any) -> bool:
+        """As `append_event`, but a disk that refuses the event does not end a run.
+
+        The event is kept, and written by a later call of this process once the disk takes it.
+
+        Returns:
+            Whether it was written.
+        """
+        with _UNWRITTEN_LOCK:
+            waiting = _UNWRITTEN.setdefault(self.events, deque(maxlen=MAX_UNWRITTEN))
+            waiting.append({"time": time.time(), "event": kind, **fields})
+            with suppress(OSError):
+                while waiting:
+                    append_json_line(self.events, waiting[0], deadline_s=0.0)
+                    waiting.popleft()
+            return not waiting
 
     def was_cancelled(self, stage: str = "train") -> bool:
         """Whether the run was cancelled since a stage was last requested."""

@@ -21,6 +21,7 @@ from ftdist.errors import StorageError
 from ftdist.io.filesystem import fsync_paths, storage_errors
 from ftdist.io.hashing import file_sha256
 from ftdist.io.jsonl import write_whole
+from ftdist.io.retry import retry_passing
 
 MANIFEST = "manifest.json"
 FORMAT = 2
@@ -85,7 +86,9 @@ def check_files(folder: Path, records: Sequence[FileRecord]) -> list[str]:
         if problems:
             return problems
         with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-            digests = pool.map(lambda record: file_sha256(folder / record.name), records)
+            digests = pool.map(
+                lambda record: retry_passing(lambda: file_sha256(folder / record.name)), records
+            )
             return [
                 f"the content of {record.name} has changed (SHA-256 {digest[:12]}... instead "
                 f"of {record.sha256[:12]}...)"
@@ -99,15 +102,19 @@ def check_sizes(folder: Path, records: Sequence[FileRecord]) -> list[str]:
     problems = []
     for record in records:
         try:
-            # Opened, not just looked up: on open a network file system asks the server.
-            with (folder / record.name).open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
+            size = retry_passing(lambda path=folder / record.name: _size(path))  # type: ignore[misc]
         except FileNotFoundError:
             problems.append(f"{record.name} is missing")
             continue
         if size != record.size:
             problems.append(f"{record.name} has {size} bytes instead of {record.size}")
     return problems
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file. It is opened, not just looked up: then a network file system asks."""
+    with path.open("rb") as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def check_names(folder: Path, records: Sequence[FileRecord]) -> list[str]:
@@ -163,7 +170,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     with storage_errors("read", folder):
         try:
-            body = json.loads((folder / MANIFEST).read_bytes())
+            body = json.loads(retry_passing((folder / MANIFEST).read_bytes))
         except FileNotFoundError:
             raise damaged(folder, [f"{MANIFEST} is missing"]) from None
         except ValueError:

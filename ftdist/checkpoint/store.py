@@ -19,10 +19,11 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ftdist.checkpoint.damage import damaged_names, set_aside
+from ftdist.checkpoint.damage import set_aside
 from ftdist.checkpoint.manifest import (
     DamagedCheckpointError,
     FileRecord,
@@ -33,6 +34,7 @@ from ftdist.checkpoint.manifest import (
     verify_folder,
     write_manifest,
 )
+from ftdist.checkpoint.read_back import read_back
 from ftdist.checkpoint.search import CheckpointInfo, CheckpointSearch
 from ftdist.errors import StorageError
 from ftdist.io import filesystem
@@ -42,6 +44,9 @@ _COMMITTED = re.compile(r"step-(\d{8,})")
 _PARTIAL = re.compile(r"step-\d{8,}\.partial-(\d+)")
 _TRASH = ".trash-"
 _BEST = "best.json"
+
+MIN_COMMITTED = 2
+"""Committed checkpoints that stay when room is made for another one."""
 
 
 def checkpoint_name(step: int) -> str:
@@ -91,7 +96,20 @@ class CheckpointStore:
         records: Sequence[FileRecord],
         metadata: dict[str, Any],
     ) -> Path:
-        """Make a checkpoint visible, and move old ones to the trash: see `empty_trash`.
+        """`publish` a checkpoint, read it back, and `retain`. Same arguments and errors."""
+        final = self.publish(step, attempt, records, metadata)
+        read_back(final, step=step)
+        self.retain(step)
+        return final
+
+    def publish(
+        self,
+        step: int,
+        attempt: int,
+        records: Sequence[FileRecord],
+        metadata: dict[str, Any],
+    ) -> Path:
+        """Make a checkpoint visible by one rename. Returns its folder.
 
         Args:
             step: optimizer steps done.
@@ -120,7 +138,6 @@ class CheckpointStore:
             write_manifest(partial, manifest)
             partial.rename(final)
             filesystem.fsync_paths(self._root)
-        self._retain(step)
         return final
 
     def discard(self, step: int, attempt: int) -> None:
@@ -163,7 +180,7 @@ class CheckpointStore:
         """
         with filesystem.storage_errors("name the best checkpoint in", self._root):
             write_whole(self._root / _BEST, json.dumps({"step": step}) + "\n")
-        self._retain(step)
+        self.retain(step)
 
     def best(self) -> CheckpointInfo | None:
         """The checkpoint that best.json names, if it exists.
@@ -227,24 +244,13 @@ class CheckpointStore:
         """The search of `latest_verified`, whose files somebody else verifies."""
         return CheckpointSearch(self._root, self.committed(), on_damaged)
 
-    def require_space(self, gib: float) -> None:
-        """Refuse to continue with less than `gib` GiB free; quotas are not seen.
+    def retain_early(self) -> None:
+        """Make room for a save: delete what it makes superfluous, and what was left half deleted.
 
-        Raises:
-            StorageError: there is less.
+        The oldest one goes only where retention would remove it after this save, and two stay.
         """
-        with filesystem.storage_errors("look at", self._root):
-            free = filesystem.free_gib(self._root)
-        if free >= gib:
-            return
-        names = damaged_names(self._root)
-        raise StorageError(
-            f"Checkpoints need {gib:.2f} GiB, but the disk of {self._root} has {free:.2f} GiB "
-            "free.",
-            remedy=f"free {gib - free:.2f} GiB"
-            + (f" (damaged checkpoints: {', '.join(names)})" if names else "")
-            + ", lower checkpoint.keep_latest, or set run.root to another disk.",
-        )
+        self._move_to_trash(self.committed()[max(self._keep - 1, MIN_COMMITTED) :])
+        self.empty_trash()
 
     def _partial(self, step: int, attempt: int) -> Path:
         return self._root / f"{checkpoint_name(step)}.partial-{attempt}"
@@ -254,17 +260,27 @@ class CheckpointStore:
             if self._root.exists():
                 yield from [path for path in self._root.iterdir() if path.is_dir()]
 
-    def _retain(self, just_committed: int) -> None:
-        """Move all but the newest `keep` and the best to the trash; the next commit retries."""
-        try:
+    def retain(self, just_committed: int) -> None:
+        """Move all but the newest `keep` and the best to the trash: see `empty_trash`.
+
+        What fails is tried again after the next commit.
+
+        Args:
+            just_committed: the step of a checkpoint that stays too.
+        """
+        with suppress(StorageError):
+            self._move_to_trash(
+                [info for info in self.committed()[self._keep :] if info.step != just_committed]
+            )
+
+    def _move_to_trash(self, checkpoints: Sequence[CheckpointInfo]) -> None:
+        """Move checkpoints to the trash, but not the best."""
+        with suppress(OSError, StorageError):
             best = self.best()
-            stay = {just_committed} if best is None else {just_committed, best.step}
-            for info in self.committed()[self._keep :]:
-                if info.step not in stay:
+            for info in checkpoints:
+                if best is None or info.step != best.step:
                     trash = f"{_TRASH}{info.path.name}-{uuid.uuid4().hex[:8]}"
                     info.path.rename(self._root / trash)
-        except (OSError, StorageError):
-            return
 
 
 def _set_aside_if_damaged(info: CheckpointInfo) -> tuple[Path, str] | None:

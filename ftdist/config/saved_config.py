@@ -14,7 +14,9 @@ from ftdist.config.problems import Problem, as_error
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import validate
 from ftdist.errors import StorageError
+from ftdist.io.filesystem import storage_error
 from ftdist.io.jsonl import write_whole
+from ftdist.io.retry import is_passing, retry_passing
 
 
 def dump_config(config: RunConfig) -> str:
@@ -36,8 +38,10 @@ def load_config(path: Path, *, remedy: str = "restore it from a backup.") -> Run
         ConfigError: it is not a config of this version.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(retry_passing(lambda: path.read_text(encoding="utf-8")))
     except OSError as error:
+        if is_passing(error):
+            raise storage_error(error, action="read", path=path) from None
         raise StorageError(
             f"{path} cannot be read: {error.strerror}.",
             remedy="name a run directory made by ftdist, and make it readable for yourself.",

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ftdist.dist.world import World
-from ftdist.errors import StorageError
+from ftdist.errors import StorageError, TransientStorageError
+from ftdist.io.retry import is_passing
 
 Value = TypeVar("Value")
 Json = Any
@@ -179,11 +180,14 @@ def _outcome(action: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"value": action()}
     except StorageError as error:
-        return {"problem": error.problem, "remedy": error.remedy}
+        passing = isinstance(error, TransientStorageError)
+        return {"problem": error.problem, "remedy": error.remedy, "passing": passing}
     except OSError as error:
-        return {"problem": f"{error}.", "remedy": "free space or repair the file system."}
+        remedy = "free space or repair the file system."
+        return {"problem": f"{error}.", "remedy": remedy, "passing": is_passing(error)}
 
 
 def _raise_problem(outcome: Json, *, rank: int) -> None:
     if "problem" in outcome:
-        raise StorageError(f"Rank {rank}: {outcome['problem']}", remedy=outcome["remedy"])
+        kind = TransientStorageError if outcome["passing"] else StorageError
+        raise kind(f"Rank {rank}: {outcome['problem']}", remedy=outcome["remedy"])

@@ -2,15 +2,14 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ftdist.errors import StorageError
-from ftdist.io.units import GIB
+from ftdist.errors import StorageError, TransientStorageError
+from ftdist.io.retry import is_passing
+from ftdist.io.room import free_room
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -19,8 +18,7 @@ def free_gib(path: Path) -> float:
 
     Quotas are invisible here; an exhausted quota raises a StorageError on writing.
     """
-    folder = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    return shutil.disk_usage(folder).free / GIB
+    return free_room(path).gib
 
 
 def fsync_paths(*paths: Path) -> None:
@@ -42,19 +40,33 @@ def storage_errors(action: str, path: Path) -> Iterator[None]:
         path: named in the error unless the OSError names a file itself.
 
     Raises:
-        StorageError: the body met an OSError.
+        TransientStorageError: the body met an error that may pass.
+        StorageError: the body met another OSError.
     """
     try:
         yield
     except OSError as error:
-        name = error.filename if isinstance(error.filename, str) else str(path)
-        problem = f"Cannot {action} {name}: {error.strerror or error}."
-        raise StorageError(problem, remedy=_remedy(error, path)) from error
+        raise storage_error(error, action=action, path=path) from error
+
+
+def storage_error(error: OSError, *, action: str, path: Path) -> StorageError:
+    """An OSError as problem and remedy; the arguments are those of `storage_errors`."""
+    name = error.filename if isinstance(error.filename, str) else str(path)
+    kind = TransientStorageError if is_passing(error) else StorageError
+    cause = error.strerror or str(error)
+    if error.errno == errno.ENOSPC and _has_no_inodes(path):
+        cause += " (it has no free inodes: too many files)"
+    return kind(f"Cannot {action} {name}: {cause}.", remedy=_remedy(error, path))
 
 
 def _remedy(error: OSError, path: Path) -> str:
-    if error.errno in _NO_ROOM:
-        return f"make room, or raise the quota: the disk has {_free_text(path)} GiB free."
+    if error.errno == errno.EDQUOT:
+        return (
+            "delete files, or ask for a larger quota of space or files (`quota -s`, on Lustre "
+            f"`lfs quota -h`); the disk itself has {_free_text(path)} free."
+        )
+    if error.errno == errno.ENOSPC:
+        return f"delete files: the disk has {_free_text(path)} free."
     if error.errno == errno.EFBIG:
         return "raise the limit on file sizes (`ulimit -f`)."
     if error.errno in _NOT_ALLOWED:
@@ -64,11 +76,18 @@ def _remedy(error: OSError, path: Path) -> str:
     return "check the disk or the network file system, then resume the run."
 
 
+def _has_no_inodes(path: Path) -> bool:
+    try:
+        return free_room(path).files == 0
+    except OSError:
+        return False
+
+
 def _free_text(path: Path) -> str:
     try:
-        return f"{free_gib(path):.2f}"
+        return str(free_room(path))
     except OSError:
-        return "an unknown number of"
+        return "an unknown number of GiB"
 
 
 def set_modes(folder: Path, *, private: bool) -> None:

@@ -7,13 +7,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ftdist.io.retry import retry_passing
+
+READ_BYTES = 1 << 20
+"""How much of a file is read at once."""
+
 
 def write_whole(path: Path, text: str) -> None:
     """Write a small file atomically: readers see the old text or the new text.
 
     Raises:
-        OSError: the disk refused it. The error names the file, and no partial file is left.
+        OSError: the disk refused it, for `retry.DEADLINE_S` if that may pass. The error names the
+            file, and no partial file is left.
     """
+    retry_passing(lambda: _write_whole(path, text))
+
+
+def _write_whole(path: Path, text: str) -> None:
     tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with tmp.open("w", encoding="utf-8") as file:
@@ -28,13 +38,22 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
-def append_json_line(path: Path, row: dict[str, Any]) -> None:
+def append_json_line(path: Path, row: dict[str, Any], *, deadline_s: float | None = None) -> None:
     """Append one JSON object to a file, in a single write if the disk accepts it.
+
+    Args:
+        path: the file; created if missing, readable by its owner only.
+        row: the object.
+        deadline_s: how long errors that may pass are tried again; None: `retry.DEADLINE_S`.
 
     Raises:
         OSError: the disk refused part of it. The part that was written spoils no later line.
     """
     line = (json.dumps(row, allow_nan=True) + "\n").encode()
+    retry_passing(lambda: _append(path, line), deadline_s=deadline_s)
+
+
+def _append(path: Path, line: bytes) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         size = os.fstat(descriptor).st_size
@@ -47,14 +66,28 @@ def append_json_line(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file; skips torn lines and lines without an object."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
+    """The JSON objects of a file; skips torn lines and lines without an object.
+
+    Raises:
+        OSError: it cannot be read, for `retry.DEADLINE_S` if that may pass.
+    """
+    at = 0
+    while lines := retry_passing(lambda start=at: _read_lines(path, start)):  # type: ignore[misc]
+        at += sum(map(len, lines))
+        for line in lines:
             try:
-                row = json.loads(line)
+                row = json.loads(line.decode("utf-8", errors="replace"))
             except (json.JSONDecodeError, RecursionError):
                 continue
             if isinstance(row, dict):
                 yield row
+
+
+def _read_lines(path: Path, start: int) -> list[bytes]:
+    """About `READ_BYTES` of lines from an offset on; empty at the end, or without the file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.readlines(READ_BYTES)
+    except FileNotFoundError:
+        return []

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from ftdist.checkpoint.manifest import FileRecord
-from ftdist.checkpoint.store import CheckpointStore
+from ftdist.checkpoint.read_back import read_back
+from ftdist.checkpoint.room import make_room, measured_room, planned_room
+from ftdist.checkpoint.store import CheckpointStore, checkpoint_name
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
 from ftdist.dist.collectives import all_or_none, gather_json, max_over_ranks, on_rank0
@@ -89,6 +91,8 @@ class Checkpointer:
         self._guard = guard
         self._attempt = guard.attempt
         self._world = engine.world
+        self._needed = planned_room(plan.checkpoint_gib, world_size=engine.world.size)
+        """By one checkpoint; on rank 0, once one was written, by its files."""
         self._save: _Save | None = None
         self._deletion: BackgroundWork[None] | None = None
         self._blocked_s = 0.0
@@ -157,14 +161,14 @@ class Checkpointer:
 
         Raises:
             RequeueError: a newer attempt has begun; on every rank.
-            StorageError: the folder cannot be made; on every rank.
+            StorageError: the disk has no room, or the folder cannot be made; on every rank.
         """
         assert self._save is None
         began = time.perf_counter()
         try:
             answer = self._on_rank0(lambda: self._prepare(step))
-        except StorageError:
-            self._discard(step)
+        except StorageError as error:
+            self._fail(step, error)
             raise
         if answer["superseded"]:
             raise self._guard.superseded_error()
@@ -189,8 +193,9 @@ class Checkpointer:
 
         Raises:
             RequeueError: a newer attempt has begun; on every rank.
-            StorageError: some rank could not write; on every rank. Nothing was committed, what was
-                written is removed, and the training state is unchanged.
+            StorageError: some rank could not write, or does not see the commit; on every rank. What
+                was written and not committed is removed, no other checkpoint is deleted, and the
+                training state is unchanged.
         """
         save, self._save = self._save, None
         if save is None:
@@ -200,8 +205,11 @@ class Checkpointer:
             written = gather_json(all_or_none(save.records, world=self._world), world=self._world)
             records = [FileRecord(**record) for of_rank in written for record in of_rank]
             is_superseded = self._on_rank0(lambda: self._commit(save, records))
-        except StorageError:
-            self._discard(save.step)
+            if not is_superseded:
+                all_or_none(lambda: self._read_back(save.step), world=self._world)
+                self._on_rank0(lambda: self._retain(save.step))
+        except StorageError as error:
+            self._fail(save.step, error)
             raise
         if is_superseded:
             self._discard(save.step)
@@ -254,6 +262,7 @@ class Checkpointer:
             return answer | {"committed": True}
         if self._deletion is not None:
             self._deletion.result()  # it makes room
+        make_room(self._store, self._run.checkpoints, self._needed)
         folders = shard_folders(self._world.size)
         return answer | {"folder": str(self._store.begin(step, self._attempt, folders=folders))}
 
@@ -261,9 +270,29 @@ class Checkpointer:
         """Commit on rank 0, or say that this attempt is superseded."""
         if self._guard.is_superseded():
             return True
-        self._store.commit(save.step, self._attempt, records, save.metadata)
-        self._delete_old()
+        self._store.publish(save.step, self._attempt, records, save.metadata)
+        self._needed = measured_room(records)
         return False
+
+    def _read_back(self, step: int) -> None:
+        """Open what was committed on the last rank: on another node, where there is one."""
+        if self._world.rank == self._world.size - 1:
+            read_back(self._run.checkpoints / checkpoint_name(step), step=step)
+
+    def _retain(self, step: int) -> None:
+        self._store.retain(step)
+        self._delete_old()
+
+    def _fail(self, step: int, error: StorageError) -> None:
+        """Record that a save failed, and remove what it left."""
+        self._discard(step)
+        self._record_event(
+            "save_failed",
+            step=step,
+            attempt=self._attempt,
+            cause=error.problem,
+            remedy=error.remedy,
+        )
 
     def _discard(self, step: int) -> None:
         """Remove what a failed save left, on rank 0."""

@@ -16,8 +16,10 @@ from ftdist.dist.timeouts import set_collective_timeout
 from ftdist.dist.world import Rendezvous, World
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
+from ftdist.io.filesystem import storage_errors
 from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.progress import no_log
+from ftdist.io.retry import retry_passing, wait_for
 from ftdist.io.units import GIB, format_count
 from ftdist.observe.console import print_line
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
@@ -55,8 +57,8 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
     complete, 75 if it was stopped and should be started again.
     """
     run = RunDir(run_dir)
-    config = load_config(run.config)
-    plan = Plan.from_json(run.plan.read_text())
+    config = load_config(wait_for(run.config))
+    plan = _read_plan(run)
     _refuse_other_world_size(plan, world, name=run.name)
     world = replace(world, sequence_parallel_size=plan.sequence_parallel_size)
     with joined_ranks(
@@ -68,6 +70,18 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
                 f"training_{end.reason}", step=end.step, attempt=attempt, signal=stop.signal_name
             )
     return 0 if end.reason == "complete" else RequeueError.exit_code
+
+
+def _read_plan(run: RunDir) -> Plan:
+    """The plan of the run, once it and the packed library show on this node.
+
+    Raises:
+        StorageError: they cannot be read.
+    """
+    with storage_errors("read", run.plan):
+        plan = Plan.from_json(retry_passing(wait_for(run.plan).read_text))
+    wait_for(Path(plan.library.path))
+    return plan
 
 
 def _train(

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.checkpoint.manifest import FileRecord, check_files, share_of
+from ftdist.checkpoint.manifest import MANIFEST, FileRecord, check_files, share_of
 from ftdist.checkpoint.search import CheckpointSearch
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.dist.collectives import all_gather_json, all_or_none, max_over_ranks, on_rank0
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
+from ftdist.io.retry import wait_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,7 @@ def _offer(search: CheckpointSearch, rejected: Sequence[str]) -> dict[str, Any] 
 
 def _verify(folder: Path, records: Sequence[FileRecord], *, world: World) -> list[str]:
     """The problems that any rank found with its share of the files. Collective."""
+    wait_for(folder / MANIFEST)
     share = share_of(records, rank=world.rank, size=world.size)
     own = all_or_none(lambda: check_files(folder, share), world=world)
     if max_over_ranks(len(own)) == 0:

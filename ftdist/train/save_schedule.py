@@ -161,7 +161,10 @@ class SaveSchedule:
             too_often = self._failed >= MAX_FAILED_SAVES and not another_follows
             if is_last_chance or too_often:
                 raise
-            self._note(f"Saving a checkpoint at step {step} failed; training continues. {error}")
+            self._note(
+                f"Saving a checkpoint at step {step} failed; training continues. "
+                f"{error.problem} To fix: {error.remedy}"
+            )
         finally:
             name = metrics.SAVE_S.name
             self._times[name] = self._times.get(name, 0.0) + time.perf_counter() - began

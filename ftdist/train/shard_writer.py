@@ -16,6 +16,7 @@ from ftdist.dist.collectives import max_over_ranks
 from ftdist.dist.device import wait_for_device
 from ftdist.io.hashed_writer import Chunk, write_hashed
 from ftdist.io.host_memory import available_memory
+from ftdist.io.retry import wait_for
 from ftdist.io.units import GIB
 from ftdist.train.background import BackgroundWork, IsCancelled
 from ftdist.zero.engine import Zero3Engine
@@ -101,6 +102,8 @@ class ShardWriter:
 
         def write(is_cancelled: IsCancelled) -> Records:
             records = []
+            for shard_folder in {(folder / name).parent for name in files}:
+                wait_for(shard_folder)  # rank 0 has just made it, maybe on another node
             for name, chunks in files.items():
                 size, digest = write_hashed(folder / name, chunks, is_cancelled=is_cancelled)
                 records.append(asdict(FileRecord(name=name, size=size, sha256=digest)))

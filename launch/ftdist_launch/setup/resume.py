@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from ftdist.checkpoint.store import CheckpointStore
+from ftdist.checkpoint.room import planned_room, require_room
 from ftdist.config.keys import TRAINING_EVAL_KEYS
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
@@ -84,7 +84,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
         library=_library(config, before, log=log),
         device=run_device(config, machine=machine),
     )
-    CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
+    require_room(run.checkpoints, planned_room(plan.checkpoint_gib, world_size=world_size))
     return config, plan
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from ftdist.checkpoint.manifest import DamagedCheckpointError, verify_folder
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.errors import StorageError
+from ftdist.errors import StorageError, TransientStorageError
+from ftdist.io import retry
 from tests.support.models.fake_checkpoints import in_child, names, never, save
 
 

@@ -1,0 +1,76 @@
+"""Room for a checkpoint, looked at before it is written. Imports no torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ftdist.checkpoint.damage import damaged_names
+from ftdist.checkpoint.manifest import FileRecord
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.errors import StorageError
+from ftdist.io.filesystem import storage_errors
+from ftdist.io.room import Room, free_room
+from ftdist.io.units import GIB
+
+FOLDER_FILES = 256
+"""A folder, which takes an inode too, comes with so many files: see `ftdist.zero.shard_files`."""
+
+OTHER_FILES = 6
+"""The checkpoint's folder, its manifest under two names, reference logits; one for the records."""
+
+
+def planned_room(gib: float, *, world_size: int) -> Room:
+    """What a checkpoint needs, by the plan.
+
+    Args:
+        gib: its size.
+        world_size: ranks that write a file each.
+    """
+    return Room(gib=gib, files=world_size + world_size // FOLDER_FILES + OTHER_FILES)
+
+
+def measured_room(records: Sequence[FileRecord]) -> Room:
+    """What a checkpoint needs that is like one with these files."""
+    size = sum(record.size for record in records)
+    return planned_room(size / GIB, world_size=len(records))
+
+
+def require_room(root: Path, needed: Room) -> None:
+    """Refuse to continue with less room than `needed`; quotas are not seen.
+
+    Args:
+        root: the folder of the checkpoints.
+        needed: by one of them.
+
+    Raises:
+        StorageError: there is less.
+    """
+    with storage_errors("look at", root):
+        free = free_room(root)
+    if not free.lacks(needed):
+        return
+    names = damaged_names(root)
+    few_inodes = "; it is inodes that are short: delete many files" * free.lacks_files(needed)
+    raise StorageError(
+        f"A checkpoint needs {needed}, but the disk of {root} has {free} free.",
+        remedy=f"free {max(0.0, needed.gib - free.gib):.2f} GiB{few_inodes}"
+        + (f" (damaged checkpoints: {', '.join(names)})" if names else "")
+        + ", lower checkpoint.keep_latest, or set run.root to another disk.",
+    )
+
+
+def make_room(store: CheckpointStore, root: Path, needed: Room) -> None:
+    """Before a save: delete early what it makes superfluous, if the disk is too full for both.
+
+    Args:
+        store: the checkpoints.
+        root: their folder.
+        needed: by one of them.
+
+    Raises:
+        StorageError: there is too little room still.
+    """
+    with storage_errors("look at", root):
+        is_short = free_room(root).lacks(needed)
+    if is_short:
+        store.retain_early()
+    require_room(root, needed)
