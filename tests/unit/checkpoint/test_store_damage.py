@@ -135,6 +135,8 @@ def test_a_temporarily_unreadable_checkpoint_is_not_set_aside(
     path = save(store, 10)
 
     def read_while_stale() -> None:
+        retry.DEADLINE_S = 0.3
+
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
             if event == "open" and str(arguments[0]).endswith("rank-1.bin"):
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(arguments[0]))
@@ -144,7 +146,7 @@ def test_a_temporarily_unreadable_checkpoint_is_not_set_aside(
             store.latest_verified(never)
         except DamagedCheckpointError:
             os._exit(1)
-        except StorageError as error:
+        except TransientStorageError as error:
             os._exit(42 if "rank-1.bin: Stale file handle" in error.problem else 2)
 
     assert in_child(read_while_stale) == 42

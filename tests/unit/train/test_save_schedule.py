@@ -94,7 +94,7 @@ def test_a_failed_save_is_noted_with_its_step_and_training_goes_on() -> None:
     run(saves, range(1, 5), written=True)
     assert script.calls == ["reserve", "begin 2 beside", "finish", "begin 4 beside"]
     assert notes == [
-        "Saving a checkpoint at step 2 failed; training continues. The disk is full.\n"
+        "Saving a checkpoint at step 2 failed; training continues. The disk is full. "
         "To fix: make room."
     ]
 
