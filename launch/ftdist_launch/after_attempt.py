@@ -38,7 +38,8 @@ def after_attempt(run: RunDir, config: RunConfig, finished: Finished) -> None:
         write_training_page(run)
     except Exception as error:  # noqa: BLE001 - a page that cannot be drawn must not end a run
         cause = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        sys.stderr.write(f"The curves of run {run.name} could not be drawn: {cause}\n")
+        with suppress(OSError):
+            sys.stderr.write(f"The curves of run {run.name} could not be drawn: {cause}\n")
     if finished.outcome in ("failed", "crash_loop"):
         with suppress(Exception):
             upload_failure(run, config)

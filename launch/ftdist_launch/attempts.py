@@ -1,7 +1,10 @@
 """Attempts of a run: record the start, judge and record the end."""
 
+import shutil
 import socket
+import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,10 @@ from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
-from ftdist.errors import RequeueError
+from ftdist.errors import RequeueError, StorageError
+from ftdist.io.filesystem import storage_errors
 from ftdist.io.jsonl import read_json_lines, write_whole
+from ftdist.io.reserve import Reserve
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import CHECKOUT
@@ -99,18 +104,29 @@ def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> 
     ended = {e["attempt"] for e in run.read_events() if e.get("event") == "attempt_finished"}
     if number > 1 and number - 1 not in ended:
         fields["previous_ended"] = last_record_time(run, number - 1)
-    folder.mkdir(parents=True)
-    write_whole(folder / "config.yaml", dump_config(config))
-    run.append_event(
-        "attempt_started",
-        attempt=number,
-        world_size=plan.world_size,
-        steps=plan.steps,
-        host=socket.gethostname(),
-        checkpoint=newest_step(run),
-        **fields,
-    )
+    try:
+        with storage_errors("start another attempt in", folder):
+            folder.mkdir(parents=True)
+            write_whole(folder / "config.yaml", dump_config(config))
+            run.append_event(
+                "attempt_started",
+                attempt=number,
+                world_size=plan.world_size,
+                steps=plan.steps,
+                host=socket.gethostname(),
+                checkpoint=newest_step(run),
+                **fields,
+            )
+    except StorageError:
+        shutil.rmtree(folder, ignore_errors=True)  # it has not begun
+        raise
+    _reserve(run, number).make()
     return number
+
+
+def _reserve(run: RunDir, number: int) -> Reserve:
+    """The file with room for the event of an attempt's end."""
+    return Reserve(run.attempt(number) / "end.reserve")
 
 
 def start_stage(run: RunDir, stage: str) -> Path:
@@ -126,7 +142,7 @@ def start_stage(run: RunDir, stage: str) -> Path:
 def record_stage_end(run: RunDir, stage: str, finished: Finished) -> None:
     """Record how a single-process stage on this machine ended."""
     stopped, failure = finished.outcome == "stopped", finished.failure
-    run.append_event(
+    run.record_event(
         "stage_finished",
         stage=stage,
         exit_code=RequeueError.exit_code if stopped else finished.exit_code,
@@ -167,7 +183,8 @@ def finish_attempt(
         attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
-    run.append_event(
+    _reserve(run, number).release()
+    is_recorded = run.record_event(
         "attempt_finished",
         attempt=number,
         outcome=decision.outcome,
@@ -178,6 +195,9 @@ def finish_attempt(
         **_failure_fields(job_exit.failure, outcome=decision.outcome),
         **({} if ended is None else {"ended": ended}),
     )
+    if not is_recorded:
+        with suppress(OSError):
+            sys.stderr.write(f"The end of attempt {number} cannot be recorded in {run.events}.\n")
     return Finished(
         outcome=decision.outcome,
         exit_code=decision.exit_code,

@@ -1,18 +1,40 @@
 """What an exception of a rank means, for the launcher and the user to read."""
 
+import errno
+import os
 import re
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ftdist.dist.gpu_faults import find_fault
-from ftdist.errors import DeviceError, FtdistError, GpuMemoryError, HangError, RequeueError
+from ftdist.errors import (
+    DeviceError,
+    FtdistError,
+    GpuMemoryError,
+    HangError,
+    RequeueError,
+    StorageError,
+    TransientStorageError,
+)
+from ftdist.io.filesystem import storage_error
 from ftdist.io.host import node_name
 from ftdist.rundir import RunDir
 from ftdist_launch.gpu_memory import describe_memory, is_out_of_memory, memory_remedy
-from ftdist_launch.rank_failures import ECHO, FAILED, RankFailure, rank_file, write_failure
+from ftdist_launch.rank_failures import ECHO, RankFailure, log_line, rank_file, write_failure
+
+_DISK_ERRORS = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ESTALE, errno.EIO)
+)
+
+_FULL_DISK = re.compile(
+    r"(?P<enospc>no space left on device|os error 28\b)|disk quota exceeded|os error 122\b",
+    re.IGNORECASE,
+)
+"""Messages of libraries that raise no OSError, such as safetensors."""
 
 HANG = re.compile(
     r"timed out waiting|watchdog caught collective operation timeout|before timing out"
@@ -31,16 +53,29 @@ def report_failure(error: BaseException, *, folder: Path, rank: int) -> int:
         folder: of the attempt.
         rank: this one.
     """
+    error = _as_storage_error(error, folder=folder) or error
     trace_file = rank_file(folder, rank, "traceback.txt")
     if not isinstance(error, FtdistError):
-        trace_file.write_text(traceback.format_exc(), encoding="utf-8")
+        with suppress(OSError):  # on a full disk, only the record has it
+            trace_file.write_text(traceback.format_exc(), encoding="utf-8")
     failure = _describe(error, folder=folder, rank=rank, trace_file=trace_file)
     if failure.exit_code == RequeueError.exit_code:
         return failure.exit_code
-    line = f"{FAILED}{failure.problem} To fix: {failure.remedy}"
-    sys.stderr.write(" ".join(line.split()) + "\n")
+    with suppress(OSError):
+        sys.stderr.write(log_line(failure))
     write_failure(folder, failure)
     return failure.exit_code
+
+
+def _as_storage_error(error: BaseException, *, folder: Path) -> StorageError | None:
+    """The error of a disk, whichever library met it; None: it is another kind of error."""
+    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+        return storage_error(error, action="read or write", path=folder)
+    full = None if isinstance(error, FtdistError) else _FULL_DISK.search(str(error))
+    if full is None:
+        return None
+    number = errno.ENOSPC if full["enospc"] else errno.EDQUOT
+    return storage_error(OSError(number, os.strerror(number)), action="write to", path=folder)
 
 
 def _describe(error: BaseException, *, folder: Path, rank: int, trace_file: Path) -> RankFailure:
@@ -49,6 +84,8 @@ def _describe(error: BaseException, *, folder: Path, rank: int, trace_file: Path
     fault = find_fault(message) if isinstance(error, RuntimeError) else None
     if isinstance(error, FtdistError):
         exit_code, problem, remedy = error.exit_code, error.problem, error.remedy
+        if isinstance(error, TransientStorageError):
+            exit_code = StorageError.exit_code  # so that the launcher ends the other ranks
     elif is_out_of_memory(error) or (
         fault is not None and fault[0].exit_code == GpuMemoryError.exit_code
     ):
@@ -82,6 +119,7 @@ def _describe(error: BaseException, *, folder: Path, rank: int, trace_file: Path
         exit_code=exit_code,
         traceback=traceback.format_exc(),
         expected=is_expected,
+        passing=isinstance(error, TransientStorageError),
         host=node_name() if exit_code == DeviceError.exit_code else None,
         gpu_memory=used,
     )

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.io.jsonl import write_whole
+from ftdist.errors import TransientStorageError
+from ftdist.io.reserve import Reserve
 from ftdist_launch.restart_policy import LOST_PEER, NO_EXIT_FILE
 
 ECHO = re.compile(
@@ -43,6 +44,9 @@ class RankFailure:
     host: str | None = None
     """Node of the rank, where it is known."""
 
+    passing: bool = False
+    """Whether a shared file system did not answer for a while: the run is started again."""
+
     gpu_memory: dict[str, float] | None = None
     """GiB, as `ftdist.dist.device.gpu_memory`; None: no GPU was used."""
 
@@ -54,6 +58,8 @@ class RankFailure:
     @property
     def cause(self) -> int:
         """The cause for `ftdist_launch.restart_policy.decide`."""
+        if self.passing:
+            return TransientStorageError.exit_code
         return LOST_PEER if self.is_echo and self.exit_code > 0 else self.exit_code
 
 
@@ -63,15 +69,54 @@ def rank_file(folder: Path, rank: int, name: str) -> Path:
     Args:
         folder: of the attempt.
         rank: whose file.
-        name: error.json (why it failed) or traceback.txt (of an unexpected error).
+        name: error.json (why it failed), traceback.txt (of an unexpected error), or reserve.
     """
     return folder / f"rank-{rank:05d}.{name}"
 
 
 def write_failure(folder: Path, failure: RankFailure) -> None:
-    """Record why this rank failed."""
+    """Record why this rank failed; on a full disk in the rank's reserve."""
     path = rank_file(folder, failure.rank, "error.json")
-    write_whole(path, json.dumps(asdict(failure), indent=2) + "\n")
+    reserve_of(folder, failure.rank).keep(path, json.dumps(asdict(failure), indent=2) + "\n")
+
+
+def reserve_of(folder: Path, rank: int) -> Reserve:
+    """The file with room for the last words of a rank."""
+    return Reserve(rank_file(folder, rank, "reserve"))
+
+
+def log_line(failure: RankFailure) -> str:
+    """The last line of a failed rank's log."""
+    code = failure.exit_code
+    line = f"{FAILED}{failure.problem} To fix: {failure.remedy} [exit code {code}]"
+    return " ".join(line.split()) + "\n"
+
+
+_LOG_LINE = re.compile(
+    rf"{FAILED}(?P<problem>.+) To fix: (?P<remedy>.+) \[exit code (?P<code>\d+)\]$", re.MULTILINE
+)
+
+
+def failure_in_log(rank: int, text: str, *, time: float) -> RankFailure | None:
+    """What the log of a rank says of its failure, for want of a record.
+
+    Args:
+        rank: whose log.
+        text: its end.
+        time: of the failure.
+    """
+    found = list(_LOG_LINE.finditer(text))
+    if not found:
+        return None
+    return RankFailure(
+        rank=rank,
+        time=time,
+        problem=found[-1]["problem"],
+        remedy=found[-1]["remedy"],
+        exit_code=int(found[-1]["code"]),
+        traceback="",
+        expected=True,
+    )
 
 
 def read_failures(folder: Path) -> list[RankFailure]:

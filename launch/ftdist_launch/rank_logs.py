@@ -12,7 +12,7 @@ from pathlib import Path
 from ftdist.dist.gpu_faults import GpuFault, find_fault
 from ftdist.errors import HangError
 from ftdist.io.units import format_count
-from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.rank_failures import RankFailure, failure_in_log
 from ftdist_launch.rank_records import read_starts
 
 TAIL_BYTES = 1 << 16
@@ -82,6 +82,11 @@ def read_log_failures(
         if (found := find_fault(text)) is not None
     ]
     timeouts = {rank: timeout for rank, text in tails.items() if (timeout := find_timeout(text))}
+    failures += [
+        failure
+        for rank, text in tails.items()
+        if (failure := failure_in_log(rank, text, time=_modified(log_of(rank)))) is not None
+    ]
     if timeouts:
         first = min(timeouts, key=lambda rank: _modified(log_of(rank)))
         problem = _hang_problem(first, timeouts, nodes=nodes, complete=len(tails) == len(codes))

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 
@@ -24,11 +24,12 @@ from ftdist.dist.visible_gpus import (
 )
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.io.host import node_name
+from ftdist.io.retry import wait_for
 from ftdist_launch.local.processes import exit_with, started_s
 from ftdist_launch.local.submit import EXIT_WITH, GPUS, is_launcher_variable
 from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_errors import report_failure
-from ftdist_launch.rank_failures import FAILED
+from ftdist_launch.rank_failures import FAILED, reserve_of
 from ftdist_launch.rank_records import record_exit, record_start
 
 STOP_SIGNALS = (signal.SIGUSR2, signal.SIGTERM)
@@ -65,8 +66,7 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
     _choose_gpus(info.local_rank)
     if on_slurm():
         _refuse_other_code()
-    record_start(folder, info.rank, **_start())
-    with (folder / f"stacks-{info.rank:05d}.txt").open("w", encoding="utf-8") as stacks:
+    with _stacks_file(folder, info.rank) as stacks:
         faulthandler.enable(stacks, all_threads=True)
         faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
         # Before training listens there is nothing to save: a stop signal ends the rank at once.
@@ -76,6 +76,8 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
             exit_with(int(os.environ[EXIT_WITH]), exit_code=RequeueError.exit_code)
         exit_code = 0
         try:
+            reserve_of(folder, info.rank).make()
+            record_start(wait_for(folder), info.rank, **_start())
             yield info
         except SystemExit as exit_:
             exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
@@ -86,11 +88,27 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
         with suppress(ValueError):
             faulthandler.unregister(signal.SIGUSR1)
         faulthandler.disable()
-        if not os.fstat(stacks.fileno()).st_size:
-            Path(stacks.name).unlink()  # nobody asked: no file per rank is left
     # srun takes any first code but 0 for a failure and kills the other ranks, which may be saving.
     if exit_code and not (on_slurm() and exit_code == RequeueError.exit_code):
         sys.exit(exit_code)
+
+
+@contextmanager
+def _stacks_file(folder: Path, rank: int) -> Iterator[TextIO]:
+    """The file for stack traces, or the log where it cannot be made; removed if it stays empty."""
+    path = folder / f"stacks-{rank:05d}.txt"
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError:
+        assert sys.__stderr__ is not None
+        yield sys.__stderr__
+        return
+    with file:
+        yield file
+        is_empty = not os.fstat(file.fileno()).st_size
+    if is_empty:
+        with suppress(OSError):
+            path.unlink()  # nobody asked: no file per rank is left
 
 
 def _choose_gpus(local_rank: int) -> None:

@@ -6,13 +6,16 @@
 A killed rank leaves no exit.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ftdist.io.filesystem import storage_errors
 from ftdist.io.host import node_name
 from ftdist.io.jsonl import append_json_line, read_json_lines
+from ftdist_launch.rank_failures import read_failures, reserve_of
 
 
 def record_start(folder: Path, rank: int, **fields: Any) -> None:
@@ -23,12 +26,20 @@ def record_start(folder: Path, rank: int, **fields: Any) -> None:
         rank: which one.
         **fields: its host and process, and the size of its log.
     """
-    append_json_line(_file(folder), {"rank": rank, "event": "start", **fields})
+    with storage_errors("write", folder):
+        append_json_line(_file(folder), {"rank": rank, "event": "start", **fields})
 
 
 def record_exit(folder: Path, rank: int, exit_code: int) -> None:
-    """Record that a rank of this node ends."""
-    append_json_line(_file(folder), {"rank": rank, "event": "exit", "exit_code": exit_code})
+    """Record that a rank of this node ends; on a full disk in a file of its own, its reserve."""
+    row = {"rank": rank, "event": "exit", "exit_code": exit_code}
+    reserve = reserve_of(folder, rank)
+    try:
+        append_json_line(_file(folder), row)
+    except OSError:
+        own = _file(folder).with_stem(f"{_file(folder).stem}-{rank:05d}")
+        reserve.keep(own, json.dumps(row) + "\n")
+    reserve.release()
 
 
 def read_starts(folder: Path) -> dict[int, dict[str, Any]]:
@@ -38,7 +49,9 @@ def read_starts(folder: Path) -> dict[int, dict[str, Any]]:
 
 def read_exit_codes(folder: Path, ranks: int) -> tuple[int | None, ...]:
     """The exit code of each rank; None: it left none, because it runs or was killed."""
-    codes = {row["rank"]: int(row["exit_code"]) for row in _rows(folder) if row["event"] == "exit"}
+    # A failure is recorded first, and its record may have taken the room of the other.
+    codes = {failure.rank: failure.exit_code for failure in read_failures(folder)}
+    codes |= {row["rank"]: int(row["exit_code"]) for row in _rows(folder) if row["event"] == "exit"}
     return tuple(codes.get(rank) for rank in range(ranks))
 
 

@@ -24,6 +24,7 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
+from ftdist.io.filesystem import storage_error
 from ftdist.rundir import RunDir
 from ftdist_launch.after_attempt import after_attempt
 from ftdist_launch.attempts import (
@@ -70,13 +71,21 @@ def main(arguments: Sequence[str]) -> int:
         return _end_training(run) if stage == "train" else _end_stage(run, stage, int(rest[0]))
     except FtdistError as error:
         failure = error
+    except OSError as error:
+        failure = storage_error(error, action="read or write", path=run.root)
     except Exception as error:  # noqa: BLE001 - a bug: recorded, with its traceback in the log
         traceback.print_exc()
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         failure = FtdistError(f"Internal error: {message}", remedy=f"read {rank0_log()}.")
-    sys.stderr.write(f"{failure}\n")
+    _log(str(failure))
     _record_stage_end(run, stage, failure.exit_code, failure)
     return failure.exit_code
+
+
+def _log(text: str) -> None:
+    """Write to the job's log; a full disk must not keep the hook from its decision."""
+    with suppress(OSError):
+        sys.stderr.write(f"{text}\n")
 
 
 def _begin(run: RunDir, stage: str) -> int:
@@ -105,7 +114,7 @@ def _begin(run: RunDir, stage: str) -> int:
         config = resolve_device(run, config)
     number = start_attempt(run, config, read_plan(run), **_job_fields())
     # All attempts of a job append to the same log: this line separates them.
-    sys.stderr.write(f"{now()} Attempt {number} starts.\n")
+    _log(f"{now()} Attempt {number} starts.")
     sys.stdout.write(f"{number}\n")
     return 0
 
@@ -164,7 +173,7 @@ def _end_training(run: RunDir) -> int:
     config, started = load_config(run.config), _newest_start(run)
     assert started is not None, "begin has recorded it"
     if started["attempt"] != int(os.environ[ATTEMPT]):
-        sys.stderr.write(f"Attempt {started['attempt']} has replaced this one.\n")
+        _log(f"Attempt {started['attempt']} has replaced this one.")
         return RequeueError.exit_code
     finished = _finish(run, config, started)
     requeued = finished.outcome == "requeue" and requeue(run)
@@ -190,12 +199,14 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
             code = stopped
         else:
             failure = exited_silently(0, time=time.time(), log=log)
+    if failure is not None and failure.passing and not was_cancelled:
+        code = stopped  # as if it had been preempted: the file system may answer again
     if code == stopped and not was_cancelled and _may_restart(run, stage):
         run.append_event("stage_interrupted", stage=stage, job=job_label())
         if requeue(run):
             wait_for_slurm()
         return code
-    if code == stopped:
+    if code == stopped and failure is None:
         _record_stage_end(run, stage, code, CANCELLED if was_cancelled else STOPPED_TOO_OFTEN)
     else:
         _record_stage_end(run, stage, code, failure)
@@ -220,7 +231,7 @@ def _cluster_of(run: RunDir) -> ClusterConfig:
 def _record_stage_end(
     run: RunDir, stage: str, code: int, failure: RankFailure | FtdistError | None
 ) -> None:
-    run.append_event(
+    run.record_event(
         "stage_finished",
         stage=stage,
         job=job_label(),
@@ -263,9 +274,9 @@ def _finish(
         ended=ended,
         can_move=may_move,
     )
-    sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
+    _log(f"Attempt {number}: {finished.outcome}.")
     if failure is not None:
-        sys.stderr.write(f"{failure.problem}\nTo fix: {failure.remedy}\n")
+        _log(f"{failure.problem}\nTo fix: {failure.remedy}")
     return finished
 
 

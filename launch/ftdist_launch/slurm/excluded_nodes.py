@@ -72,7 +72,7 @@ def can_move(
     if len(usable - excluded) < cluster.nodes:
         return False
     for host, each in faulty.items():
-        run.append_event("node_excluded", host=host, cause=each.problem)
+        run.record_event("node_excluded", host=host, cause=each.problem)
     return True
 
 

@@ -37,7 +37,7 @@ def requeue(run: RunDir) -> bool:
                 time.sleep(wait_s)
                 continue
             sys.stderr.write(f"Resume the run with `ftdist resume {run.name}`.\n")
-            run.append_event("requeue_failed", cause=error.problem)
+            run.record_event("requeue_failed", cause=error.problem)
     return False
 
 
