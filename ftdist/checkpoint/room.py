@@ -1,5 +1,6 @@
 """Room for a checkpoint, looked at before it is written. Imports no torch."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
 from ftdist.io.filesystem import storage_errors
 from ftdist.io.room import Room, free_room
-from ftdist.io.units import GIB
+from ftdist.io.units import GIB, format_bytes
 
 FOLDER_FILES = 256
 """A folder, which takes an inode too, comes with so many files: see `ftdist.zero.shard_files`."""
@@ -49,13 +50,18 @@ def require_room(root: Path, needed: Room) -> None:
     if not free.lacks(needed):
         return
     names = damaged_names(root)
-    few_inodes = "; it is inodes that are short: delete many files" * free.lacks_files(needed)
+    missing = max(0, int((needed.gib - free.gib) * GIB))
+    few_inodes = "; inodes are short, so many of them" * free.lacks_files(needed)
     raise StorageError(
-        f"A checkpoint needs {needed}, but the disk of {root} has {free} free.",
-        remedy=f"free {max(0.0, needed.gib - free.gib):.2f} GiB{few_inodes}"
+        f"A checkpoint needs {_describe(needed, free)}, but the disk of {root} has {free} free.",
+        remedy=f"delete files of {format_bytes(missing)}{few_inodes}"
         + (f" (damaged checkpoints: {', '.join(names)})" if names else "")
         + ", lower checkpoint.keep_latest, or set run.root to another disk.",
     )
+
+
+def _describe(needed: Room, free: Room) -> str:
+    return str(needed if free.lacks_files(needed) else dataclasses.replace(needed, files=None))
 
 
 def make_room(store: CheckpointStore, root: Path, needed: Room) -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.io.retry import retry_passing
-from ftdist.io.units import GIB, format_count
+from ftdist.io.units import GIB, format_bytes, format_count
+
+MANY_FILES = 1000
+"""Messages name inodes below this number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +31,10 @@ class Room:
         return self.files is not None and needed.files is not None and self.files < needed.files
 
     def __str__(self) -> str:
-        """As a message tells it."""
-        files = "" if self.files is None else f" and {format_count(self.files, 'inode')}"
-        return f"{self.gib:.2f} GiB{files}"
+        """As a message tells it; inodes only where they are scarce."""
+        scarce = self.files is not None and self.files < MANY_FILES
+        size = format_bytes(int(self.gib * GIB))
+        return f"{size} and {format_count(self.files or 0, 'inode')}" if scarce else size
 
 
 def free_room(path: Path) -> Room:

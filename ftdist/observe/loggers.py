@@ -34,7 +34,7 @@ def open_metric_logger(
     *,
     attempt: int,
     first_step: int,
-    on_stop: Callable[[], None] | None = None,
+    on_stop: Callable[[], object] | None = None,
 ) -> "MetricLogger":
     """Open all configured writers. Returns at once: W&B starts in the background.
 
@@ -97,7 +97,7 @@ class MetricLogger:
         page: LivePage | None = None,
         *,
         attempt: int,
-        record_event: Callable[..., None],
+        record_event: Callable[..., object],
     ) -> None:
         self._rows = rows
         self._record_event = record_event
