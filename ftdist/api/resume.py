@@ -57,7 +57,7 @@ def resume_run(
 def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: LogFn) -> list[str]:
     """Submit the run again."""
     queue, plan = Queue(), None
-    with run_lock(run):
+    with run_lock(run, log=log):
         refuse_second_job("train", run, queue=queue)
         if run.plan.is_file():
             config, plan = replan(run, config, log=log)

@@ -38,7 +38,7 @@ def submit_expert(request: ExpertRequest, *, queue: Queue, log: LogFn) -> dict[S
         is_new = not run.exists()
         if is_new:
             make_run_dir(request.config, overrides=request.words)
-        with run_lock(run):
+        with run_lock(run, log=log):
             # Another `ftdist expert` may have held the lock until now.
             refuse_queued(run)
             plan = schedule(request)

@@ -1,8 +1,6 @@
 """Stop a run that trains on this machine, from another terminal."""
 
 import signal
-import socket
-from pathlib import Path
 
 import psutil
 
@@ -12,6 +10,7 @@ from ftdist.rundir import RunDir
 from ftdist_launch.local.leftover_ranks import leftover_pids
 from ftdist_launch.local.processes import send
 from ftdist_launch.lock import read_holder
+from ftdist_launch.lock_holder import Holder, boot_id, pid_namespace, start_ticks
 from ftdist_launch.running_stage import running_stage
 
 
@@ -25,21 +24,15 @@ def cancel_local(run: RunDir, *, now: bool) -> list[str] | None:
         now: whether its ranks are killed, without saving a checkpoint.
 
     Returns:
-        What was done, in sentences; None if no process of this machine works on the run.
+        What was done, in sentences; None if no process works on the run, but perhaps a job.
 
     Raises:
-        ConfigError: it runs on another machine, or as another user.
+        ConfigError: it runs on another machine, or in another container.
     """
     holder = read_holder(run)
-    if holder is None:
+    if holder is None or holder.pid is None:
         return _cancel_leftover(run, now=now)
-    host, pid = holder
-    if host != socket.gethostname():
-        raise ConfigError(
-            f"Run {run.name} is running on {host}, in process {pid}.",
-            remedy=f"cancel it there: `ssh {host} kill {pid}` saves a checkpoint and stops it.",
-        )
-    process = _process_of(run, pid)
+    process, pid = _process_of(holder, run), holder.pid
     asked_before, stage = run.was_cancelled(), running_stage(run)
     run.append_event("cancel_requested", by="cancel", now=now)
     if now:
@@ -55,23 +48,22 @@ def cancel_local(run: RunDir, *, now: bool) -> list[str] | None:
     return [f"Process {pid} was asked to finish its step, save a checkpoint and exit."]
 
 
-def _process_of(run: RunDir, pid: int) -> psutil.Process:
+def _process_of(holder: Holder, run: RunDir) -> psutil.Process:
     """The process that holds the lock; the number alone might belong to another one.
 
     Raises:
-        ConfigError: it cannot be identified.
+        ConfigError: it is not one of this machine, or of this container.
     """
-    try:
-        process = psutil.Process(pid)
-        if any(Path(file.path) == run.lock.resolve() for file in process.open_files()):
-            return process
-    except psutil.Error:
-        pass
-    raise ConfigError(
-        f"Run {run.name} is locked by process {pid}, which is not a process of yours that has "
-        f"{run.lock} open.",
-        remedy="run this as the user who started it; if that process is gone, delete the file.",
-    )
+    here = (boot_id(), pid_namespace())
+    ticks = None if holder.pid is None else start_ticks(holder.pid)
+    if (holder.boot, holder.pid_namespace) != here or ticks is None or ticks != holder.started:
+        raise ConfigError(
+            f"Run {run.name} is locked by {holder}, which is not a process of this machine or "
+            "container.",
+            remedy=f"cancel it there: `ssh {holder.host} kill {holder.pid}` saves a checkpoint and "
+            f"stops it; if it is gone, `ftdist resume {run.cli_name} resume.take_over=true`.",
+        )
+    return psutil.Process(holder.pid)
 
 
 def _cancel_leftover(run: RunDir, *, now: bool) -> list[str] | None:

@@ -68,7 +68,7 @@ class Supervisor:
                 are still running.
         """
         private = self.config.run.private
-        with private_umask(private=private), run_lock(self.run):
+        with private_umask(private=private), run_lock(self.run, log=self.log):
             refuse_leftover_ranks(self.run)
             refuse_queued(self.run)
             yield

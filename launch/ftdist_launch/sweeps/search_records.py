@@ -48,7 +48,7 @@ class SearchRecords:
         holder = read_holder(RunDir(self.folder))
         if holder is not None:
             raise ConfigError(
-                f"Sweep {self.space.name} is driven by process {holder[1]} on {holder[0]}.",
+                f"Sweep {self.space.name} is driven by {holder}.",
                 remedy="wait for it, or stop it there; trials go on without it.",
             )
         with run_lock(RunDir(self.folder)):

@@ -1,19 +1,20 @@
 """`ftdist cancel` of a run on this machine: the right process, the right number of signals."""
 
 import fcntl
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from ftdist_launch.local.cancel import cancel_local
 from ftdist_launch.local.processes import started_s
+from ftdist_launch.lock_holder import this_process
 from ftdist_launch.rank_records import record_start
 from ftdist_launch.running_stage import continue_command, running_stage
 
@@ -96,19 +97,20 @@ def test_now_interrupts_twice_which_kills_the_ranks(
     assert [event["now"] for event in run.read_events()] == [True]
 
 
+@pytest.mark.fault("L13")
 def test_no_other_process_is_signalled(run: RunDir) -> None:
-    """The named process is alive, but does not have the lock open; or it is on another host."""
+    """The named process has ended, and its number is another's; or it is on another host."""
     assert cancel_local(run, now=False) is None
     with subprocess.Popen(["sleep", "60"]) as stranger, run.lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(json.dumps({"host": socket.gethostname(), "pid": stranger.pid}))
+        file.write(replace(this_process(), pid=stranger.pid, started=1).to_json())
         file.flush()
-        with pytest.raises(ConfigError, match=f"process {stranger.pid}, which is not a process"):
+        with pytest.raises(ConfigError, match=f"process {stranger.pid} on .* not a process of"):
             cancel_local(run, now=False)
         assert stranger.poll() is None
         stranger.kill()
-    run.lock.write_text(json.dumps({"host": "elsewhere", "pid": os.getpid()}))
-    with pytest.raises(ConfigError, match="is running on elsewhere") as caught:
+    run.lock.write_text(replace(this_process(), host="elsewhere", boot="b").to_json())
+    with pytest.raises(ConfigError, match="on elsewhere") as caught:
         cancel_local(run, now=False)
     assert f"ssh elsewhere kill {os.getpid()}" in caught.value.remedy
     assert not run.was_cancelled()
