@@ -250,6 +250,8 @@ class RunDir:
                     cancelled = True
                 case "job_submitted" if event.get("stage") == stage:
                     cancelled = False
+                case "stage_started" if event.get("stage") == stage and "job" not in event:
+                    cancelled = False
                 case "run_requested" if stage in ("train", "prepare"):
                     cancelled = False
         return cancelled

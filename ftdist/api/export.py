@@ -49,7 +49,7 @@ def export_run(
         finished = supervisor.once("export")
     for problem in damages(run)[known:]:
         log(f"Corrupt checkpoint set aside: {problem}")
-    if finished.exit_code == 0 and (unchecked := unchecked_export(run)):
+    if finished.outcome == "done" and (unchecked := unchecked_export(run)):
         log(f"Warning: {unchecked}")
     return finished
 

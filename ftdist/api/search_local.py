@@ -95,7 +95,7 @@ def _score(search: Search, run: RunDir) -> str:
             search.log(str(error))
             return "failed"
         assert not isinstance(ended, Submitted), "the search is on this machine"
-        if ended.exit_code:
+        if ended.outcome != "done":
             search.log("" if ended.failure is None else ended.failure.problem)
             return ended.outcome
     return "done"

@@ -1,5 +1,6 @@
 """Final messages of a run or a stage: what happened, and what to do next."""
 
+from ftdist_launch.attempt_end import describe_loss
 from ftdist_launch.attempts import Finished, step_to_export
 from ftdist_launch.setup.resume import read_config
 
@@ -22,7 +23,7 @@ def report_training(finished: Finished, *, run: RunDir) -> int:
         The exit code.
     """
     name, cli_name = run.name, run.cli_name
-    checkpoint = _checkpoint(finished.step)
+    checkpoint = _checkpoint(finished)
     match finished.outcome:
         case "done":
             print_result(
@@ -30,7 +31,16 @@ def report_training(finished: Finished, *, run: RunDir) -> int:
                 f"Next: `ftdist export {cli_name}`, then `ftdist compare {cli_name}`."
             )
         case "stopped":
-            report(f"Run {name} was stopped, {checkpoint}. Resume it: `ftdist resume {cli_name}`.")
+            cause = "" if finished.cause is None else f" {finished.cause}"
+            report(
+                f"Run {name} was stopped, {checkpoint}.{cause} "
+                f"Resume it: `ftdist resume {cli_name}`."
+            )
+        case "superseded":
+            report(
+                f"Run {name} goes on elsewhere: {finished.cause} Nothing was written since.\n"
+                f"To fix: nothing; see `ftdist status {cli_name}`."
+            )
         case _:
             report_failure(finished, run=run)
             if finished.outcome == "crash_loop":
@@ -75,5 +85,8 @@ def _best(newest: int | None, run: RunDir) -> str:
     return f"; the best one is at step {best} and will be exported"
 
 
-def _checkpoint(step: int | None) -> str:
-    return "without a checkpoint" if step is None else f"last checkpoint: step {step}"
+def _checkpoint(finished: Finished) -> str:
+    """The newest checkpoint, and how many steps were made since."""
+    step, lost = finished.step, finished.steps_lost
+    text = "without a checkpoint" if step is None else f"last checkpoint: step {step}"
+    return f"{text} ({describe_loss(lost)})" if lost else text

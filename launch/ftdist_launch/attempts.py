@@ -13,12 +13,13 @@ from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
-from ftdist.errors import RequeueError, StorageError
+from ftdist.errors import ConfigError, RequeueError, StorageError
 from ftdist.io.filesystem import storage_errors
-from ftdist.io.jsonl import read_json_lines, write_whole
+from ftdist.io.jsonl import write_whole
 from ftdist.io.reserve import Reserve
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
+from ftdist_launch.attempt_end import attempt_cause, last_record_time, steps_lost, stop_request
 from ftdist_launch.local.submit import CHECKOUT
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.rank_records import forget_ranks
@@ -46,7 +47,13 @@ class JobExit:
     out_of_memory: bool
 
     def as_attempt(
-        self, *, stop_signal: int | None, progressed: bool, can_move: bool = False
+        self,
+        *,
+        stop_signal: int | None,
+        progressed: bool,
+        on_request: bool = False,
+        superseded: bool = False,
+        can_move: bool = False,
     ) -> AttemptEnd:
         """The input of `ftdist_launch.restart_policy.decide`."""
         codes = (code for code in self.exit_codes if code is not None and code not in OK_CODES)
@@ -55,6 +62,8 @@ class JobExit:
             cause=next(codes, None) if self.failure is None else self.failure.cause,
             stop_signal=stop_signal,
             out_of_memory=self.out_of_memory,
+            on_request=on_request,
+            superseded=superseded,
             progressed=progressed,
             can_move=can_move,
         )
@@ -74,6 +83,12 @@ class Finished:
 
     num_stalled_attempts: int = 0
     """Consecutive attempts without a new checkpoint, including this one."""
+
+    cause: str | None = None
+    """Why it ended, in one line."""
+
+    steps_lost: int = 0
+    """Steps after the newest checkpoint, which the next attempt computes again."""
 
 
 def record_request(run: RunDir, *, by: str, **fields: Any) -> None:
@@ -98,6 +113,9 @@ def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> 
 
     Returns:
         The number of the attempt, from 1.
+
+    Raises:
+        ConfigError: another process started an attempt at the same instant.
     """
     number = run.newest_attempt() + 1
     folder = run.attempt(number)
@@ -106,7 +124,11 @@ def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> 
         fields["previous_ended"] = last_record_time(run, number - 1)
     try:
         with storage_errors("start another attempt in", folder):
-            folder.mkdir(parents=True)
+            run.attempts.mkdir(exist_ok=True)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                raise _started_elsewhere(run, number) from None
             write_whole(folder / "config.yaml", dump_config(config))
             run.append_event(
                 "attempt_started",
@@ -124,6 +146,13 @@ def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> 
     return number
 
 
+def _started_elsewhere(run: RunDir, number: int) -> ConfigError:
+    return ConfigError(
+        f"Attempt {number} of run {run.name} was just started by another process.",
+        remedy=f"see `ftdist status {run.cli_name}`; stop the run with `ftdist cancel`.",
+    )
+
+
 def _reserve(run: RunDir, number: int) -> Reserve:
     """The file with room for the event of an attempt's end."""
     return Reserve(run.attempt(number) / "end.reserve")
@@ -139,15 +168,35 @@ def start_stage(run: RunDir, stage: str) -> Path:
     return folder
 
 
-def record_stage_end(run: RunDir, stage: str, finished: Finished) -> None:
-    """Record how a single-process stage on this machine ended."""
-    stopped, failure = finished.outcome == "stopped", finished.failure
+def record_stage_end(
+    run: RunDir,
+    stage: str,
+    *,
+    outcome: Outcome,
+    exit_code: int,
+    cause: str | None,
+    remedy: str | None = None,
+    **fields: Any,
+) -> None:
+    """Record how a stage ended.
+
+    Args:
+        run: of the stage.
+        stage: that ended.
+        outcome: done, stopped (by a person or a signal) or failed.
+        exit_code: of its process or job.
+        cause: one line; None if it is done.
+        remedy: what to do about it.
+        **fields: further fields of the event.
+    """
     run.record_event(
         "stage_finished",
         stage=stage,
-        exit_code=RequeueError.exit_code if stopped else finished.exit_code,
-        cause="It was stopped." if stopped else None if failure is None else failure.problem,
-        remedy=None if stopped or failure is None else failure.remedy,
+        outcome=outcome,
+        exit_code=exit_code,
+        cause=cause,
+        remedy=remedy,
+        **fields,
     )
 
 
@@ -160,6 +209,7 @@ def finish_attempt(
     limit: int,
     ended: float | None = None,
     can_move: bool = False,
+    lost: bool = False,
 ) -> Finished:
     """Decide how a run continues after an attempt, and record the end of the attempt.
 
@@ -171,6 +221,7 @@ def finish_attempt(
         limit: consecutive attempts without progress that end the run.
         ended: when it ended, seconds since the epoch; None: now.
         can_move: whether another attempt may run on other nodes.
+        lost: whether the `ftdist` that supervised it was killed.
     """
     events = list(run.read_events())
     num_stalled = attempts_without_progress(events)
@@ -179,60 +230,65 @@ def finish_attempt(
     step = newest_step(run)
     progressed = step is not None and (before is None or step > before)
     decision = decide(
-        job_exit.as_attempt(stop_signal=stop_signal, progressed=progressed, can_move=can_move),
+        job_exit.as_attempt(
+            stop_signal=stop_signal,
+            on_request=stop_request(run) is not None,
+            superseded=run.newest_attempt() > number,
+            progressed=progressed,
+            can_move=can_move,
+        ),
         attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
     _reserve(run, number).release()
+    failure = _failure(job_exit, outcome=decision.outcome)
+    cause = failure.problem if failure is not None else None
+    finished = Finished(
+        outcome=decision.outcome,
+        exit_code=decision.exit_code,
+        failure=failure,
+        step=step,
+        num_stalled_attempts=0 if progressed else num_stalled + 1,
+        cause=cause
+        or attempt_cause(
+            run, number, outcome=decision.outcome, stop_signal=stop_signal, events=events
+        ),
+        steps_lost=steps_lost(run, number, checkpoint=step),
+    )
     is_recorded = run.record_event(
         "attempt_finished",
         attempt=number,
-        outcome=decision.outcome,
+        outcome=finished.outcome,
+        exit_code=finished.exit_code,
         # Counted: the events are read often, and there may be thousands of ranks.
         exit_codes=dict(Counter(map(str, job_exit.exit_codes))),
         checkpoint=step,
         progressed=progressed,
-        **_failure_fields(job_exit.failure, outcome=decision.outcome),
+        steps_lost=finished.steps_lost,
+        cause=finished.cause,
+        remedy=None if failure is None else failure.remedy,
+        rank=None if failure is None else failure.rank,
+        failed_host=None if failure is None else failure.host,
         **({} if ended is None else {"ended": ended}),
+        **({"lost": True} if lost else {}),
     )
     if not is_recorded:
         with suppress(OSError):
             sys.stderr.write(f"The end of attempt {number} cannot be recorded in {run.events}.\n")
-    return Finished(
-        outcome=decision.outcome,
-        exit_code=decision.exit_code,
-        failure=job_exit.failure,
-        step=step,
-        num_stalled_attempts=0 if progressed else num_stalled + 1,
-    )
+    return finished
 
 
-def _failure_fields(failure: RankFailure | None, *, outcome: Outcome) -> dict[str, Any]:
-    """The fields of an event about the first failure of a job; None: there was none.
+def _failure(job_exit: JobExit, *, outcome: Outcome) -> RankFailure | None:
+    """The first failure of a job; None: there was none.
 
-    A rank that ended silently after a stop was requested has not failed.
+    A rank that ended silently after a stop was requested, or after it was replaced, has not failed.
     """
+    failure = job_exit.failure
+    if outcome == "superseded":
+        return None
     if outcome == "stopped" and failure is not None and failure.cause == NO_EXIT_FILE:
-        failure = None
-    return {
-        "cause": None if failure is None else failure.problem,
-        "remedy": None if failure is None else failure.remedy,
-        "rank": None if failure is None else failure.rank,
-        "failed_host": None if failure is None else failure.host,
-    }
-
-
-def last_record_time(run: RunDir, number: int) -> float:
-    """When an attempt wrote its last event, row of metrics or measurement of a node.
-
-    Seconds since the epoch. So it ended that nobody could record, because its machine was lost.
-    """
-    shared = [*read_json_lines(run.metrics), *run.read_events()]
-    own = [record for record in shared if record.get("attempt") == number]
-    for path in run.attempt(number).glob("system-*.jsonl"):
-        own += read_json_lines(path)
-    times = [e["time"] for e in own if "time" in e and e.get("event") != "attempt_finished"]
-    return float(max(times))
+        return None
+    return failure
 
 
 def step_to_export(run: RunDir, config: RunConfig) -> int | None:

@@ -1,8 +1,8 @@
 """The lock of a run directory, held by the one `ftdist` process or SLURM job that works on the run.
 
 The file names the holder, appears whole, and is made by a hard link, which only one process of all
-machines can make. The holder also locks it: the kernel frees that when the process ends, however that
-came about. A lock whose holder is provably gone is taken over; one that may live needs the user's word.
+machines can make. The holder also locks it: the kernel frees that when the process ends, in any
+way. A lock whose holder is provably gone is taken over; one that may live needs the user's word.
 """
 
 import errno
@@ -31,7 +31,7 @@ from ftdist_launch.slurm.client import Queue
 TRIES = 10
 
 SETTLE_S = 0.2
-"""After a takeover: how long until no other process can still mistake the new lock for the old one."""
+"""After a takeover: how long until no other process can mistake the new lock for the old one."""
 
 READ_TRIES = 20
 READ_PAUSE_S = 0.05

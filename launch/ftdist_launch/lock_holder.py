@@ -1,7 +1,7 @@
 """Who holds a run: a process or a SLURM job, and whether it is alive.
 
-A process number says little: another machine, a container or a later process may have the same one. The
-boot, the PID namespace and the start time tell them apart.
+A process number says little: another machine, a container or a later process may have the same one.
+The boot, the PID namespace and the start time tell them apart.
 """
 
 import hashlib
@@ -178,9 +178,9 @@ def find_in_namespaces(holder: Holder) -> bool:
     if holder.pid_namespace == pid_namespace():
         return holder.pid is not None and start_ticks(holder.pid) == holder.started
     for folder in PROC.iterdir():
-        if folder.name.isdigit() and _pids(folder)[1:][-1:] == [str(holder.pid)]:
-            if start_ticks(int(folder.name)) == holder.started:
-                return True
+        is_named = folder.name.isdigit() and _pids(folder)[1:][-1:] == [str(holder.pid)]
+        if is_named and start_ticks(int(folder.name)) == holder.started:
+            return True
     return False
 
 

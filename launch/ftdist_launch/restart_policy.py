@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ftdist.errors import (
+    ConfigError,
     CrashLoopError,
     DeviceError,
     FtdistError,
@@ -12,7 +13,8 @@ from ftdist.errors import (
     RequeueError,
 )
 
-Outcome = Literal["done", "requeue", "stopped", "failed", "crash_loop"]
+Outcome = Literal["done", "requeue", "stopped", "failed", "crash_loop", "superseded"]
+"""superseded: a newer attempt of another `ftdist` has replaced this one."""
 
 NO_EXIT_FILE = -9
 """In place of the exit code of a rank that left no exit file: something killed it."""
@@ -35,6 +37,12 @@ class AttemptEnd:
 
     stop_signal: int | None
     """The signal that asked `ftdist` itself to stop."""
+
+    on_request: bool = False
+    """Whether a person asked the run to stop: `ftdist cancel`, `scancel`, W&B, the stop file."""
+
+    superseded: bool = False
+    """Whether a newer attempt has begun meanwhile."""
 
     out_of_memory: bool
     """Whether the kernel killed a process because memory ran out."""
@@ -70,9 +78,13 @@ def decide(
     """
     if end.exit_codes and all(code == 0 for code in end.exit_codes):
         return RestartDecision("done", 0)
+    if end.superseded:
+        return RestartDecision("superseded", ConfigError.exit_code)
     is_retried = end.cause in _RETRIED and (end.can_move or end.cause != DeviceError.exit_code)
     if end.cause is not None and end.cause > 0 and not is_retried:
         return RestartDecision("failed", end.cause)
+    if end.on_request:
+        return RestartDecision("stopped", 0)
     if end.stop_signal is not None:
         return RestartDecision("stopped", 128 + end.stop_signal)
     if end.cause == NO_EXIT_FILE and end.out_of_memory:
@@ -86,13 +98,16 @@ def decide(
 def attempts_without_progress(events: Iterable[Mapping[str, Any]]) -> int:
     """Consecutive attempts up to now that ended without a newer checkpoint.
 
-    Resuming the run by hand resets the count.
+    Resuming the run by hand resets the count, unless the attempt before was lost with the `ftdist`
+    that supervised it: a script that starts a run again and again would never end. A superseded
+    attempt does not count: another `ftdist` goes on.
     """
-    count = 0
+    count, was_lost = 0, False
     for event in events:
         match event.get("event"):
-            case "attempt_finished":
+            case "attempt_finished" if event.get("outcome") != "superseded":
                 count = 0 if event.get("progressed") else count + 1
-            case "run_requested":
+                was_lost = bool(event.get("lost"))
+            case "run_requested" if not was_lost:
                 count = 0
     return count

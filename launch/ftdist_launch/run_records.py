@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftdist.errors import RequeueError
 from ftdist.observe.metrics import LOSS
 from ftdist.observe.wandb.state import read_url
 from ftdist.rundir import RunDir
+from ftdist_launch.local.leftover_ranks import is_unsupervised
 from ftdist_launch.lock import is_held
 
 Event = Mapping[str, Any]
@@ -19,6 +21,14 @@ TAIL_BYTES = 1 << 16
 
 MAX_TAIL_BYTES = 1 << 20
 """How much of it is searched at most, for evaluations."""
+
+
+def stage_outcome(event: Event) -> str:
+    """How the event of a stage's end says that it ended: done, stopped or failed."""
+    code = event["exit_code"]
+    by_code = "stopped" if code == RequeueError.exit_code else "failed" if code else "done"
+    return str(event.get("outcome", by_code))
+
 
 RUN_STAGES = ("curate", "prepare", "train")
 """Stages without which a run is not done; export, comparison and merge are optional."""
@@ -47,6 +57,9 @@ class Records:
 
     held: bool = False
     """Whether a process holds the lock of the run."""
+
+    unsupervised: bool = False
+    """Whether ranks run on this machine although the `ftdist` that supervised them has ended."""
 
     overrides: tuple[str, ...] = ()
     """As typed on the command line."""
@@ -79,6 +92,7 @@ def read_run_records(run: RunDir) -> Records:
     """Read the recorded state of a run."""
     events = tuple(run.read_events())
     newest, newest_evals = newest_metrics(run)
+    held = is_held(run)
     return Records(
         name=run.name,
         events=events,
@@ -87,7 +101,8 @@ def read_run_records(run: RunDir) -> Records:
         report_scores=_report_scores(run),
         plan=_read_object(run.plan),
         path=str(run.root),
-        held=is_held(run),
+        held=held,
+        unsupervised=not held and is_unsupervised(run),
         overrides=tuple(run.overrides.read_text().splitlines() if run.overrides.exists() else ()),
         wandb_url=read_url(run),
         created=events[0]["time"] if events else run.config.stat().st_mtime,

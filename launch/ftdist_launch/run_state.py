@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from ftdist.errors import CrashLoopError, RequeueError
+from ftdist.errors import CrashLoopError
 from ftdist_launch.attempt_status import AttemptStatus
-from ftdist_launch.run_records import RUN_STAGES, Event, Records
+from ftdist_launch.run_records import RUN_STAGES, Event, Records, stage_outcome
 from ftdist_launch.slurm.job_status import WAITING, JobStatus, QueueSnapshot
 
 State = Literal[
@@ -40,7 +40,7 @@ def run_state(
         return final
     if _is_on_cluster(records):
         return _cluster_state(records, attempts, snapshot=snapshot)
-    if records.held:
+    if records.held or records.unsupervised:
         return "running"
     if not attempts:
         return "lost" if records.of_kind("stage_started") else "new"
@@ -49,9 +49,13 @@ def run_state(
 
 
 def _lost_or_done(records: Records, attempts: Sequence[AttemptStatus]) -> State:
-    """Done if the ranks finished training although what started them was gone."""
-    ends = records.of_kind("training_complete")
-    return "done" if attempts and any(e["attempt"] == attempts[-1].number for e in ends) else "lost"
+    """Done or stopped if the ranks came so far although what started them was gone."""
+    if not attempts:
+        return "lost"
+    ends = records.of_kind("training_complete", "training_stopped")
+    own = [end["event"] for end in ends if end["attempt"] == attempts[-1].number]
+    states: dict[str, State] = {"training_complete": "done", "training_stopped": "stopped"}
+    return states[own[-1]] if own else "lost"
 
 
 def _cluster_state(
@@ -67,7 +71,8 @@ def _cluster_state(
     early = [snapshot.queue.get(jobs[name]["job"]) for name in EARLY_STAGES if name in jobs]
     preparing = [queued for queued in early if queued is not None]
     if train is None and not preparing:
-        return "stopped" if _is_cancelled(records) else _lost_or_done(records, attempts)
+        by_hand = snapshot.accounts.get(job, [""])[-1].startswith("CANCELLED")
+        return "stopped" if by_hand or _is_cancelled(records) else _lost_or_done(records, attempts)
     if train is not None and train.state not in WAITING:
         return "running" if runs or not own else "restarting"
     if own:
@@ -82,19 +87,18 @@ def recorded_end(events: Collection[Event]) -> State | None:
         match event.get("event"):
             case "run_requested" | "attempt_started":
                 state = None
-            case "attempt_finished":
+            case "attempt_finished" if event["outcome"] != "superseded":
                 state = _FINAL.get(event["outcome"])
+            case "requeue_failed":
+                state = "stopped"
             case "submit_failed" if event.get("stage", "train") in RUN_STAGES:
                 state = "stopped"
-            case "stage_finished" if event["stage"] in RUN_STAGES and event["exit_code"]:
-                state = _BY_EXIT_CODE.get(event["exit_code"], "failed")
+            case "stage_finished" if event["stage"] in RUN_STAGES:
+                given_up = event["exit_code"] == CrashLoopError.exit_code
+                outcome = "crash_loop" if given_up else stage_outcome(event)
+                state = state if outcome == "done" else _FINAL[outcome]
     return state
 
-
-_BY_EXIT_CODE: dict[int, State] = {
-    CrashLoopError.exit_code: "crash_loop",
-    RequeueError.exit_code: "stopped",
-}
 
 _FINAL: dict[str, State] = {state: state for state in OVER if state != "lost"}
 
@@ -102,6 +106,7 @@ _FINAL: dict[str, State] = {state: state for state in OVER if state != "lost"}
 def last_end(records: Records) -> Event:
     """The event of the newest end of an attempt or of the preparation; empty without one."""
     ends = records.of_kind("attempt_finished", "stage_finished")
+    ends = [end for end in ends if end.get("outcome") != "superseded"]
     return next((end for end in reversed(ends) if end.get("stage", "train") in RUN_STAGES), {})
 
 
@@ -131,6 +136,13 @@ def waiting_reason(
     if state == "running" and _is_cancelled(records):
         now = records.of_kind("cancel_requested")[-1].get("now")
         return "it was cancelled" if now else "it was asked to save a checkpoint and stop"
+    if state == "running" and records.unsupervised:
+        return (
+            "without its `ftdist`, which has ended; its ranks go on, save at the end, and are not "
+            "restarted if they fail"
+        )
+    if state == "stopped" and (failed := records.of_kind("requeue_failed")):
+        return f"SLURM did not requeue its job: {failed[-1]['cause']}"
     if not _is_on_cluster(records):
         return None
     queued = {job.stage: job for job in jobs if job.stage in RUN_STAGES and job.state is not None}
@@ -146,6 +158,4 @@ def waiting_reason(
         clauses += [f"job {job.job} ({job.stage}) {job.summary}" for job in ended]
         if any(job.stage == "prepare" and "COMPLETED" not in job.summary for job in ended):
             clauses.append(f"see `ftdist logs {records.name} --stage prepare`")
-        failed = records.of_kind("requeue_failed")
-        clauses += [f"requeue failed: {event['cause']}" for event in failed]
     return "; ".join(clauses) or None

@@ -196,7 +196,9 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
         sweep=sweep_of(records.events),
         swept=trial.get("swept", {}),
         sweep_score=trial.get("score"),
-        stages=stages_of(records.events, jobs=jobs, held=records.held, now=time.time()),
+        stages=stages_of(
+            records.events, jobs=jobs, held=records.held or records.unsupervised, now=time.time()
+        ),
         overrides=records.overrides,
         created=records.created,
         updated=updated,

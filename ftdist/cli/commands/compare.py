@@ -53,7 +53,7 @@ def evaluate(
             f"Run {run.name}: job {ended.job} {does} it with its base{behind}, in {place}."
         )
         return 0
-    if ended.exit_code:
+    if ended.outcome != "done":
         return report_stage(ended, run=run, verb=stage)
     if as_json:
         scores = json.loads((run.report / "scores.json").read_text(encoding="utf-8"))

@@ -50,7 +50,7 @@ def _export_hf(parsed: RunArguments) -> int:
         behind = f", after job {', '.join(ended.after)}" if ended.after else ""
         print_result(f"Run {run.name}: job {ended.job} exports it to {run.export}{behind}.")
         return 0
-    if ended.exit_code:
+    if ended.outcome != "done":
         return report_stage(ended, run=run, verb="export")
     if parsed.flags.json:
         print_json({"folder": run.export, "step": exported_step(run)})

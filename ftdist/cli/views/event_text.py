@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ftdist_launch.attempt_end import describe_loss
+from ftdist_launch.run_records import stage_outcome
+
 from ftdist.cli.views.state_text import OUTCOMES
 from ftdist.io.units import format_count
 
@@ -36,20 +39,28 @@ def _attempt_started(event: Event) -> str:
 
 def _attempt_finished(event: Event) -> str:
     outcome = OUTCOMES.get(event["outcome"], event["outcome"])
-    cause = event.get("cause")
-    return f"attempt {event['attempt']}: {outcome}" + ("" if cause is None else f": {cause}")
+    cause = None if event["outcome"] == "done" else event.get("cause")
+    lost = event.get("steps_lost")
+    return (
+        f"attempt {event['attempt']}: {outcome}"
+        + ("" if cause is None else f": {cause}")
+        + (f" ({describe_loss(lost)})" if lost else "")
+    )
 
 
 def _stage_finished(event: Event) -> str:
-    if not event["exit_code"]:
+    outcome = stage_outcome(event)
+    if outcome == "done":
         return f"stage {event['stage']} is done"
-    return f"stage {event['stage']} failed: {event.get('cause') or 'no cause recorded'}"
+    return f"stage {event['stage']} {outcome}: {event.get('cause') or 'no cause recorded'}"
 
 
 def _cancel_requested(event: Event) -> str:
-    who = "W&B's stop button" if event.get("by") == "wandb" else "`ftdist cancel`"
+    who = _WHO.get(str(event.get("by")), "`ftdist cancel`")
     return f"{who} {'stopped the run at once' if event.get('now') else 'asked the run to stop'}"
 
+
+_WHO = {"wandb": "W&B's stop button", "scancel": "`scancel`", "stop_file": "the file `stop`"}
 
 _WORDS: dict[str, Callable[[Event], str]] = {
     "run_requested": lambda event: f"started with `ftdist {event['by']}`",
@@ -69,6 +80,8 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "stage_interrupted": lambda event: f"stage {event['stage']} was interrupted and restarts",
     "requeue_failed": lambda event: f"SLURM did not restart the job: {event['cause']}",
     "cancel_requested": _cancel_requested,
+    "lock_taken_over": lambda event: event["cause"].rstrip("."),
+    "start_refused": lambda event: f"job {event['job']} did not start: {event['cause']}",
     "model_exported": lambda event: (
         f"model of step {event['step']} exported{', not verified' * bool(event.get('unchecked'))}"
     ),

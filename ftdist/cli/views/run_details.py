@@ -77,7 +77,7 @@ def attempts_table(status: RunStatus, *, width: int | None) -> list[Text]:
     lines = [header]
     for line, attempt in zip(fitted, status.attempts, strict=True):
         lines.append(line)
-        if attempt.cause is not None:
+        if attempt.cause is not None and attempt.outcome != "done":
             lines.append(Text(f"         {attempt.cause}", style="dim"))
     return lines
 

@@ -20,7 +20,12 @@ LOST_ON_CLUSTER = "lost: its job left the queue without recording an end"
 
 SHORT_STATES = {"new": "not started", "crash_loop": "given up"}
 
-OUTCOMES = {"requeue": "restarted", "crash_loop": "given up", "stopped": "stopped on request"}
+OUTCOMES = {
+    "requeue": "restarted",
+    "crash_loop": "given up",
+    "stopped": "stopped on request",
+    "superseded": "replaced",
+}
 """How an attempt ended, where it differs from `ftdist_launch.restart_policy.Outcome`."""
 
 STYLES = {
@@ -104,6 +109,8 @@ def describe_outcome(attempt: AttemptStatus, *, status: RunStatus) -> str:
     if attempt.outcome is not None:
         return OUTCOMES.get(attempt.outcome, attempt.outcome)
     last = attempt is status.attempts[-1]
+    if last and status.state == "done":
+        return "done"
     return status.state if last and status.state in ("running", "restarting") else "lost"
 
 

@@ -8,12 +8,14 @@ from ftdist.config.saved_config import save_config
 from ftdist.errors import FtdistError, RequeueError
 from ftdist.io.progress import LogFn
 from ftdist.rundir import RunDir
-from ftdist_launch.attempts import Finished, newest_step, record_request
+from ftdist_launch.attempt_end import stop_request
+from ftdist_launch.attempts import Finished, newest_step, record_request, record_stage_end
 from ftdist_launch.expert.cluster import forget_plan, forget_requests
 from ftdist_launch.expert.request import ExpertRequest
 from ftdist_launch.expert.schedule import Schedule, schedule, write_record
 from ftdist_launch.expert.stages import StageName
 from ftdist_launch.local.supervisor import Supervisor
+from ftdist_launch.restart_policy import Outcome
 from ftdist_launch.setup.preflight import disk_problems, raise_together
 from ftdist_launch.setup.resume import read_config, replan
 from ftdist_launch.setup.run_setup import make_run_dir, plan_run, read_plan, write_plan
@@ -81,16 +83,23 @@ class StageRunner:
     def _recorded(self, stage: StageName) -> Iterator[None]:
         """Record start and end of a stage that runs in this process."""
         self.run.append_event("stage_started", stage=stage)
-        code, cause, remedy = RequeueError.exit_code, "It was stopped.", None
+        outcome: Outcome = "stopped"
+        code, cause, remedy = RequeueError.exit_code, "It was interrupted.", None
         try:
             yield
-            code, cause = 0, ""
+            outcome, code, cause = "done", 0, ""
         except FtdistError as error:
-            code, cause, remedy = error.exit_code, error.problem, error.remedy
+            outcome, code = "failed", error.exit_code
+            cause, remedy = error.problem, error.remedy
             raise
+        except SystemExit:
+            if (request := stop_request(self.run, stage)) is None:
+                raise
+            code, cause = 0, request
+            raise SystemExit(0) from None
         finally:
-            self.run.append_event(
-                "stage_finished", stage=stage, exit_code=code, cause=cause or None, remedy=remedy
+            record_stage_end(
+                self.run, stage, outcome=outcome, exit_code=code, cause=cause or None, remedy=remedy
             )
 
 

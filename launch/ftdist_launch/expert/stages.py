@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from ftdist.errors import RequeueError
 from ftdist.rundir import RunDir
 from ftdist_launch.lock import is_held
-from ftdist_launch.run_records import Event
+from ftdist_launch.run_records import Event, stage_outcome
 from ftdist_launch.slurm.job_status import JobStatus
 
 StageName = Literal["curate", "prepare", "train", "export", "compare"]
@@ -126,10 +125,13 @@ def _events_of(name: str, events: Iterable[Event]) -> Iterator[Event]:
     """The events of one stage, and those that cancel it."""
     for event in events:
         kind = event.get("event", "")
-        of_attempt = name == "train" and kind in ("attempt_started", "attempt_finished")
+        of_attempt = name == "train" and kind in _OF_TRAINING
         cancels = kind in ("cancel_requested", "submit_failed")
         if of_attempt or cancels or event.get("stage") == name:
             yield event
+
+
+_OF_TRAINING = ("attempt_started", "attempt_finished", "training_complete")
 
 
 @dataclass
@@ -141,6 +143,9 @@ class _Progress:
     started: float | None = None
     """When its running start began."""
 
+    is_complete: bool = False
+    """Whether its ranks made the last step."""
+
     seconds: float | None = None
     problem: str | None = None
     remedy: str | None = None
@@ -148,7 +153,7 @@ class _Progress:
     def start(self, event: Event) -> None:
         if "previous_ended" in event:
             self.end("waiting", {"time": event["previous_ended"]})
-        self.state, self.job = "running", event.get("job")
+        self.state, self.job, self.is_complete = "running", event.get("job"), False
         self.started, self.problem, self.remedy = event.get("time"), None, None
 
     def end(self, state: StageState, event: Event) -> None:
@@ -190,14 +195,14 @@ def _apply(event: Event, progress: _Progress) -> None:
             progress.problem = progress.remedy = None
         case "stage_started" | "attempt_started":
             progress.start(event)
+        case "training_complete":
+            progress.is_complete = True
         case "stage_interrupted":
             progress.end("waiting", event)
-        case "attempt_finished":
+        case "attempt_finished" if event["outcome"] != "superseded":
             progress.end(_OUTCOMES.get(event["outcome"], "failed"), event)
         case "stage_finished":
-            code = event["exit_code"]
-            stopped = code == RequeueError.exit_code
-            progress.end("cancelled" if stopped else "failed" if code else "done", event)
+            progress.end(_OUTCOMES.get(stage_outcome(event), "failed"), event)
         case "cancel_requested" if progress.state == "waiting":
             progress.end("cancelled", {"cause": "It was cancelled."})
         case "submit_failed" if progress.state == "waiting":
@@ -211,4 +216,7 @@ def _correct(progress: _Progress, *, ended: Mapping[str, Any], held: bool) -> No
         progress.end("cancelled" if never_started else "failed", {})
         progress.problem = f"Job {progress.job}: {ended[progress.job]}."
     elif progress.job is None and progress.state == "running" and not held:
-        progress.end("failed", {"cause": LOST})
+        if progress.is_complete:  # its `ftdist` was killed, and its ranks went on
+            progress.end("done", {})
+        else:
+            progress.end("failed", {"cause": LOST})

@@ -6,12 +6,14 @@ import time
 from ftdist.errors import ConfigError
 from ftdist.io.units import format_count
 from ftdist.rundir import RunDir
-from ftdist_launch.local.monitor import POLL_S
+from ftdist_launch.attempt_end import unrecorded_attempt
 from ftdist_launch.local.processes import find_process
 from ftdist_launch.rank_records import read_starts
 
 SINGLE_STAGES = ("export", "compare", "merge")
 """Stages of one process, which exits with the `ftdist` that started it: it has nothing to save."""
+
+POLL_S = 0.2
 
 STAGE_TIMEOUT_S = 10.0
 """How long it may take to stop, and may outlive its `ftdist`: native code handles no signal."""
@@ -39,8 +41,20 @@ def refuse_leftover_ranks(run: RunDir) -> None:
         raise ConfigError(
             f"{format_count(len(pids), 'rank')} of run {run.name} still running without the ftdist "
             f"that started the run: PID {', '.join(pids)}.",
-            remedy=f"let it save and exit with `kill -USR2 {' '.join(pids)}`, then retry.",
+            remedy="let it finish the run (`ftdist status` shows when), or let it save and exit "
+            f"with `ftdist cancel {run.cli_name}` or `kill -USR2 {' '.join(pids)}`, then retry.",
         )
+
+
+def is_unsupervised(run: RunDir) -> bool:
+    """Whether ranks of the newest attempt, started on this machine, outlived their `ftdist`.
+
+    Call it if nobody holds the lock of the run.
+    """
+    started = unrecorded_attempt(run)
+    if started is None or "job" in started:
+        return False
+    return bool(_leftover(run, str(started["attempt"])))
 
 
 def leftover_pids(run: RunDir) -> list[int]:

@@ -1,7 +1,6 @@
 """Run attempts on this machine until the run is done or given up; and single-process stages."""
 
 import math
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist_launch import entrypoints
 from ftdist_launch.after_attempt import after_attempt
+from ftdist_launch.attempt_end import CANCELLED, describe_loss, stop_request
 from ftdist_launch.attempts import (
     Finished,
     JobExit,
@@ -30,6 +30,7 @@ from ftdist_launch.local.leftover_ranks import STAGE_TIMEOUT_S, refuse_leftover_
 from ftdist_launch.local.monitor import counted_interrupts, follow
 from ftdist_launch.local.submit import private_umask, submit_local
 from ftdist_launch.lock import run_lock
+from ftdist_launch.lost_attempts import record_lost_attempt
 from ftdist_launch.restart_policy import decide
 from ftdist_launch.slurm.run_jobs import refuse_queued
 
@@ -71,6 +72,8 @@ class Supervisor:
         with private_umask(private=private), run_lock(self.run, log=self.log):
             refuse_leftover_ranks(self.run)
             refuse_queued(self.run)
+            if (lost := record_lost_attempt(self.run)) is not None:
+                self.log(lost)
             yield
 
     def train(self, plan: Plan, *, requested_by: str) -> Finished:
@@ -93,8 +96,6 @@ class Supervisor:
                     attempt=number,
                 )
                 stop_signal = interrupts[0] if interrupts else None
-                if stop_signal is None and run.was_cancelled():
-                    stop_signal = signal.SIGINT
                 finished = finish_attempt(
                     run, number, job_exit, stop_signal=stop_signal, limit=limit
                 )
@@ -110,7 +111,9 @@ class Supervisor:
         with counted_interrupts() as interrupts:
             job_exit = self._run_job(stage, folder=folder, ranks=1, interrupts=interrupts)
             end = job_exit.as_attempt(
-                stop_signal=interrupts[0] if interrupts else None, progressed=False
+                stop_signal=interrupts[0] if interrupts else None,
+                on_request=stop_request(self.run, stage) is not None,
+                progressed=False,
             )
         decision = decide(end, attempts_without_progress=0, max_attempts_without_progress=1)
         given_up = decision.outcome == "crash_loop"
@@ -120,7 +123,7 @@ class Supervisor:
             failure=job_exit.failure,
             step=newest_step(self.run),
         )
-        record_stage_end(self.run, stage, finished)
+        _record_end(self.run, stage, finished)
         return finished
 
     def _run_job(
@@ -183,8 +186,25 @@ def damages(run: RunDir) -> list[str]:
     return [e["problem"] for e in run.read_events() if e.get("event") == "checkpoint_corrupt"]
 
 
+def _record_end(run: RunDir, stage: str, finished: Finished) -> None:
+    """Record how a single-process stage on this machine ended."""
+    stopped, failure = finished.outcome == "stopped", finished.failure
+    on_request = stop_request(run, stage) is not None
+    problem = None if failure is None else failure.problem
+    interrupted = CANCELLED if on_request else "It was interrupted."
+    record_stage_end(
+        run,
+        stage,
+        outcome=finished.outcome,
+        exit_code=finished.exit_code,
+        cause=interrupted if stopped else problem,
+        remedy=None if stopped or failure is None else failure.remedy,
+    )
+
+
 def _restart_message(finished: Finished, *, number: int) -> str:
-    failure, step = finished.failure, finished.step
-    cause = "it stopped on request" if failure is None else failure.problem.rstrip(".")
-    where = "from the start" if step is None else f"from step {step}"
-    return f"Attempt {number} ended: {cause}. Starting attempt {number + 1} {where}."
+    where = "from the start" if finished.step is None else f"from step {finished.step}"
+    lost = describe_loss(finished.steps_lost).capitalize()
+    return (
+        f"Attempt {number} ended: {finished.cause} {lost}. Starting attempt {number + 1} {where}."
+    )

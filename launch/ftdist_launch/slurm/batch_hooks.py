@@ -11,50 +11,41 @@ import dataclasses
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from ftdist.config.saved_config import load_config
-from ftdist.config.schema import ClusterConfig, RunConfig
-from ftdist.config.schema.curate import CurateConfig
-from ftdist.errors import CrashLoopError, FtdistError, RequeueError
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError, CrashLoopError, FtdistError
 from ftdist.io.filesystem import storage_error
 from ftdist.rundir import RunDir
 from ftdist_launch.after_attempt import after_attempt
+from ftdist_launch.attempt_end import describe_loss, last_record_time, stop_request
 from ftdist_launch.attempts import (
     Finished,
     finish_attempt,
-    last_record_time,
     start_attempt,
     start_stage,
 )
 from ftdist_launch.local.submit import ATTEMPT
-from ftdist_launch.logs.timestamps import now
+from ftdist_launch.lock import RunLockedError, claim_for_job, release_claim
 from ftdist_launch.rank_failures import (
-    RankFailure,
-    exited_silently,
-    first_failure,
     read_failures,
 )
-from ftdist_launch.rank_records import read_exit_codes
 from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
+from ftdist_launch.run_state import recorded_end
 from ftdist_launch.setup.code_snapshot import verify_snapshot
 from ftdist_launch.setup.run_setup import read_plan
-from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.excluded_nodes import NO_NODE_LEFT, can_move, exclude_nodes
-from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
+from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, rank0_log, read_job_exit
 from ftdist_launch.slurm.first_attempt import resolve_device
+from ftdist_launch.slurm.job_causes import slurm_cause
 from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
-from ftdist_launch.slurm.sbatch import CURATION, job_label
-
-CANCELLED = RequeueError("It was cancelled.", remedy="run the command again.")
-STOPPED_TOO_OFTEN = RequeueError("It was stopped too often.", remedy="run the command again.")
+from ftdist_launch.slurm.sbatch import job_label
+from ftdist_launch.slurm.stage_end import end_stage, log_line, record_failure, record_stop
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,7 +59,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if hook == "begin":
             return _begin(run, stage)
-        return _end_training(run) if stage == "train" else _end_stage(run, stage, int(rest[0]))
+        return _end_training(run) if stage == "train" else end_stage(run, stage, int(rest[0]))
+    except RunLockedError as error:
+        # The run goes on under another process or job: this is no end of it.
+        _log(str(error))
+        run.record_event("start_refused", stage=stage, job=job_label(), cause=error.problem)
+        return error.exit_code
     except FtdistError as error:
         failure = error
     except OSError as error:
@@ -78,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         failure = FtdistError(f"Internal error: {message}", remedy=f"read {rank0_log()}.")
     _log(str(failure))
-    _record_stage_end(run, stage, failure.exit_code, failure)
+    record_failure(run, stage, failure.exit_code, failure)
     return failure.exit_code
 
 
@@ -90,31 +86,48 @@ def _log(text: str) -> None:
 
 def _begin(run: RunDir, stage: str) -> int:
     verify_snapshot(run)
-    if run.was_cancelled(stage):
-        _record_stage_end(run, stage, RequeueError.exit_code, CANCELLED)
-        return RequeueError.exit_code
+    if (request := stop_request(run, stage)) is not None:
+        # A stage that waited for one that was stopped: SLURM starts it, as that one ended with 0.
+        record_stop(run, stage, request)
+        return 0
     if stage != "train":
         start_stage(run, stage)
         run.append_event("stage_started", stage=stage, job=job_label())
         sys.stdout.write("0\n")
         return 0
+    claim_for_job(run, job_label(), log=log_line)
+    code: int | None = None
+    try:
+        code = _begin_attempt(run)
+    finally:
+        if code != 0:
+            release_claim(run, job_label())
+    return code or 0
+
+
+def _begin_attempt(run: RunDir) -> int | None:
+    """Start the next attempt.
+
+    Returns:
+        None: the run has ended with 0. Not 0: with this exit code.
+    """
     config = load_config(run.config)
     finished = _finish_interrupted_attempt(run, config)
     if finished is not None and finished.outcome != "requeue":
         after_attempt(run, config, finished)
         # The run was done, stopped or given up, but SLURM ended the script before `end` ran.
-        return finished.exit_code
-    num_stalled = attempts_without_progress(run.read_events())
-    if num_stalled >= config.cluster.max_attempts_without_progress:
+        return finished.exit_code or None
+    events = list(run.read_events())
+    if recorded_end(events) == "crash_loop":
         raise CrashLoopError(
-            f"No new checkpoint after {num_stalled} consecutive attempts.",
+            f"No new checkpoint after {attempts_without_progress(events)} consecutive attempts.",
             remedy=f"see `ftdist status {run.name}` and the logs, then run `ftdist resume`.",
         )
     if run.newest_attempt() == 0:
         config = resolve_device(run, config)
     number = start_attempt(run, config, read_plan(run), **_job_fields())
     # All attempts of a job append to the same log: this line separates them.
-    _log(f"{now()} Attempt {number} starts.")
+    log_line(f"Attempt {number} starts.")
     sys.stdout.write(f"{number}\n")
     return 0
 
@@ -135,110 +148,44 @@ def _job_fields() -> dict[str, Any]:
     }
 
 
-def rank0_log() -> Path:
-    """The log of rank 0, to which the batch script and `srun` write too."""
-    return Path(os.environ["FTDIST_LOGS"]) / f"{job_label()}_0_log.out"
-
-
 def _finish_interrupted_attempt(run: RunDir, config: RunConfig) -> Finished | None:
     """Judge the newest attempt if SLURM ended it together with its batch script."""
     started = _newest_start(run)
     ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_finished"}
     if started is None or started["attempt"] in ended:
         return None
-    slurm_cause = _slurm_cause(started["job"]) if "job" in started else None
+    cause = slurm_cause(started["job"]) if "job" in started else None
     last = last_record_time(run, started["attempt"])
-    return _finish(run, config, started, slurm_cause=slurm_cause, ended=last)
-
-
-def _slurm_cause(job: str) -> str | None:
-    """Why SLURM ended the newest start of a job, from its accounting."""
-    states: list[str] = []
-    with suppress(SlurmError):
-        states = Queue().accounting([job]).get(job, [])
-    causes = [_SLURM_CAUSES[state] for state in states if state in _SLURM_CAUSES]
-    return causes[-1] if causes else None
-
-
-_SLURM_CAUSES = {
-    "NODE_FAIL": "SLURM lost a node of the job and the ranks on it.",
-    "PREEMPTED": "The job was preempted before its ranks had saved.",
-    "REQUEUED": "The job was requeued before its ranks had saved.",
-    "TIMEOUT": "The job reached its time limit before its ranks had saved.",
-    "OUT_OF_MEMORY": "A node of the job ran out of memory.",
-}
+    return _finish(run, config, started, cause_by_slurm=cause, ended=last)
 
 
 def _end_training(run: RunDir) -> int:
     config, started = load_config(run.config), _newest_start(run)
     assert started is not None, "begin has recorded it"
-    if started["attempt"] != int(os.environ[ATTEMPT]):
-        _log(f"Attempt {started['attempt']} has replaced this one.")
-        return RequeueError.exit_code
+    number = int(os.environ[ATTEMPT])
+    if started["attempt"] != number:
+        _log(f"Attempt {started['attempt']} has replaced attempt {number}.")
+        return ConfigError.exit_code
     finished = _finish(run, config, started)
-    requeued = finished.outcome == "requeue" and requeue(run)
-    if requeued:
+    answer = None
+    if finished.outcome == "requeue":
+        log_start = started.get("log_bytes", 0)
+        answer = requeue(run, was_cancelled=lambda run: _was_cancelled(run, log_start))
+    if answer == "requeued":
         exclude_nodes(run, config.cluster)
+    elif answer != "requeued before":
+        release_claim(run, job_label())
     after_attempt(run, config, finished)
-    if requeued:
+    if answer == "requeued":
         wait_for_slurm()
-    if finished.outcome in ("requeue", "stopped"):  # SLURM reads codes above 128 as signals
-        return RequeueError.exit_code
-    return finished.exit_code
+    return 0 if answer == "cancelled" else finished.exit_code
 
 
-def _end_stage(run: RunDir, stage: str, code: int) -> int:
-    """Record how a single-process job ended; requeue it if it was preempted."""
-    folder, stopped, log = run.attempts / stage, RequeueError.exit_code, rank0_log()
-    (recorded,) = read_exit_codes(folder, 1)
-    code = code if recorded is None else recorded
-    failure = first_failure(read_failures(folder))
-    was_cancelled = run.was_cancelled(stage) or ended_by_hand(log, 0)
-    if failure is None and code not in (0, stopped):
-        if was_cancelled:
-            code = stopped
-        else:
-            failure = exited_silently(0, time=time.time(), log=log)
-    if failure is not None and failure.passing and not was_cancelled:
-        code = stopped  # as if it had been preempted: the file system may answer again
-    if code == stopped and not was_cancelled and _may_restart(run, stage):
-        run.append_event("stage_interrupted", stage=stage, job=job_label())
-        if requeue(run):
-            wait_for_slurm()
-        return code
-    if code == stopped and failure is None:
-        _record_stage_end(run, stage, code, CANCELLED if was_cancelled else STOPPED_TOO_OFTEN)
-    else:
-        _record_stage_end(run, stage, code, failure)
-    return code
-
-
-def _may_restart(run: RunDir, stage: str) -> bool:
-    """Whether a stage that was stopped may start again: it was not stopped too often yet."""
-    own = {"event": "stage_interrupted", "stage": stage, "job": job_label()}
-    num_stops = sum(own.items() <= event.items() for event in run.read_events())
-    return num_stops + 1 < _cluster_of(run).max_attempts_without_progress
-
-
-def _cluster_of(run: RunDir) -> ClusterConfig:
-    """Cluster settings of a run, or of a curation, which has a file of its own."""
-    curation = run.root / CURATION
-    if not curation.is_file():
-        return load_config(run.config).cluster
-    return TypeAdapter(CurateConfig).validate_json(curation.read_text(encoding="utf-8")).cluster
-
-
-def _record_stage_end(
-    run: RunDir, stage: str, code: int, failure: RankFailure | FtdistError | None
-) -> None:
-    run.record_event(
-        "stage_finished",
-        stage=stage,
-        job=job_label(),
-        exit_code=code,
-        cause=None if failure is None else failure.problem,
-        remedy=None if failure is None else failure.remedy,
-    )
+def _was_cancelled(run: RunDir, log_start: int) -> bool:
+    """Whether a person stopped the training; `scancel` is recorded, as it leaves a line only."""
+    if not run.was_cancelled() and ended_by_hand(rank0_log(), log_start):
+        run.record_event("cancel_requested", by="scancel", now=True)
+    return run.was_cancelled()
 
 
 def _finish(
@@ -246,7 +193,7 @@ def _finish(
     config: RunConfig,
     started: Mapping[str, Any],
     *,
-    slurm_cause: str | None = None,
+    cause_by_slurm: str | None = None,
     ended: float | None = None,
 ) -> Finished:
     """Judge an attempt and record its end, which is now unless `ended` says when."""
@@ -254,13 +201,13 @@ def _finish(
     job_exit = read_job_exit(
         run.attempt(number), ranks=started["world_size"], log=log, log_start=log_start
     )
-    was_cancelled = run.was_cancelled() or ended_by_hand(log, log_start)
+    was_cancelled = _was_cancelled(run, log_start)
     failure = job_exit.failure
     if failure is not None and failure.cause == NO_EXIT_FILE:
         if was_cancelled:
             failure = None  # it was killed on request
-        elif slurm_cause is not None:
-            failure = dataclasses.replace(failure, problem=slurm_cause)
+        elif cause_by_slurm is not None:
+            failure = dataclasses.replace(failure, problem=cause_by_slurm)
     may_move = can_move(run, config.cluster, failure, others=read_failures(run.attempt(number)))
     if failure is not None and not may_move:
         failure = dataclasses.replace(failure, remedy=NO_NODE_LEFT)
@@ -269,12 +216,13 @@ def _finish(
         run,
         number,
         job_exit,
-        stop_signal=signal.SIGINT if was_cancelled else None,
+        stop_signal=None,
         limit=config.cluster.max_attempts_without_progress,
         ended=ended,
         can_move=may_move,
     )
-    _log(f"Attempt {number}: {finished.outcome}.")
+    lost = describe_loss(finished.steps_lost)
+    _log(f"Attempt {number}: {finished.outcome}. {finished.cause} {lost.capitalize()}.")
     if failure is not None:
         _log(f"{failure.problem}\nTo fix: {failure.remedy}")
     return finished

@@ -1,5 +1,6 @@
 """Diagnose how an attempt on a cluster ended, from the files of its ranks and srun's messages."""
 
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from ftdist_launch.rank_failures import (
 )
 from ftdist_launch.rank_logs import read_log_failures
 from ftdist_launch.rank_records import read_exit_codes, read_starts
+from ftdist_launch.slurm.sbatch import job_label
 
 _TASKS_ENDED = re.compile(r"^srun: error: (\S+): tasks? ([\d,\- ]+): (.+)$")
 _NODE_LOST = re.compile(r"^srun: error: Node failure on (\S+)|CANCELLED AT .* DUE TO NODE FAILURE")
@@ -21,6 +23,11 @@ _CANCELLED = re.compile(r"^slurmstepd\S*: error: \*\*\* JOB \d+ ON \S+ CANCELLED
 """If SLURM itself ends a job, its reason follows the time."""
 
 _EXITED = re.compile(r"Exited with exit code|Terminated")
+
+
+def rank0_log() -> Path:
+    """The log of rank 0, to which the batch script and `srun` write too."""
+    return Path(os.environ["FTDIST_LOGS"]) / f"{job_label()}_0_log.out"
 
 
 def ended_by_hand(log: Path, log_start: int) -> bool:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ftdist.errors import RequeueError
-from ftdist_launch.run_records import RUN_STAGES, Event, Records
+from ftdist_launch.run_records import RUN_STAGES, Event, Records, stage_outcome
 from ftdist_launch.slurm.client import QueuedJob
 from ftdist_launch.slurm.waiting_reasons import explain_reason
 
@@ -56,9 +55,8 @@ def job_status(
     over = queued is None
     if queued is not None:
         summary = _queued_summary(records, submitted, snapshot=snapshot)
-    elif finished is not None and finished["exit_code"]:
-        stopped = finished["exit_code"] == RequeueError.exit_code
-        summary = f"{'stopped' if stopped else 'failed'}: {finished['cause']}"
+    elif finished is not None and stage_outcome(finished) != "done":
+        summary = f"{stage_outcome(finished)}: {finished['cause']}"
     elif finished is not None:
         summary = "done"
     elif snapshot.accounts.get(job):

@@ -245,9 +245,7 @@ def test_the_lock_from_before_a_restart_of_this_machine_is_taken_over(
 ) -> None:
     monkeypatch.setattr(lock_holder, "_machine", lambda: "m")
     before = replace(this_process(), machine="m", boot="an earlier start")
-    monkeypatch.setattr(
-        lock_holder, "pid_namespace", lambda: lock_holder.FIRST_PID_NAMESPACE
-    )
+    monkeypatch.setattr(lock_holder, "pid_namespace", lambda: lock_holder.FIRST_PID_NAMESPACE)
     before = replace(before, pid_namespace=lock_holder.FIRST_PID_NAMESPACE)
     locked_by(run, replace(before, machine="another of this name"))
     with pytest.raises(RunLockedError), run_lock(run):

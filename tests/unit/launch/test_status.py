@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ftdist_launch.attempt_status import device_hours, read_attempts
-from ftdist_launch.attempts import _failure_fields, start_attempt
+from ftdist_launch.attempts import JobExit, _failure, start_attempt
 from ftdist_launch.expert.stages import STAGES, stages_of
 from ftdist_launch.rank_failures import exited_silently
 from ftdist_launch.restart_policy import Outcome
@@ -477,9 +477,13 @@ def test_a_run_that_ends_during_the_query_is_not_lost(tmp_path: Path) -> None:
     ("outcome", "cause"),
     [
         ("stopped", None),
+        ("superseded", None),
         ("requeue", "Rank 0 exited without an error report; it was probably killed."),
     ],
 )
 def test_a_rank_that_a_stop_ended_is_no_failure(outcome: Outcome, cause: str | None) -> None:
-    failure = exited_silently(0, time=1.0, log=Path("rank0.log"))
-    assert _failure_fields(failure, outcome=outcome)["cause"] == cause
+    silent = exited_silently(0, time=1.0, log=Path("rank0.log"))
+    failure = _failure(
+        JobExit(exit_codes=(None,), failure=silent, out_of_memory=False), outcome=outcome
+    )
+    assert (None if failure is None else failure.problem) == cause

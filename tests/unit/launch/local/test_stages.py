@@ -56,7 +56,9 @@ def preempted_attempt(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTDIST_ATTEMPT", "1")
     monkeypatch.setattr("ftdist_launch.slurm.requeue.REQUEUED_S", 0.0)
     run.attempt(1).mkdir()
-    run.append_event("attempt_started", attempt=1, job="7", world_size=1, checkpoint=None)
+    run.append_event(
+        "attempt_started", attempt=1, job="7", world_size=1, checkpoint=None, host="n", steps=9
+    )
     leave(run.attempt(1), 0, 75)
 
 
@@ -104,13 +106,16 @@ def test_a_requeue_that_slurm_refuses_for_a_moment_is_tried_again(
     assert main(["end", "train", str(stage.root)]) == 75
     assert calls.read_text() == "requeue 7\n" * 6
     assert last_event(stage)["event"] == "requeue_failed"
+    assert read_status(stage).state == "stopped"
+    assert "SLURM did not requeue its job" in str(read_status(stage).reason)
 
 
 def test_a_cancelled_stage_is_stopped_rather_than_failed(stage: RunDir) -> None:
     stage.append_event("cancel_requested", by="cancel")
-    assert main(["end", "prepare", str(stage.root), "137"]) == 75
+    assert main(["end", "prepare", str(stage.root), "137"]) == 0
     ended = last_event(stage)
-    assert (ended["exit_code"], ended["cause"]) == (75, "It was cancelled.")
+    assert (ended["outcome"], ended["exit_code"]) == ("stopped", 0)
+    assert ended["cause"] == "It was cancelled with `ftdist cancel`."
 
 
 def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
@@ -127,7 +132,7 @@ def test_an_attempt_of_a_job_is_recorded_and_begins_with_a_timestamped_line(
     stage.attempt(1).mkdir()
     started = {"attempt": 1, "job": "7", "world_size": 2, "checkpoint": None, "log_bytes": 0}
     stage.append_event("attempt_started", **started)
-    stage.append_event("attempt_finished", attempt=1, progressed=True)
+    stage.append_event("attempt_finished", attempt=1, outcome="requeue", progressed=True)
     assert main(["begin", "train", str(stage.root)]) == 0
     output = capsys.readouterr()
     assert output.out == "2\n"

@@ -255,7 +255,8 @@ def test_the_first_failure_is_shown_with_its_traceback_rather_than_the_echo(tria
 @pytest.mark.timeout(60)
 def test_a_cancelled_run_saves_and_is_not_restarted(trial: Trial) -> None:
     finished = trial.train(stops_because_it_was_cancelled)
-    assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", 130, 5)
+    assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", 0, 5)
+    assert finished.cause == "It was stopped with W&B's stop button."
     assert [attempt.outcome for attempt in read_status(trial.run).attempts] == ["stopped"]
 
 
@@ -303,7 +304,8 @@ def test_a_stopped_attempt_is_followed_by_the_next(trial: Trial) -> None:
     finished = trial.train(stops_after_a_step_then_is_done)
     assert (finished.outcome, finished.exit_code, finished.step) == ("done", 0, 3)
     assert trial.messages == [
-        "Attempt 1 ended: it stopped on request. Starting attempt 2 from step 3."
+        "Attempt 1 ended: Its ranks were asked to stop. No step was lost. "
+        "Starting attempt 2 from step 3."
     ]
     assert [a.checkpoint for a in read_status(trial.run).attempts] == [3, 3]
 
