@@ -8,7 +8,8 @@ from ftdist.io.jsonl import read_json_lines
 from ftdist.io.units import format_count
 from ftdist.rundir import RunDir
 from ftdist_launch.lock import read_holder
-from ftdist_launch.restart_policy import Outcome
+from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.restart_policy import NO_EXIT_FILE, Outcome
 
 Event = Mapping[str, Any]
 
@@ -70,6 +71,18 @@ def attempt_cause(
     if names and names[-1] is not None:
         return f"It was asked to stop by {names[-1]}: a time limit or a preemption."
     return "It saved and stopped." if names else "Its ranks were asked to stop."
+
+
+def own_failure(failure: RankFailure | None, *, outcome: Outcome) -> RankFailure | None:
+    """The first failure of an attempt's ranks, if it is why the attempt ended.
+
+    A rank that ended silently after a stop was requested, or after it was replaced, has not failed.
+    """
+    if outcome == "superseded":
+        return None
+    if outcome == "stopped" and failure is not None and failure.cause == NO_EXIT_FILE:
+        return None
+    return failure
 
 
 def steps_lost(run: RunDir, number: int, *, checkpoint: int | None) -> int:

@@ -19,12 +19,17 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.reserve import Reserve
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
-from ftdist_launch.attempt_end import attempt_cause, last_record_time, steps_lost, stop_request
+from ftdist_launch.attempt_end import (
+    attempt_cause,
+    last_record_time,
+    own_failure,
+    steps_lost,
+    stop_request,
+)
 from ftdist_launch.local.submit import CHECKOUT
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.rank_records import forget_ranks
 from ftdist_launch.restart_policy import (
-    NO_EXIT_FILE,
     AttemptEnd,
     Outcome,
     attempts_without_progress,
@@ -241,7 +246,7 @@ def finish_attempt(
         max_attempts_without_progress=limit,
     )
     _reserve(run, number).release()
-    failure = _failure(job_exit, outcome=decision.outcome)
+    failure = own_failure(job_exit.failure, outcome=decision.outcome)
     cause = failure.problem if failure is not None else None
     finished = Finished(
         outcome=decision.outcome,
@@ -276,19 +281,6 @@ def finish_attempt(
         with suppress(OSError):
             sys.stderr.write(f"The end of attempt {number} cannot be recorded in {run.events}.\n")
     return finished
-
-
-def _failure(job_exit: JobExit, *, outcome: Outcome) -> RankFailure | None:
-    """The first failure of a job; None: there was none.
-
-    A rank that ended silently after a stop was requested, or after it was replaced, has not failed.
-    """
-    failure = job_exit.failure
-    if outcome == "superseded":
-        return None
-    if outcome == "stopped" and failure is not None and failure.cause == NO_EXIT_FILE:
-        return None
-    return failure
 
 
 def step_to_export(run: RunDir, config: RunConfig) -> int | None:

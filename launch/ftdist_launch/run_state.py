@@ -71,7 +71,7 @@ def _cluster_state(
     early = [snapshot.queue.get(jobs[name]["job"]) for name in EARLY_STAGES if name in jobs]
     preparing = [queued for queued in early if queued is not None]
     if train is None and not preparing:
-        by_hand = snapshot.accounts.get(job, [""])[-1].startswith("CANCELLED")
+        by_hand = bool(own) and snapshot.accounts.get(job, [""])[-1].startswith("CANCELLED")
         return "stopped" if by_hand or _is_cancelled(records) else _lost_or_done(records, attempts)
     if train is not None and train.state not in WAITING:
         return "running" if runs or not own else "restarting"

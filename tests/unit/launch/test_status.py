@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ftdist_launch.attempt_end import own_failure
 from ftdist_launch.attempt_status import device_hours, read_attempts
-from ftdist_launch.attempts import JobExit, _failure, start_attempt
+from ftdist_launch.attempts import start_attempt
 from ftdist_launch.expert.stages import STAGES, stages_of
 from ftdist_launch.rank_failures import exited_silently
 from ftdist_launch.restart_policy import Outcome
@@ -230,8 +231,8 @@ TABLE: list[tuple[tuple[Event, ...], QueueSnapshot, str, str | None]] = [
             {"event": "requeue_failed", "cause": "`scontrol` gave no answer."},
         ),
         queue_snapshot(),
-        "lost",
-        "requeue failed: `scontrol` gave no answer.",
+        "stopped",
+        "SLURM did not requeue its job: `scontrol` gave no answer.",
     ),
     # Resumed: what earlier jobs did is past.
     (
@@ -483,7 +484,5 @@ def test_a_run_that_ends_during_the_query_is_not_lost(tmp_path: Path) -> None:
 )
 def test_a_rank_that_a_stop_ended_is_no_failure(outcome: Outcome, cause: str | None) -> None:
     silent = exited_silently(0, time=1.0, log=Path("rank0.log"))
-    failure = _failure(
-        JobExit(exit_codes=(None,), failure=silent, out_of_memory=False), outcome=outcome
-    )
+    failure = own_failure(silent, outcome=outcome)
     assert (None if failure is None else failure.problem) == cause
