@@ -154,7 +154,7 @@ def rot_file(scene: Scene) -> str:
     folder = scene.run.checkpoints / f"step-{steps[-1]:08d}"
     try:
         name = scene.rng.choice([record.name for record in read_manifest(folder).files])
-        _flip_bit(folder / name, scene.rng)
+        flip_bit(folder / name, scene.rng)
     except OSError:  # a newer one has just taken its place
         name = "none"
     _send(rank, signal.SIGKILL)
@@ -181,7 +181,8 @@ def _send(process: NodeProcess, number: signal.Signals) -> None:
         os.kill(process.pid, number)
 
 
-def _flip_bit(path: Path, rng: random.Random) -> None:
+def flip_bit(path: Path, rng: random.Random) -> None:
+    """Flip one bit of a file."""
     with path.open("r+b") as file:
         file.seek(rng.randrange(path.stat().st_size))
         byte = file.read(1)

@@ -1,17 +1,21 @@
 """Contract 7: a stopped run saves once, exits in time, and resumes bit-identically."""
 
-from collections.abc import Iterator
+import os
+import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ftdist.errors import RequeueError
+from ftdist.io.jsonl import read_json_lines
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
-from tests.support.runs.tiny_runs import curve, state_hash
 from tests.support.slurm.cluster import Login, SlurmLab, logged_in
 from tests.support.slurm.queued_runs import (
     STEPS,
+    assert_equal,
     committed,
     events,
     left_over,
@@ -23,24 +27,12 @@ from tests.support.slurm.queued_runs import (
 )
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(
-    slurm_lab: SlurmLab, ingredients: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunDir]:
-    """An uninterrupted run."""
-    with logged_in(slurm_lab, tmp_path_factory.mktemp("whole")) as login:
-        job = submit(login, ingredients, "whole")
-        login.wait_for_state(job, "COMPLETED")
-        assert slurm_lab.exit_code(job) == 0
-        assert left_over(login) == []
-        yield login.run("whole")
-
-
-def assert_same(run: RunDir, other: RunDir) -> None:
-    """Every step's figures and the final state are equal, bit for bit."""
-    assert len(curve(run)) == STEPS
-    assert curve(run) == curve(other)
-    assert state_hash(run, step=STEPS) == state_hash(other, step=STEPS)
+def submit_urgent(login: Login) -> str:
+    """A job of both nodes that preempts those of other partitions; its number."""
+    script = login.folder / "urgent.sh"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    asked = ("sbatch", "--parsable", "--partition=high", "--nodes=2", "--exclusive")
+    return login.lab.client(*asked, f"--chdir={login.folder}", str(script)).strip()
 
 
 @pytest.mark.fault("L1")
@@ -63,7 +55,7 @@ def test_requeue_near_the_time_limit_saves_once_and_ends_as_if_uninterrupted(
     assert [event["step"] for event in events(run, "checkpoint_saved")] == [halt["step"], STEPS]
     assert login.lab.starts(job) == ["REQUEUED", "COMPLETED"]
     assert login.lab.exit_code(job) == 0
-    assert_same(run, uninterrupted)
+    assert_equal(run, uninterrupted)
     assert left_over(login) == []
 
 
@@ -75,18 +67,15 @@ def test_preempted_run_saves_once_within_its_grace_time_and_resumes_automaticall
     run = login.run("r")
     wait_for_step(login, run, 5)
     rank = login.lab.ranks("node1")[0]
-    script = login.folder / "urgent.sh"
-    script.write_text("#!/bin/sh\nexit 0\n")
-    asked = ("sbatch", "--parsable", "--partition=high", "--nodes=2", "--exclusive")
     with standing_still(rank):
-        urgent = login.lab.client(*asked, f"--chdir={login.folder}", str(script)).strip()
+        urgent = submit_urgent(login)
         halt = wait_for_stop(login, run)
     login.wait_for_state(urgent, "COMPLETED", timeout_s=25)  # of 30 s grace
     login.wait_for_state(job, "COMPLETED")
 
     assert [end["outcome"] for end in events(run, "attempt_finished")] == ["requeue", "done"]
     assert [event["step"] for event in events(run, "checkpoint_saved")] == [halt["step"], STEPS]
-    assert_same(run, uninterrupted)
+    assert_equal(run, uninterrupted)
     assert left_over(login) == []
 
 
@@ -106,7 +95,7 @@ def test_run_requeued_by_hand_resumes_from_its_newest_checkpoint(
     first_start, second_start = events(run, "training_started")
     assert first_start["step"] == 0
     assert second_start["step"] >= newest >= 10
-    assert_same(run, uninterrupted)
+    assert_equal(run, uninterrupted)
     assert left_over(login) == []
 
 
@@ -137,3 +126,112 @@ def test_cancelled_run_saves_once_is_not_requeued_and_can_finish_on_one_node(
     whole = [row["train/loss"] for row in read_metrics(uninterrupted.metrics)]
     assert losses == pytest.approx(whole, rel=1e-3)
     assert committed(run)[-1] == STEPS
+
+
+@pytest.mark.fault("L2")
+def test_signals_that_hail_on_a_save_neither_break_it_nor_start_another(
+    login: Login, ingredients: Path, uninterrupted: RunDir
+) -> None:
+    job = submit(login, ingredients, "r")
+    run = login.run("r")
+    wait_for_step(login, run, 5)
+    ranks = [rank for node in login.lab.nodes for rank in login.lab.ranks(node)]
+    while not events(run, "attempt_finished"):
+        for rank in ranks:
+            with suppress(ProcessLookupError):
+                os.kill(rank.pid, signal.SIGTERM)
+        time.sleep(0.02)
+    login.wait_for_state(job, "COMPLETED")
+
+    (halt,) = events(run, "training_stopped")
+    assert halt["signal"] == "SIGTERM"
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["requeue", "done"]
+    assert [event["step"] for event in events(run, "checkpoint_saved")] == [halt["step"], STEPS]
+    assert_equal(run, uninterrupted)
+    assert left_over(login) == []
+
+
+@pytest.mark.slow  # a cluster of its own
+@pytest.mark.fault("L2")
+def test_a_site_that_preempts_with_sigterm_alone_leaves_time_to_save(
+    tmp_path: Path, ingredients: Path, uninterrupted: RunDir
+) -> None:
+    with SlurmLab.running(nodes=2, user_signal=0) as lab, logged_in(lab, tmp_path) as login:
+        job = submit(login, ingredients, "r")
+        run = login.run("r")
+        wait_for_step(login, run, 5)
+        rank = lab.ranks("node1")[0]
+        with standing_still(rank):
+            urgent = submit_urgent(login)
+            halt = wait_for_stop(login, run)
+        login.wait_for_state(urgent, "COMPLETED")
+        login.wait_for_state(job, "COMPLETED")
+
+        assert halt["signal"] == "SIGTERM"
+        assert [event["step"] for event in events(run, "checkpoint_saved")] == [halt["step"], STEPS]
+        assert_equal(run, uninterrupted)
+        assert left_over(login) == []
+
+
+@pytest.mark.fault("L3")
+def test_preemption_without_grace_time_repeats_no_more_than_one_save_interval(
+    login: Login, ingredients: Path, uninterrupted: RunDir
+) -> None:
+    keys = ("checkpoint.every_steps=5", "cluster.partition=spot")
+    job = submit(login, ingredients, "r", *keys)
+    run = login.run("r")
+    wait_for_step(login, run, 12)
+    urgent = submit_urgent(login)
+    login.wait_for_state(urgent, "COMPLETED")
+    login.wait_for_state(job, "COMPLETED")
+
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["requeue", "done"]
+    first, second = (event["step"] for event in events(run, "training_started"))
+    made = [row["step"] for row in read_json_lines(run.metrics) if row["attempt"] == 1]
+    assert first == 0
+    assert 0 <= max(made) - second <= 2 * 5  # the newest save may not be committed yet
+    assert_equal(run, uninterrupted)
+    assert left_over(login) == []
+
+
+@pytest.mark.fault("L12")
+def test_a_run_ended_by_scancel_saves_is_not_requeued_and_resumes_when_asked(
+    login: Login, ingredients: Path, uninterrupted: RunDir
+) -> None:
+    job = submit(login, ingredients, "r")
+    run = login.run("r")
+    wait_for_step(login, run, 5)
+    login.lab.client("scancel", job)
+    login.wait_for_state(job, "CANCELLED")
+    (end,) = wait_for_ends(login, run, 1)
+    assert end["outcome"] == "stopped"
+    (halt,) = events(run, "training_stopped")
+    assert committed(run) == [halt["step"]]
+    assert left_over(login) == []
+
+    login("resume", "r")
+    login.wait_for_state(login.job("r"), "COMPLETED")
+    assert [start["step"] for start in events(run, "training_started")] == [0, halt["step"]]
+    assert_equal(run, uninterrupted)
+
+
+@pytest.mark.fault("L13")
+def test_a_second_job_of_a_run_is_refused_where_it_is_asked_for_and_where_it_starts(
+    login: Login, ingredients: Path, uninterrupted: RunDir
+) -> None:
+    job = submit(login, ingredients, "r", "cluster.nodes=1", "cluster.tasks_per_node=2")
+    run = login.run("r")
+    wait_for_step(login, run, 2)
+    refused = login("resume", "r", code=None)
+    assert refused.returncode != 0
+    assert job in refused.stderr
+    # Past the login node: the same script once more, on the other node.
+    with standing_still(login.lab.ranks("node1")[0]):
+        script = run.jobs / "train" / f"{job}_submission.sh"
+        second = login.lab.client("sbatch", "--parsable", f"--chdir={login.folder}", str(script))
+        login.wait_for_state(second.strip(), "FAILED", "COMPLETED", "CANCELLED")
+    login.wait_for_state(job, "COMPLETED")
+    assert [start["job"] for start in events(run, "attempt_started")] == [job]
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["done"]
+    assert_equal(run, uninterrupted)
+    assert left_over(login) == []

@@ -38,6 +38,7 @@ GRACE_S=${SLURMLAB_GRACE_S:-30}      # between a preemption's first signal and i
 SILENT_S=${SLURMLAB_SILENT_S:-10}    # until a node that says nothing is down
 MESSAGE_S=${SLURMLAB_MESSAGE_S:-5}   # for one message; a loss is found after SILENT_S and 1 to 2 of it
 REQUEUE_S=${SLURMLAB_REQUEUE_S:-5}   # that a requeued job waits at least; 120 by default
+USER_SIGNAL=${SLURMLAB_USER_SIGNAL:-1} # whether a preempted job gets the signal that it asked for
 KILL_S=${SLURMLAB_KILL_S:-5}         # between SIGTERM and SIGKILL
 START_S=${SLURMLAB_START_S:-60}      # for each part of the start
 
@@ -226,8 +227,9 @@ MailProg=/bin/true
 PropagateResourceLimits=NONE
 # Nodes may say that they have more than the machine has.
 SlurmdParameters=config_overrides
-# A job that must make way gets the signal that it asked for at once, SIGTERM after its grace.
-SlurmctldParameters=preempt_send_user_signal
+# A job that must make way gets the signal that it asked for at once, SIGTERM after its grace; or
+# SIGTERM at once.
+$([ "$USER_SIGNAL" = 0 ] || echo SlurmctldParameters=preempt_send_user_signal)
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SelectType=select/cons_tres
@@ -303,7 +305,7 @@ start_slurmd() { daemon "node$1" slurmd -f "$SLURM_CONF" -N "node$1"; }
 healthy() {
     alive "$DIR/pid/ctl.init" && [ "$(sinfo -h -N -p main -o %t 2>/dev/null | grep -cxE 'idle|alloc|mix|comp|plnd')" = "$NODES" ]
 }
-settings() { declare -p NODES CPUS MEMORY_MIB GPUS GRACE_S SILENT_S MESSAGE_S REQUEUE_S KILL_S; }
+settings() { declare -p NODES CPUS MEMORY_MIB GPUS USER_SIGNAL GRACE_S SILENT_S MESSAGE_S REQUEUE_S KILL_S; }
 start() {
     local k begin=$SECONDS
     if healthy && settings | cmp -s - "$DIR/settings"; then

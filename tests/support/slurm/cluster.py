@@ -21,6 +21,8 @@ SCRIPT = Path(__file__).parents[1] / "slurmlab.sh"
 START_S = 180.0
 ANSWER_S = 30.0
 POLL_S = 0.2
+PATIENCE = float(os.environ.get("FTDIST_PATIENCE", "1"))
+"""What every wait is multiplied by, for a machine that does other work meanwhile."""
 LOG_CHARACTERS = 3000
 
 ENDED = frozenset({"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE"})
@@ -84,7 +86,7 @@ class SlurmLab:
             names = tuple(f"node{number + 1}" for number in range(nodes))
             yield cls(folder=folder, nodes=names)
         finally:
-            guard.communicate(timeout=START_S)
+            guard.communicate(timeout=START_S * PATIENCE)
 
     def client(self, *command: str, timeout_s: float = ANSWER_S) -> str:
         """What one of SLURM's commands, given on this machine, prints."""
@@ -197,7 +199,7 @@ class SlurmLab:
         Raises:
             ClusterWaitError: it is not in time.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * PATIENCE
         while not so():
             if time.monotonic() > deadline:
                 report = self.report(logs)
@@ -299,7 +301,7 @@ class Login:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            timeout=timeout_s * PATIENCE,
             check=False,
         )
         if code is not None and done.returncode != code:

@@ -10,6 +10,7 @@ from typing import Any
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
+from tests.support.runs.tiny_runs import curve, state_hash
 from tests.support.slurm.cluster import Login, NodeProcess
 
 STEPS = 60
@@ -89,6 +90,13 @@ def wait_for_stop(login: Login, run: RunDir) -> dict[str, Any]:
         lambda: bool(events(run, "training_stopped")), what=f"a stop of run {run.name}"
     )
     return events(run, "training_stopped")[0]
+
+
+def assert_equal(run: RunDir, other: RunDir) -> None:
+    """Every step's figures and the final state are equal, bit for bit."""
+    assert len(curve(run)) == STEPS
+    assert curve(run) == curve(other)
+    assert state_hash(run, step=STEPS) == state_hash(other, step=STEPS)
 
 
 def left_over(login: Login) -> list[NodeProcess]:
