@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,21 +16,23 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from benchmarks.storm.faults import FAULTS, NothingToStrikeError, Scene
-from benchmarks.storm.results import Row, Strike, Whole, markdown, measure, to_json, whole
-from ftdist.checkpoint.manifest import verify_folder
-from ftdist.errors import FtdistError
-from ftdist.io.jsonl import read_json_lines
-from ftdist.observe.metrics import read_metrics
+from benchmarks.storm.judge import is_complete, judge, last_step, rows_of, say
+from benchmarks.storm.results import Strike, Whole, markdown, to_json
 from ftdist.rundir import RunDir
-from tests.support.runs.tiny_runs import curve, state_hash
-from tests.support.slurm.cluster import ENDED, Login, SlurmLab, logged_in
-from tests.support.slurm.queued_runs import events, left_over, submit
+from tests.support.slurm.cluster import (
+    ENDED,
+    PATIENCE,
+    Login,
+    SlurmLab,
+    logged_in,
+)
+from tests.support.slurm.queued_runs import events, submit
 from tests.support.tiers import missing_cluster
 
 RESULTS = Path(__file__).parent / "results"
+LOGS = Path("build") / "storm"
 NODES = 4
 DISK_MIB = 400
 SAVE_EVERY_STEPS = 20
@@ -58,11 +61,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"No cluster can be started here: {reason}", file=sys.stderr)
         return 78
     os.environ.update(HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
-    folder = Path(tempfile.mkdtemp(prefix="ftdist-storm-", dir="/tmp"))
-    with small_disk(folder / "runs"), SlurmLab.running(nodes=NODES) as lab:
-        ingredients = make_ingredients(folder)
-        with logged_in(lab, folder) as login:
-            result, strikes = _storm(asked, lab, login, ingredients)
+    with (
+        tempfile.TemporaryDirectory(prefix="ftdist-storm-", dir="/tmp") as folder,
+        small_disk(Path(folder, "runs")),
+        SlurmLab.running(nodes=NODES) as lab,
+        logged_in(lab, Path(folder)) as login,
+    ):
+        result, strikes = _storm(asked, login, make_ingredients(login.folder))
     values = to_json(result, strikes)
     asked.results.mkdir(parents=True, exist_ok=True)
     path = asked.results / f"seed-{asked.seed}.json"
@@ -114,8 +119,9 @@ def make_ingredients(folder: Path) -> Path:
 
 
 def _storm(
-    asked: argparse.Namespace, lab: SlurmLab, login: Login, ingredients: Path
+    asked: argparse.Namespace, login: Login, ingredients: Path
 ) -> tuple[Whole, list[Strike]]:
+    """Both runs, and the figures of the second."""
     keys = (*KEYS, f"train.steps={asked.steps}")
     say(f"{NODES} nodes; the undisturbed run makes {asked.steps} steps")
     job = submit(login, ingredients, "calm", *keys)
@@ -123,14 +129,25 @@ def _storm(
     calm = login.run("calm")
     job = submit(login, ingredients, "storm", *keys)
     run = login.run("storm")
-    scene = Scene(lab=lab, login=login, run=run, rng=random.Random(asked.seed), job=job)
-    _wait_for_new_step(scene, 0)
-    begin = time.time()
-    strikes = _strike_until(begin + 60 * asked.minutes, scene, asked)
-    end = min(time.time(), rows_of(run)[-1]["time"])
-    say("calm again: the run goes to its end")
-    _finish(scene)
-    return _judge(asked, scene, calm, strikes, window=(begin, end)), strikes
+    scene = Scene(lab=login.lab, login=login, run=run, rng=random.Random(asked.seed), job=job)
+    try:
+        _wait_for_new_step(scene, 0)
+        begin = time.time()
+        strikes = _strike_until(begin + 60 * asked.minutes, scene, asked)
+        end = rows_of(run)[-1]["time"]
+        say("calm again: the run goes to its end")
+        _finish(scene)
+        result = judge(
+            scene,
+            calm,
+            strikes,
+            window=(begin, end),
+            steps=asked.steps,
+            **{"every": SAVE_EVERY_STEPS, "seed": asked.seed, "nodes": NODES},
+        )
+        return result, strikes
+    finally:
+        _keep_records(run, LOGS / f"seed-{asked.seed}")
 
 
 def _strike_until(end: float, scene: Scene, asked: argparse.Namespace) -> list[Strike]:
@@ -138,28 +155,41 @@ def _strike_until(end: float, scene: Scene, asked: argparse.Namespace) -> list[S
     strikes: list[Strike] = []
     bag: list[str] = []
     while time.time() < end and not is_complete(scene.run):
+        calm = last_step(scene.run)
         time.sleep(scene.rng.uniform(0.5, 1.5) * asked.every)
+        # A stop may come a step after the fault: only a step after the calm shows that all is well.
+        if not _goes_on(scene, calm, strikes):
+            break
         bag = bag or scene.rng.sample(asked.faults, len(asked.faults))
         strike = Strike(kind=bag.pop(), at=time.time())
-        last = max((row["step"] for row in rows_of(scene.run)), default=0)
+        last = last_step(scene.run)
         try:
             strike.detail = FAULTS[strike.kind](scene)
         except NothingToStrikeError:
             break
         strikes.append(strike)
         say(f"step {last}: {strike.kind}, {strike.detail}")
-        strike.cause = _wait_for_new_step(scene, last)
-        strike.survived = not strike.cause
-        if strike.cause:
-            say(f"  NOT SURVIVED: {strike.cause}")
-            _rescue(scene, last)
+        if not _goes_on(scene, last, strikes):
+            break
         say(f"  new step {time.time() - strike.at:.0f} s after the fault began")
     return strikes
 
 
+def _goes_on(scene: Scene, last: int, strikes: Sequence[Strike]) -> bool:
+    """Wait for a step after `last`, with the help of a person if the last fault was too much."""
+    cause = _wait_for_new_step(scene, last)
+    if not cause:
+        return True
+    say(f"  NOT SURVIVED: {cause}")
+    for strike in strikes[-1:]:
+        strike.cause, strike.survived = cause, False
+    return _rescue(scene, last)
+
+
 def _wait_for_new_step(scene: Scene, last: int) -> str:
     """Wait until a step after `last` has been made; why not, if it is not."""
-    deadline = time.monotonic() + RECOVERY_S
+    limit_s = RECOVERY_S * PATIENCE
+    deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if any(row["step"] > last for row in rows_of(scene.run)) or is_complete(scene.run):
             return ""
@@ -168,8 +198,7 @@ def _wait_for_new_step(scene: Scene, last: int) -> str:
             end = ends[-1] if ends else {}
             return f"{end.get('outcome')}: {end.get('cause')}".replace("|", "/")
         time.sleep(0.5)
-    state = scene.lab.state(scene.job)
-    return f"no new step within {RECOVERY_S:.0f} s; the job is {state}"
+    return f"no new step within {limit_s:.0f} s; the job is {scene.lab.state(scene.job)}"
 
 
 def has_ended(scene: Scene) -> bool:
@@ -180,96 +209,36 @@ def has_ended(scene: Scene) -> bool:
         return False
 
 
-def is_complete(run: RunDir) -> bool:
-    """Whether the run has made all its steps."""
-    return any(end["outcome"] == "done" for end in events(run, "attempt_finished"))
+def _rescue(scene: Scene, last: int) -> bool:
+    """What a person would do: end the job if it is still there, and resume the run.
 
-
-def _rescue(scene: Scene, last: int) -> None:
-    """What a person would do: end the job if it still is there, and resume the run."""
+    Returns:
+        Whether the run makes new steps again.
+    """
     scene.lab.end_jobs(scene.login.folder)
     done = scene.login("resume", scene.run.name, code=None)
     say(f"  resumed by hand: exit code {done.returncode} {done.stderr.strip()[-300:]}")
+    if done.returncode:
+        return False
     scene.job = scene.login.job(scene.run.name)
-    if cause := _wait_for_new_step(scene, last):
-        raise SystemExit(f"The run cannot be resumed: {cause}\n{scene.lab.report(scene.run.jobs)}")
+    cause = _wait_for_new_step(scene, last)
+    say(f"  {cause or 'it goes on'}")
+    return not cause
 
 
 def _finish(scene: Scene) -> None:
-    """Wait until the run is complete, with a rescue if it is needed."""
-    deadline = time.monotonic() + 1800
-    while not is_complete(scene.run) and time.monotonic() < deadline:
-        if has_ended(scene) and not is_complete(scene.run):
-            raise SystemExit(f"The run ended early.\n{scene.lab.report(scene.run.jobs)}")
+    """Wait until the run is complete or cannot become so."""
+    deadline = time.monotonic() + 1800 * PATIENCE
+    while not is_complete(scene.run) and not has_ended(scene) and time.monotonic() < deadline:
         time.sleep(1)
 
 
-def _judge(
-    asked: argparse.Namespace,
-    scene: Scene,
-    calm: RunDir,
-    strikes: Sequence[Strike],
-    *,
-    window: tuple[float, float],
-) -> Whole:
-    run, rows = scene.run, rows_of(scene.run)
-    ends = [*(strike.at for strike in strikes[1:]), window[1]]
-    for strike, until in zip(strikes, ends, strict=True):
-        measure(strike, rows, until=until)
-    return whole(
-        strikes,
-        rows,
-        read_metrics(calm.metrics),
-        window=window,
-        every=SAVE_EVERY_STEPS,
-        seed=asked.seed,
-        minutes=(window[1] - window[0]) / 60,
-        nodes=NODES,
-        equal=is_equal(run, calm, steps=asked.steps),
-        orphans=len(left_over(scene.login)),
-        unnoticed=count_unnoticed(run, strikes),
-    )
-
-
-def is_equal(run: RunDir, calm: RunDir, *, steps: int) -> bool:
-    """Whether every step's figures and the final state are those of the undisturbed run."""
-    ours, theirs = curve(run), curve(calm)
-    differing = [
-        n + 1 for n, pair in enumerate(zip(ours, theirs, strict=False)) if len({*pair}) > 1
-    ]
-    if len(ours) != steps or differing:
-        say(f"{len(ours)} of {steps} steps on record; steps that differ: {differing[:10]}")
-    return ours == theirs and state_hash(run, step=steps) == state_hash(calm, step=steps)
-
-
-def count_unnoticed(run: RunDir, strikes: Sequence[Strike]) -> int:
-    """Rotten checkpoints from which an attempt started, and damaged ones that count as good."""
-    starts = {(event["attempt"], event["step"]) for event in events(run, "training_started")}
-    rotten = [strike for strike in strikes if strike.kind == "checkpoint rotten"]
-    used = 0
-    for strike in rotten:
-        step = strike.detail.rpartition(" ")[2]
-        flipped = step.isdigit() and not strike.detail.startswith("none")
-        used += flipped and (strike.attempt + 1, int(step)) in starts
-    for folder in run.checkpoints.glob("step-*"):
-        if folder.name[5:].isdigit():
-            try:
-                verify_folder(folder)
-            except FtdistError as error:
-                say(str(error))
-                used += 1
-    return used
-
-
-def rows_of(run: RunDir) -> list[Row]:
-    """All lines of the metrics, repeated steps included."""
-    lines: list[Any] = list(read_json_lines(run.metrics)) if run.metrics.exists() else []
-    return [line for line in lines if isinstance(line, dict) and "time" in line and "step" in line]
-
-
-def say(text: str) -> None:
-    """A line of progress."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+def _keep_records(run: RunDir, folder: Path) -> None:
+    """Copy what the run wrote, checkpoints and code excepted."""
+    shutil.rmtree(folder, ignore_errors=True)
+    ignored = shutil.ignore_patterns("checkpoints", "code", "lock")
+    shutil.copytree(run.root, folder, ignore=ignored, symlinks=True)
+    say(f"records of the run are in {folder}")
 
 
 if __name__ == "__main__":

@@ -363,7 +363,7 @@ def _checked(command: Collection[str], *, environment: dict[str, str], timeout_s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=timeout_s * PATIENCE,
         check=False,
     )
     if done.returncode:
