@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"No cluster can be started here: {reason}", file=sys.stderr)
         return 78
     os.environ.update(HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nodes and disk go in any case
     with (
         tempfile.TemporaryDirectory(prefix="ftdist-storm-", dir="/tmp") as folder,
         small_disk(Path(folder, "runs")),

@@ -128,6 +128,7 @@ def test_cancelled_run_saves_once_is_not_requeued_and_can_finish_on_one_node(
     assert committed(run)[-1] == STEPS
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L2")
 def test_signals_that_hail_on_a_save_neither_break_it_nor_start_another(
     login: Login, ingredients: Path, uninterrupted: RunDir
