@@ -34,14 +34,12 @@ from tests.support.tiers import missing_cluster
 
 RESULTS = Path(__file__).parent / "results"
 LOGS = Path("build") / "storm"
-NODES = 4
 DISK_MIB = 400
 SAVE_EVERY_STEPS = 20
 RECOVERY_S = 300.0
 """Seconds after which a run that has made no new step counts as lost."""
 
 KEYS = (
-    f"cluster.nodes={NODES}",
     f"checkpoint.every_steps={SAVE_EVERY_STEPS}",
     "batch.tokens=2048",
     "cluster.signal_delay_s=60",
@@ -66,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="ftdist-storm-", dir="/tmp") as folder,
         small_disk(Path(folder, "runs")),
-        SlurmLab.running(nodes=NODES) as lab,
+        SlurmLab.running(nodes=asked.nodes) as lab,
         logged_in(lab, Path(folder)) as login,
     ):
         result, strikes = _storm(asked, login, make_ingredients(login.folder))
@@ -84,6 +82,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the order of faults (1)")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the storm (10)")
     parser.add_argument("--every", type=float, default=20.0, help="mean seconds of calm (20)")
+    parser.add_argument("--nodes", type=int, default=4, help="with a rank each (4)")
     parser.add_argument("--steps", type=int, help="steps of the run (150 per minute)")
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS), help="kinds")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
@@ -124,8 +123,8 @@ def _storm(
     asked: argparse.Namespace, login: Login, ingredients: Path
 ) -> tuple[Whole, list[Strike]]:
     """Both runs, and the figures of the second."""
-    keys = (*KEYS, f"train.steps={asked.steps}")
-    say(f"{NODES} nodes; the undisturbed run makes {asked.steps} steps")
+    keys = (*KEYS, f"cluster.nodes={asked.nodes}", f"train.steps={asked.steps}")
+    say(f"{asked.nodes} nodes; the undisturbed run makes {asked.steps} steps")
     job = submit(login, ingredients, "calm", *keys)
     login.wait_for_state(job, "COMPLETED", timeout_s=60 * asked.minutes + 600)
     calm = login.run("calm")
@@ -145,7 +144,7 @@ def _storm(
             strikes,
             window=(begin, end),
             steps=asked.steps,
-            **{"every": SAVE_EVERY_STEPS, "seed": asked.seed, "nodes": NODES},
+            **{"every": SAVE_EVERY_STEPS, "seed": asked.seed, "nodes": asked.nodes},
         )
         return result, strikes
     finally:
