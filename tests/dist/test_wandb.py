@@ -17,6 +17,7 @@ import pytest
 from ftdist.io.jsonl import append_json_line
 from ftdist.observe.wandb.state import SyncState, wandb_id
 from ftdist.rundir import RunDir
+from tests.support.small_disk import small_disk
 from tests.support.wandb import reader as wandb_reader
 from tests.support.wandb.fake_run import (
     CLOSE_TIMEOUT_S,
@@ -294,4 +295,17 @@ def test_a_wandb_write_failure_prints_one_line_and_metrics_are_complete(tmp_path
     done = start(run, {}, wandb="offline").wait()
     assert done.exit_code == 0, done.err
     assert done.out.count("W&B upload stopped") == 1
+    assert [row["step"] for row in raw_rows(run)] == list(range(1, STEPS + 1))
+
+
+@pytest.mark.fault("W7")
+def test_a_full_disk_of_wandbs_files_prints_one_line_and_metrics_are_complete(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path / "r", wandb="offline")
+    with small_disk(run.wandb, "bytes", size="20k"):
+        done = start(run, {}, wandb="offline").wait()
+    assert done.exit_code == 0, done.err
+    assert done.out.count("cannot be written (No space left on device); training continues") == 1
+    assert "Traceback" not in done.out + done.err
     assert [row["step"] for row in raw_rows(run)] == list(range(1, STEPS + 1))

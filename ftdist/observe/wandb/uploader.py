@@ -25,6 +25,7 @@ from ftdist.observe.training_evals import ANSWERED, COLUMNS, answered, digest_of
 from ftdist.observe.wandb.alerts import AlertSender
 from ftdist.observe.wandb.api import OFFLINE_MODES, WandbServer, find_server
 from ftdist.observe.wandb.client import WandbClient, kill_wandb_core, teardown
+from ftdist.observe.wandb.disk_watch import DiskWatch
 from ftdist.observe.wandb.run_config import wandb_config
 from ftdist.observe.wandb.state import SenderLock, SyncState, write_url
 from ftdist.plan.plan import Plan
@@ -119,6 +120,7 @@ class WandbUploader:
         tail = MetricsTail(self._run, after=after)
         generations = _GenerationTable(self._run, self._config)
         alerts = _Alerts(self._run, self._config, server)
+        disk = DiskWatch(self._run.wandb)
         is_closing = False
         while not is_closing:
             is_closing = self._closing.wait(POLL_EVERY_S)
@@ -127,6 +129,11 @@ class WandbUploader:
                 raise _OfflineError("another process uploads the run now")
             for row in tail.new_rows():
                 client.log(row)
+            if (problem := disk.problem()) is not None:
+                self._log(
+                    f"W&B's own files in {self._run.wandb} cannot be written ({problem}); training "
+                    f"continues, {self._run.metrics.name} has every row, and {self._later()}."
+                )
             if (problem := alerts.update()) is not None:
                 self._log(f"W&B did not accept an alert ({problem}); {self._later()}.")
             problem = None if server is None else generations.update(client)
