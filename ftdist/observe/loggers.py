@@ -26,6 +26,9 @@ from ftdist.rundir import RunDir
 Outcome = Literal["finished", "requeue", "failed"]
 """How an attempt ends: the run is complete, requests a requeue, or failed."""
 
+MAX_PENDING_BYTES = 64 << 20
+"""Rows that wait for a full disk: about 100,000."""
+
 
 def open_metric_logger(
     run: RunDir,
@@ -188,6 +191,8 @@ class MetricLogger:
 class JsonlWriter:
     """Appends rows to `metrics.jsonl`; a row that cannot be written is kept for the next try.
 
+    At most `MAX_PENDING_BYTES` are kept: the newest.
+
     Args:
         path: the file; created if missing, readable by its owner only.
     """
@@ -195,6 +200,7 @@ class JsonlWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._pending = b""
+        self._num_dropped = 0
         try:
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             size = os.fstat(self._file).st_size
@@ -209,12 +215,18 @@ class JsonlWriter:
         """Append a row. Returns the disk error as text, or None."""
         self._pending += (json.dumps(row) + "\n").encode()
         try:
-            while self._pending:
-                written = os.write(self._file, self._pending)
-                self._pending = self._pending[written:]
+            self._write()
         except OSError as error:
+            while len(self._pending) > MAX_PENDING_BYTES:
+                _, _, self._pending = self._pending.partition(b"\n")
+                self._num_dropped += 1
             return error.strerror or str(error)
         return None
+
+    def _write(self) -> None:
+        while self._pending:
+            written = os.write(self._file, self._pending)
+            self._pending = self._pending[written:]
 
     def close(self) -> None:
         """Write the pending rows and sync the file.
@@ -223,9 +235,7 @@ class JsonlWriter:
             StorageError: some rows could not be written.
         """
         try:
-            while self._pending:
-                written = os.write(self._file, self._pending)
-                self._pending = self._pending[written:]
+            self._write()
             os.fsync(self._file)
         except OSError as error:
             raise self._failure(error) from error
@@ -233,7 +243,7 @@ class JsonlWriter:
             os.close(self._file)
 
     def _failure(self, error: OSError) -> StorageError:
-        pending = self._pending.count(b"\n")
+        pending = self._pending.count(b"\n") + self._num_dropped
         missing = "1 row is" if pending == 1 else f"{pending} rows are"
         return StorageError(
             f"Cannot write {self._path}: {error.strerror or error}; {missing} missing.",

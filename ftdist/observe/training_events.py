@@ -76,6 +76,8 @@ def _words(event: Event) -> str:
             return f"Attempt {event['attempt']} ends: {outcome}. {event.get('cause') or ''}".strip()
         case "best_checkpoint_updated":
             return f"Step {event['step']:,} is the best checkpoint."
+        case "save_failed":
+            return f"No checkpoint at step {event['step']:,}: {event['cause']}"
         case "checkpoint_corrupt":
             return f"A checkpoint is damaged: {event.get('problem', '')}"
         case "cancel_requested":
@@ -94,6 +96,6 @@ def _place(checkpoint: int | None) -> str:
 
 
 def _is_bad(event: Event) -> bool:
-    return event.get("event") in ("checkpoint_corrupt", "requeue_failed") or (
+    return event.get("event") in ("save_failed", "checkpoint_corrupt", "requeue_failed") or (
         event.get("outcome") in ("requeue", "failed", "crash_loop")
     )

@@ -73,6 +73,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "training_complete": lambda event: f"training complete at step {event['step']}",
     "training_stopped": lambda event: f"training stopped after step {event['step']}",
     "checkpoint_saved": lambda event: f"checkpoint saved at step {event['step']}",
+    "save_failed": lambda event: f"no checkpoint at step {event['step']}: {event['cause']}",
     "best_checkpoint_updated": lambda event: f"step {event['step']} is the best so far",
     "checkpoint_corrupt": lambda event: f"corrupt checkpoint set aside: {event['problem']}",
     "stage_started": lambda event: f"stage {event['stage']} started",
