@@ -218,7 +218,8 @@ class JsonlWriter:
             self._write()
         except OSError as error:
             while len(self._pending) > MAX_PENDING_BYTES:
-                _, _, self._pending = self._pending.partition(b"\n")
+                rest = self._pending.lstrip(b"\n").partition(b"\n")[2]
+                self._pending = b"\n" + rest  # of the first row, a part may be in the file
                 self._num_dropped += 1
             return error.strerror or str(error)
         return None
@@ -243,7 +244,7 @@ class JsonlWriter:
             os.close(self._file)
 
     def _failure(self, error: OSError) -> StorageError:
-        pending = self._pending.count(b"\n") + self._num_dropped
+        pending = self._pending.lstrip(b"\n").count(b"\n") + self._num_dropped
         missing = "1 row is" if pending == 1 else f"{pending} rows are"
         return StorageError(
             f"Cannot write {self._path}: {error.strerror or error}; {missing} missing.",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftdist.errors import RequeueError, StorageError
+from ftdist.observe import loggers
 from ftdist.observe.console import Console, progress_line
 from ftdist.observe.live_page import LivePage
 from ftdist.observe.loggers import JsonlWriter, MetricLogger, open_metric_logger
@@ -98,6 +99,18 @@ def test_a_full_disk_is_reported_once_and_fails_at_the_end(
     with pytest.raises(StorageError, match="No space left on device; 3 rows are missing"):
         logger.close("finished")
     assert capsys.readouterr().out.count("No space left on device") == 1
+
+
+@pytest.mark.fault("M2")
+def test_rows_that_wait_for_a_full_disk_are_bounded_and_all_missing_ones_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loggers, "MAX_PENDING_BYTES", 100)
+    rows = JsonlWriter(Path("/dev/full"))
+    for step in range(50):
+        assert rows.append({"step": step, "train/loss": 1.0}) == "No space left on device"
+    with pytest.raises(StorageError, match="; 50 rows are missing"):
+        rows.close()
 
 
 def test_a_training_error_is_not_masked_by_an_error_on_close() -> None:
