@@ -9,7 +9,7 @@ from ftdist.io.retry import wait_for
 
 
 def read_back(folder: Path, *, step: int) -> None:
-    """Open a committed checkpoint anew: its manifest, and the sizes of its files.
+    """Open a committed checkpoint again: its manifest, and the sizes of its files.
 
     A rename that a server has lost, or that this node does not see, is found before the
     checkpoints that the new one replaces are deleted. Of many files only some are opened.

@@ -27,7 +27,7 @@ MAX_PAUSE_S = 5.0
 PASSING = frozenset(
     (errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EREMOTEIO, errno.EHOSTDOWN, errno.ENOTCONN)
 )
-"""What file systems answer while their server is away. A broken disk answers EIO for ever."""
+"""What file systems answer while their server is away. A broken disk answers EIO without limit."""
 
 
 def is_passing(error: OSError) -> bool:
@@ -39,7 +39,7 @@ def retry_passing(action: Callable[[], T], *, deadline_s: float | None = None) -
     """Call `action`, again and again while it meets a passing error.
 
     Args:
-        action: opens its files anew at every call, and may be repeated.
+        action: opens its files at every call, and may be repeated.
         deadline_s: seconds after which its error is raised; None: `DEADLINE_S`.
 
     Raises:

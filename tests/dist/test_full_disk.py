@@ -61,7 +61,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, ingredients: Path) -> 
 @pytest.mark.fault("C6", "C7")
 @pytest.mark.parametrize(
     ("kind", "cause"),
-    [("bytes", "MiB, but the disk of .* has 0 B free"), ("inodes", "has .* and 0 inodes free")],
+    [("bytes", "iB, but the disk of .* has 0 B free"), ("inodes", "has .* and 0 inodes free")],
 )
 def test_a_disk_that_is_full_for_some_steps_costs_one_save_and_nothing_else(
     run_ranks: RunRanks,
@@ -158,9 +158,11 @@ def test_records_logs_and_checkpoints_on_one_full_disk_end_in_one_sentence_and_r
         disk.fill()
         out, err = process.communicate(timeout=280)
         assert process.returncode == 74, out + err
-        assert cause in err.splitlines()[0]
+        problem, remedy, resumable = err.splitlines()[-3:]
+        assert cause in problem
+        assert remedy.startswith("To fix: delete files")
         assert err.count("To fix: ") == 1
-        assert "Run r is resumable, last checkpoint: step 6." in err
+        assert resumable.startswith("Run r is resumable, last checkpoint: step 6.")
         assert "Traceback" not in out + err + logs(run)
         assert "probably killed" not in out + err
         (end,) = [e for e in run.read_events() if e["event"] == "attempt_finished"]

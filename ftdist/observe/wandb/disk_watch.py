@@ -24,17 +24,17 @@ class DiskWatch:
         self._file = folder / f".room-{os.getpid()}"
         self._clock = clock
         self._next_at = clock()
-        self._is_told = False
+        self._is_reported = False
 
     def problem(self) -> str | None:
-        """Why the disk takes no more, told once; None otherwise."""
-        if self._is_told or self._clock() < self._next_at:
+        """Why the disk takes no more, the first time; None otherwise."""
+        if self._is_reported or self._clock() < self._next_at:
             return None
         self._next_at = self._clock() + LOOK_EVERY_S
         try:
             self._file.write_bytes(bytes(SIZE))
         except OSError as error:
-            self._is_told = True
+            self._is_reported = True
             return error.strerror or str(error)
         finally:
             with suppress(OSError):
