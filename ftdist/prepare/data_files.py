@@ -3,8 +3,8 @@
 import errno
 import glob
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
@@ -12,13 +12,21 @@ from pathlib import Path
 from ftdist.errors import DataError
 from ftdist.io.compression import data_suffix
 from ftdist.io.hashing import file_sha256
+from ftdist.io.safe_open import NOT_REGULAR, OUTSIDE
 from ftdist.library.readers.discovery import PROBES, is_probes
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.library.sources.not_data import not_data
 from ftdist.library.sources.reference import DataReference, hub_hint
 from ftdist.library.sources.resolve import dataset_files
-from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
+from ftdist.library.sources.walk import (
+    files_below,
+    glob_files,
+    home_of,
+    is_inside,
+    refuse_saved_dicts,
+)
+from ftdist.library.store.dataset import check_unchanged
 from ftdist.prepare import chunking
 
 ROWS = {
@@ -71,6 +79,9 @@ class SourceFiles:
     share: float | None = None
     """Of its role in all tokens of a pass, in place of a weight."""
 
+    digests: Mapping[Path, str] = field(default_factory=dict)
+    """The sha256 of files that a manifest vouches for."""
+
     is_curated: bool = False
     """Whether the files are those of a curated library."""
 
@@ -79,6 +90,9 @@ class SourceFiles:
 
     origin: str = ""
     """Of a dataset: where it is from, with commit, subset and split."""
+
+    home: Path | None = None
+    """Real folder that the files must be in; None: the user named the file."""
 
     skipped: tuple[Path, ...] = ()
     """Those of `ignored` that a user may expect to be read: all but what lies beside rows."""
@@ -111,13 +125,19 @@ class SourceFiles:
 
     @cached_property
     def fingerprint(self) -> list[tuple[str, str]]:
-        """Name and sha256 of each file, as first asked for."""
+        """Name and sha256 of each file, as first asked for.
+
+        Raises:
+            DataError: a file cannot be read, or is not what the library's manifest vouches for.
+        """
         digests = []
         for file in self.files:
             try:
                 digest = file_sha256(file)
             except OSError as error:
                 raise _unreadable(file, error, key=self.key) from error
+            if file in self.digests:
+                check_unchanged(file, digest=digest, expected=self.digests[file])
             digests.append((self.name(file), digest))
         return digests
 
@@ -141,6 +161,8 @@ def find_files(reference: DataReference, *, key: str) -> SourceFiles:
         root, paths = dataset.root, list(dataset.files)
     else:
         root, paths = _files_at(named, key=key)
+    home = home_of(root) if paths != [named] else None
+    _refuse_unsafe(paths, home=home, key=key)
     found = [file for file in paths if file != named]
     beside = not_data(found, key=key) if reference.split is None else set()
     is_data = [_is_data(file) and file not in beside for file in paths]
@@ -153,12 +175,29 @@ def find_files(reference: DataReference, *, key: str) -> SourceFiles:
     return SourceFiles(
         root=root,
         files=files,
+        home=home,
         ignored=ignored,
         skipped=tuple(file for file in ignored if file not in beside),
         key=key,
         label=dataset.label if dataset else "",
         origin=dataset.origin if dataset else "",
     )
+
+
+def _refuse_unsafe(paths: Sequence[Path], *, home: Path | None, key: str) -> None:
+    """Refuse what is no regular file, and links that lead out.
+
+    Raises:
+        DataError: there is one.
+    """
+    for path in paths:
+        try:
+            if path.exists() and not path.is_file():
+                raise OSError(errno.EINVAL, f"it {NOT_REGULAR}", str(path))
+            if home is not None and not is_inside(path, home):
+                raise OSError(errno.EXDEV, OUTSIDE, str(path))
+        except OSError as error:
+            raise _unreadable(path, error, key=key) from error
 
 
 def _refuse_missing(
@@ -234,6 +273,8 @@ def _raise(error: OSError) -> None:
 
 def _unreadable(path: Path, error: OSError, *, key: str) -> DataError:
     problem = f"{key}: {path} cannot be read: {error.strerror}."
+    if error.errno == errno.EINVAL:
+        return DataError(problem, remedy="remove it.")
     if error.errno == errno.EXDEV:
         return DataError(problem, remedy="replace the link with a copy of what it points to.")
     return DataError(

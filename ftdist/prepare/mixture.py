@@ -10,6 +10,7 @@ from ftdist.errors import ConfigError
 from ftdist.io.hashing import fingerprint
 from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.sources.reference import DataReference
+from ftdist.library.sources.walk import home_of
 from ftdist.library.store.dataset import LIBRARY, RETENTION, is_curated, open_curated
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles, find_files
@@ -62,6 +63,7 @@ def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
     return {
         source.name: SourceFiles(
             root=folder,
+            home=home_of(folder),
             files=(source.train, source.held_out),
             ignored=(),
             key="library.path",
@@ -70,6 +72,7 @@ def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
             weight=source.weight,
             share=None if source.role == LIBRARY else curated.shares.get(source.role, 0.0),
             is_curated=True,
+            digests=source.digests,
         )
         for source in curated.sources
     }

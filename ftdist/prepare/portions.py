@@ -1,9 +1,11 @@
 """Divide the files of a source into portions that worker processes read."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ftdist.io.safe_open import pinned
 from ftdist.library.readers.filetypes.detect import UnsupportedFile
 from ftdist.library.readers.records.jsonl_rows import Span, split_jsonl
 from ftdist.library.readers.records.table_rows import split_table
@@ -33,19 +35,33 @@ class Part:
     groups: range | None = None
     """Row groups of a Parquet file, or record batches of an Arrow file."""
 
+    home: Path | None = None
+    """Real folder that the file must be in; None: anywhere."""
+
     @property
     def rows(self) -> Iterator[Row]:
         """Its rows."""
         if isinstance(self.kind, UnsupportedFile):
-            return iter([BadRow(self.kind.reason, Location(self.name), self.kind.remedy)])
-        if self.kind == SAMPLES:
-            return samples.read_rows(self.path, groups=self.groups)
-        if self.kind == TEXT:
-            return iter([chunking.read_document(self.path, name=self.name)])
+            yield BadRow(self.kind.reason, Location(self.name), self.kind.remedy)
+            return
+        with ExitStack() as stack:
+            try:
+                path = stack.enter_context(pinned(self.path, home=self.home))
+            except OSError as error:  # it was another file when it was found
+                reason = f"cannot be read: {error.strerror}"
+                yield BadRow(reason, Location(self.name), "Restore it, or remove it.")
+                return
+            yield from self._rows_of(path, self.kind)
+
+    def _rows_of(self, path: Path, kind: str) -> Iterator[Row]:
+        if kind == SAMPLES:
+            return samples.read_rows(path, groups=self.groups)
+        if kind == TEXT:
+            return iter([chunking.read_document(path, name=self.name)])
         return chat_formats.read_conversations(
-            self.path,
+            path,
             name=self.name,
-            kind=self.kind,
+            kind=kind,
             settings=self.settings,
             span=self.span,
             first_row=self.first_row,
@@ -64,6 +80,7 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
             name=f"{files.label or source}: {files.name(file)}",
             kind=files.kind(file),
             settings=files.rows,
+            home=files.home,
         )
         if part.kind == SAMPLES:
             groups = range(len(samples.samples_of_groups(file)))

@@ -14,12 +14,16 @@ from ftdist.data.chat_encoder import ChatEncoder, Tokens
 from ftdist.data.encoder_file import load_encoder
 from ftdist.data.messages import Chat
 from ftdist.errors import DataError
+from ftdist.io.resource_limits import OutOfTimeError, limited
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
 from ftdist.prepare import chunking
 from ftdist.prepare.portions import Part
 from ftdist.prepare.teacher_rows import teacher_tokens
 
 _ROWS_AT_ONCE = 256
+_MEMORY_GIB, _CPU_S = 16, 3600
+"""What a portion of a MiB, or a longer text, may take: it may be made to take all that there is."""
+
 LEFT_OUT = "answer not learned, for the chat template leaves out its thought or one before it"
 NAMED_ROWS = 20
 """Maximum number of invalid rows listed in the card; all are counted."""
@@ -122,7 +126,16 @@ def encode_task(task: Task) -> Portion:
         task.teacher.open("wb") as teacher,
     ):
         encoding = _Encoding(load_encoder(task.encoder), task.settings)
-        return encoding.run(task.parts, ids=ids, loss=loss, teacher=teacher)
+        try:
+            with limited(memory_gib=_MEMORY_GIB, cpu_s=_CPU_S):
+                return encoding.run(task.parts, ids=ids, loss=loss, teacher=teacher)
+        except (MemoryError, OutOfTimeError) as error:
+            limit = f"{_MEMORY_GIB} GiB" if isinstance(error, MemoryError) else f"{_CPU_S} s"
+            raise DataError(
+                f"{', '.join(dict.fromkeys(part.name for part in task.parts))} takes more than "
+                f"{limit} to read and tokenize.",
+                remedy="split its rows, or remove it.",
+            ) from error
 
 
 def encode_rows(

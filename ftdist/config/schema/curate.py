@@ -266,6 +266,14 @@ class WorkConfig:
     shard_mib: PositiveInt
     """Size of the pieces in which long files are read, MiB."""
 
+    reader_memory_gib: PositiveFloat
+    """Memory that a process may take to read and clean a file, or a piece of a long one, GiB; a
+    file that asks for more is invalid.
+    """
+
+    reader_cpu_s: PositiveFloat
+    """Processor seconds that this may take; a file that asks for more is invalid."""
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class CurateConfig:

@@ -10,13 +10,20 @@ from pathlib import Path
 
 from ftdist.config.schema.data_source import SourceEntry, split_name
 from ftdist.errors import DataError
+from ftdist.io.safe_open import NOT_REGULAR, OUTSIDE, open_regular
 from ftdist.library.readers import printable
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.schema import BadRow, Location
 from ftdist.library.sources.not_data import not_data
 from ftdist.library.sources.reference import DataReference, source_name
 from ftdist.library.sources.resolve import dataset_files
-from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
+from ftdist.library.sources.walk import (
+    files_below,
+    glob_files,
+    home_of,
+    is_inside,
+    refuse_saved_dicts,
+)
 from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE, is_curated
 
 _ASSETS = (
@@ -33,6 +40,8 @@ class FoundFile:
     path: Path
     name: str
     kind: str
+    home: Path | None = None
+    """Real folder that it must be in; None: the user named the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +109,7 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
         if dataset is not None
         else _expand(named, key=key, bad=bad, source=name)
     )
+    home = home_of(root)
     found = [file for file in paths if file != named]
     beside = not_data(found, key=key) if entry.split is None else set()
     for file in paths:
@@ -113,14 +123,15 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
-            kind = _kind(file, is_named=file == named)
+            is_named = file == named
+            kind = _kind(file, home=None if is_named else home)
             if kind == "probes":
                 ignored.append(f"{below} (probes)")
             elif isinstance(kind, UnsupportedFile):
                 bad.append(BadRow(kind.reason, location, kind.remedy))
             else:
                 seen[real] = str(location)
-                files.append(FoundFile(file, below, kind))
+                files.append(FoundFile(file, below, kind, None if is_named else home))
     if not files and not bad:
         raise _nothing_to_read(f"{key}: {path}", any(os.path.realpath(f) in seen for f in paths))
     return FoundSource(
@@ -143,12 +154,15 @@ def _nothing_to_read(what: str, is_read_elsewhere: bool) -> DataError:
     )
 
 
-def _kind(file: Path, *, is_named: bool) -> str | UnsupportedFile:
+def _kind(file: Path, *, home: Path | None) -> str | UnsupportedFile:
+    """The kind of a file below a folder, or of one that the user named."""
     try:
-        if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe would block
-            return UnsupportedFile("is not a file but a pipe, socket or device", "Remove it.")
+        if not stat.S_ISREG(file.stat().st_mode):
+            return UnsupportedFile(NOT_REGULAR, "Remove it.")
+        if home is not None and not is_inside(file, home):  # of a dataset
+            return UnsupportedFile(f"cannot be read: {OUTSIDE}", _REMEDY_LINK)
         kind = detect_kind(file)
-        return PROBES if kind == "probes" and is_named else kind
+        return PROBES if kind == "probes" and home is None else kind
     except OSError as error:
         remedy = _REMEDY_RIGHT if error.errno in (errno.EACCES, errno.EPERM) else _REMEDY_GONE
         return UnsupportedFile(f"cannot be read: {error.strerror}", remedy)
@@ -214,7 +228,7 @@ def is_probes(file: Path) -> bool:
     if file.name == PROBES_FILE:
         return True
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             first = json.loads(opened.readline(_MAX_PROBE))
     except (OSError, ValueError, RecursionError):
         return False  # its reader says what is wrong with it

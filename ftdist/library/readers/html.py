@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, PageElement, Tag
 
 from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.readers.encoding import declared_encoding, decode
@@ -24,6 +24,9 @@ from ftdist.library.readers.markup.written import (
     write_raised,
 )
 from ftdist.library.schema import BadRow, Block, Document, Location
+
+MAX_DEPTH = 256
+"""Pages that people write are some 30 deep, the worst of generated ones 100."""
 
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^<>]*>")
 
@@ -55,6 +58,9 @@ def parse_html(
     if isinstance(markup, str):
         markup = _XML_DECLARATION.sub("", markup)  # of XHTML; Beautiful Soup warns of it
     soup = BeautifulSoup(markup, "lxml")
+    if _is_deeper(soup, MAX_DEPTH):
+        reason = f"has elements more than {MAX_DEPTH} deep in each other"
+        return BadRow(reason, Location(name), "Remove it, or save its text.")
     own = next((tag for tag in soup("title") if not tag.find_parent("svg")), None)
     page = "" if own is None else line_text(own)
     notes = Notes()
@@ -75,6 +81,14 @@ def parse_html(
         location=Location(name),
         notes=notes.all(),
     )
+
+
+def _is_deeper(soup: BeautifulSoup, most: int) -> bool:
+    """Whether elements stand deeper in each other; without recursion, which may be too deep."""
+    level: list[PageElement] = [soup]
+    for _ in range(most + 1):
+        level = [child for tag in level if isinstance(tag, Tag) for child in tag.contents]
+    return any(isinstance(each, Tag) for each in level)
 
 
 _STEPS: tuple[Callable[[BeautifulSoup, Notes], None], ...] = (

@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftdist.library.schema import BadRowError
+
 MAX_COLUMNS = 1000
 """As many columns may a cell span in HTML."""
+
+MAX_CELLS = 1_000_000
+"""Of a table, with the places that its cells span."""
 
 Grid = tuple[tuple[str, ...], ...]
 
@@ -66,6 +71,7 @@ _Placed = dict[tuple[int, bool], Cell]
 def _place(rows: Sequence[Sequence[Cell]]) -> list[_Placed]:
     placed: list[_Placed] = []
     above: dict[int, tuple[int, Cell]] = {}
+    left = MAX_CELLS
     for number, cells in enumerate(rows):
         line: _Placed = {(column, False): cell for column, (_, cell) in above.items()}
         taken = set(above)
@@ -81,6 +87,10 @@ def _place(rows: Sequence[Sequence[Cell]]) -> list[_Placed]:
                 line[column + offset, offset == 0] = cell
                 above[column + offset] = (last, cell)
             column += max(1, min(cell.columns, MAX_COLUMNS))
+        left -= len(line)
+        if left < 0:
+            reason = f"has a table of more than {MAX_CELLS} cells"
+            raise BadRowError(reason, "Remove it, or write it as CSV.")
         above = {column: (last, cell) for column, (last, cell) in above.items() if last > number}
         placed.append(line)
     return placed

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ftdist.errors import DataError
+from ftdist.io.safe_open import OUTSIDE
 from ftdist.library.sources.reference import hub_hint
 from ftdist.library.sources.saved_dataset import is_saved_dict
 
@@ -38,13 +39,15 @@ def glob_files(
             f"{key}: {pattern} is not a valid glob pattern.",
             remedy="write ** alone between slashes: docs/**/*.html.",
         ) from error
-    files = [file for file in matches if file.is_file() and not _is_hidden(file.relative_to(root))]
+    files = [
+        file for file in matches if not file.is_dir() and not _is_hidden(file.relative_to(root))
+    ]
     if not files:
         raise DataError(f"{key}: no file matches {pattern}.", remedy="correct the pattern.")
-    home = _home(root)
-    for file in [file for file in files if not _is_below(file, home)]:
+    home = home_of(root)
+    for file in [file for file in files if not is_inside(file, home)]:
         files.remove(file)
-        on_error(OSError(errno.EXDEV, _OUTSIDE, file.relative_to(root).as_posix()))
+        on_error(OSError(errno.EXDEV, OUTSIDE, file.relative_to(root).as_posix()))
     return root, files
 
 
@@ -78,7 +81,7 @@ def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterato
         on_error: called for each folder that cannot be read, and for each link that leads out of
             the folder (`errno.EXDEV`), which is not followed.
     """
-    home = _home(folder)
+    home = home_of(folder)
     seen: set[str] = set()
     for here, folders, names in os.walk(folder, followlinks=True, onerror=on_error):
         real = os.path.realpath(here)
@@ -86,27 +89,24 @@ def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterato
             folders.clear()
             continue
         seen.add(real)
-        inside = {name: _is_below(Path(here) / name, home) for name in (*folders, *names)}
-        for name, is_inside in sorted(inside.items()):
-            if not is_inside and not name.startswith("."):
-                on_error(OSError(errno.EXDEV, _OUTSIDE, str(Path(here) / name)))
+        inside = {name: is_inside(Path(here) / name, home) for name in (*folders, *names)}
+        for name, is_within in sorted(inside.items()):
+            if not is_within and not name.startswith("."):
+                on_error(OSError(errno.EXDEV, OUTSIDE, str(Path(here) / name)))
         folders[:] = sorted(name for name in folders if inside[name] and not name.startswith("."))
         yield from (
             Path(here) / name for name in sorted(names) if inside[name] and not name.startswith(".")
         )
 
 
-_OUTSIDE = "it is a link that points outside its folder"
-
-
-def _home(folder: Path) -> Path:
-    """The real folder that links may not leave."""
+def home_of(folder: Path) -> Path:
+    """The real folder that links below a folder may not leave."""
     real = Path(os.path.realpath(folder))
     is_snapshot = real.parent.name == "snapshots" and (real.parents[1] / "blobs").is_dir()
     return real.parents[1] if is_snapshot else real
 
 
-def _is_below(path: Path, home: Path) -> bool:
+def is_inside(path: Path, home: Path) -> bool:
     """Whether a path is no link, or one to something below `home`."""
     if not os.path.islink(path):  # noqa: PTH114 - False without permission
         return True

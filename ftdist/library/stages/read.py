@@ -114,6 +114,9 @@ def shards_of(
             size=(span[1] - span[0]) if span else stamp[0] // len(groups),
             settings=settings,
             cache=context.cache_dir,
+            home=file.home,
+            memory_gib=config.work.reader_memory_gib,
+            cpu_s=config.work.reader_cpu_s,
         )
         for span, first_row in spans
         for of_groups in groups

@@ -25,6 +25,8 @@ import numpy as np
 from ftdist.config.schema.curate import SensitivePolicy
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import FileStamp, file_stamp, fingerprint
+from ftdist.io.resource_limits import OutOfTimeError, limited
+from ftdist.io.safe_open import pinned
 from ftdist.library.chat_text import conversation_key, conversation_text
 from ftdist.library.cleaning.boilerplate import block_hashes
 from ftdist.library.cleaning.mask_row import mask_row
@@ -101,6 +103,12 @@ class SourceShard:
 
     settings: ReadSettings
     cache: Path
+    home: Path | None = None
+    """As of a `FoundFile`."""
+
+    memory_gib: float = 8.0
+    cpu_s: float = 1800.0
+    """What reading and cleaning it may take."""
 
     @property
     def key(self) -> str:
@@ -139,7 +147,7 @@ def read_shard(shard: SourceShard) -> CurationStats:
     if not shard.is_read:
         try:
             with atomic_dir(shard.folder) as tmp:
-                _read_into(tmp, shard)
+                _read_within_limits(tmp, shard)
                 if not _is_unchanged(shard):
                     raise BadRowError(
                         "changes while it is read", "Curate again once the file is complete."
@@ -149,6 +157,24 @@ def read_shard(shard: SourceShard) -> CurationStats:
             stats.record_invalid_row(shard.name, str(error), error.remedy)
             return stats
     return CurationStats.load(shard.folder / _ACCOUNT)
+
+
+def _read_within_limits(folder: Path, shard: SourceShard) -> None:
+    """Read a shard within its memory and time.
+
+    Raises:
+        BadRowError: they do not suffice, or it cannot be read.
+    """
+    try:
+        with limited(memory_gib=shard.memory_gib, cpu_s=shard.cpu_s):
+            _read_into(folder, shard)
+    except (MemoryError, OutOfTimeError) as error:
+        is_memory = isinstance(error, MemoryError)
+        limit = f"{shard.memory_gib:g} GiB of memory" if is_memory else f"{shard.cpu_s:g} s"
+        key = "work.reader_memory_gib" if is_memory else "work.reader_cpu_s"
+        raise BadRowError(
+            f"takes more than {limit} to read", f"Split it, or raise {key} if you trust it."
+        ) from error
 
 
 def _is_unchanged(shard: SourceShard) -> bool:
@@ -161,9 +187,8 @@ def _is_unchanged(shard: SourceShard) -> bool:
 def unreadable(shard: SourceShard) -> CurationStats:
     """The counts of a shard whose worker process died."""
     stats = CurationStats(rows=1)
-    stats.record_invalid_row(
-        shard.name, "crashes the process that reads it", "remove the file, or save it again."
-    )
+    reason = "ends the process that reads it: it is damaged, or made to take all memory or time"
+    stats.record_invalid_row(shard.name, reason, "remove the file, or save it again.")
     return stats
 
 
@@ -246,33 +271,29 @@ def _rows(shard: SourceShard) -> Iterator[Row]:
     """
     try:
         yield from _read(shard)
-    except BadRowError:
+    except (BadRowError, MemoryError):
         raise
     except OSError as error:
-        why = error.strerror or error
-        raise BadRowError(
-            f"cannot be read: {why}", "Check its permissions and its disk."
-        ) from error
+        reason = f"cannot be read: {error.strerror or error}"
+        raise BadRowError(reason, "Check its permissions and its disk.") from error
     except Exception as error:
         message = " ".join(str(error).split())[:_MAX_ERROR_CHARACTERS]
-        raise BadRowError(
-            f"crashes its reader ({type(error).__name__}: {message})",
-            "Remove the file, or save it again.",
-        ) from error
+        reason = f"crashes its reader ({type(error).__name__}: {message})"
+        raise BadRowError(reason, "Remove the file, or save it again.") from error
 
 
 def _read(shard: SourceShard) -> Iterator[Row]:
-    if shard.kind in CHAT_KINDS:
-        yield from read_conversations(
-            shard.path,
-            name=shard.name,
-            kind=shard.kind,
-            settings=shard.settings.rows,
-            span=shard.span,
-            first_row=shard.first_row,
-            groups=shard.groups,
-        )
-    else:
-        yield read_document(
-            shard.path, name=shard.name, kind=shard.kind, encoding=shard.settings.rows.encoding
-        )
+    rows = shard.settings.rows
+    with pinned(shard.path, home=shard.home) as path:
+        if shard.kind in CHAT_KINDS:
+            yield from read_conversations(
+                path,
+                name=shard.name,
+                kind=shard.kind,
+                settings=rows,
+                span=shard.span,
+                first_row=shard.first_row,
+                groups=shard.groups,
+            )
+        else:
+            yield read_document(path, name=shard.name, kind=shard.kind, encoding=rows.encoding)

@@ -43,6 +43,8 @@ class CuratedSource:
 
     train: Path
     held_out: Path
+    digests: dict[Path, str]
+    """The sha256 of both files, as the manifest has it."""
 
 
 def is_curated(folder: Path) -> bool:
@@ -71,6 +73,34 @@ class CuratedLibrary:
     """Of replay and out_of_scope in all tokens of a pass."""
 
 
+_UNUSABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+def check_unchanged(path: Path, *, digest: str, expected: str) -> None:
+    """Refuse a file of a curated library that is not what its manifest vouches for.
+
+    Args:
+        path: of the file.
+        digest: sha256 of its content.
+        expected: that of the manifest.
+
+    Raises:
+        DataError: they differ.
+    """
+    if digest != expected:
+        raise DataError(
+            f"{path} was changed after it was curated.", remedy="curate the library again."
+        )
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file of a library; a manifest from elsewhere may name any."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"it names {name!r}, which is outside of the library")
+    return path
+
+
 def open_curated(folder: Path) -> CuratedLibrary:
     """The sources of a curated library.
 
@@ -88,12 +118,17 @@ def open_curated(folder: Path) -> CuratedLibrary:
                 role=source["role"],
                 weight=float(source["weight"]),
                 samples=int(source["files"]["train"]["samples"]),
-                train=folder / source["files"]["train"]["name"],
-                held_out=folder / source["files"]["held_out"]["name"],
+                train=_inside(folder, source["files"]["train"]["name"]),
+                held_out=_inside(folder, source["files"]["held_out"]["name"]),
+                digests={
+                    _inside(folder, file["name"]): str(file["sha256"])
+                    for file in source["files"].values()
+                    if "sha256" in file
+                },
             )
             for source in manifest["sources"]
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*_UNUSABLE, RecursionError) as error:
         raise DataError(
             f"{folder / MANIFEST} cannot be used: {error}.", remedy="curate the library again."
         ) from error

@@ -6,9 +6,15 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ftdist.errors import ConfigError, DataError
+from ftdist.errors import ConfigError
 from ftdist.io.hashing import file_sha256
-from ftdist.library.store.dataset import MANIFEST, PROBES_FILE, PROBES_TABLE, open_curated
+from ftdist.library.store.dataset import (
+    MANIFEST,
+    PROBES_FILE,
+    PROBES_TABLE,
+    check_unchanged,
+    open_curated,
+)
 
 _CARD = "README.md"
 _OF_LIBRARY = re.compile(
@@ -39,10 +45,7 @@ def files_to_push(folder: Path) -> dict[str, Path | bytes]:
     data = [file for each in manifest["sources"] for file in each["files"].values()]
     for file in data:
         path = folder / file["name"]
-        if file_sha256(path) != file["sha256"]:
-            raise DataError(
-                f"{path} was changed after it was curated.", remedy="curate the library again."
-            )
+        check_unchanged(path, digest=file_sha256(path), expected=file["sha256"])
     names = [
         _CARD,
         *(file["name"] for file in data),

@@ -30,11 +30,13 @@ SETTINGS = ReadSettings(rows=BY_FORM, secrets="mask", personal="mask", keep=())
 
 
 def _read(path: Path, kind: str, **more: Any) -> CurationStats:
+    return read_shard(shard_of(path, kind, **more))
+
+
+def shard_of(path: Path, kind: str, **more: Any) -> SourceShard:
     asked = {"stamp": file_stamp(path), "digest": path.name, "span": None, "first_row": 1, **more}
-    return read_shard(
-        SourceShard(path=path, name=path.name, kind=kind, settings=SETTINGS, groups=None, size=1,
-              cache=path.parent / "cache", **asked)
-    )  # fmt: skip
+    return SourceShard(path=path, name=path.name, kind=kind, settings=SETTINGS, groups=None, size=1,
+              cache=path.parent / "cache", **asked)  # fmt: skip
 
 
 def _messages(stats: CurationStats) -> list[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ftdist.io.compression import DAMAGED, GZIP, ZSTANDARD, data_suffix, open_data
+from ftdist.io.safe_open import open_regular
 from ftdist.library.readers.filetypes.json_kind import json_kind
 from ftdist.library.readers.filetypes.text_kind import UnsupportedFile, text_kind
 from ftdist.library.readers.filetypes.zip_kind import zip_kind
@@ -54,9 +55,9 @@ def detect_kind(path: Path) -> str | UnsupportedFile:
     """The kind of a file: of a document (see `read_document`) or of rows (see `read_records`).
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, or is a pipe, socket or device.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(_HEAD_BYTES)
     if head.startswith((GZIP, ZSTANDARD)):
         return _detect_compressed(path)

@@ -13,6 +13,10 @@ from ftdist.library.schema import BadRowError
 
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^<>\[]*\[.*?\]\s*>", re.DOTALL)
 _INCLUDED = re.compile(rb"%[\w.-]+;")
+MAX_RATIO = 100
+_FREE_BYTES = 8 * 2**20
+"""A part of more bytes may be packed `MAX_RATIO`-fold; the text of documents is 20-fold at most."""
+
 _SAVE_AGAIN = "Open it in the program that made it, and save it again."
 
 
@@ -32,6 +36,13 @@ class ZipParts:
         """
         if name not in self.names:
             raise BadRowError(f"is damaged: {name} is missing", _SAVE_AGAIN)
+        packed = self._archive.getinfo(name)
+        if packed.file_size > max(_FREE_BYTES, MAX_RATIO * packed.compress_size):
+            raise BadRowError(
+                f"holds {packed.file_size >> 20} MiB in a part that is packed more than "
+                f"{MAX_RATIO}-fold, as only archives made to do harm are",
+                "Remove it, or save it again.",
+            )
         try:
             with self._archive.open(name) as part:
                 data = part.read(self._left + 1)

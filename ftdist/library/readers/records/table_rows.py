@@ -39,6 +39,8 @@ def read_table(
                     for value in batch.slice(first, _BATCH).to_pylist():
                         number += 1
                         yield number, value | {at: without_nulls(value[at]) for at in nested}
+    except MemoryError:  # pyarrow's is an ArrowException too
+        raise
     except UnicodeDecodeError:
         yield number + 1, BadRowError("is not UTF-8 text", "Write it as UTF-8.")
     except DAMAGED as error:
