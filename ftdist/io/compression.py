@@ -47,7 +47,7 @@ def open_data(path: Path) -> io.BufferedIOBase:
         return _Bounded(gzip.GzipFile(path), path).buffered()
     if head.startswith(ZSTANDARD):
         return _Bounded(_Zstandard(path), path).buffered()
-    return open_regular(path)
+    return cast(io.BufferedIOBase, open_regular(path))
 
 
 def data_suffix(path: PurePath) -> str:
