@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.library.readers import read_document
+from ftdist.library.readers import MAX_DOCUMENT, read_document
 from ftdist.library.schema import Block, Document
 from tests.support.documents.zipped import (
     made_zip,
@@ -14,6 +14,8 @@ from tests.support.documents.zipped import (
     rows_of,
     texts_of,
 )
+
+TOO_LARGE = random.Random(0).randbytes(2**20) * (1 + MAX_DOCUMENT // 2**20)
 
 # EPUB
 
@@ -80,7 +82,7 @@ def test_protected_books_are_rejected_and_protected_fonts_are_not(
         ({"META-INF/container.xml": "<x"}, "is not well-formed XML ("),
         ({"a": "x"}, "is damaged: META-INF/container.xml is missing"),
         (
-            {"META-INF/container.xml": random.Random(0).randbytes(2**20) * 65},
+            {"META-INF/container.xml": TOO_LARGE},
             "holds more than 64 MiB",
         ),
     ],
