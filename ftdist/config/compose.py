@@ -37,6 +37,7 @@ from ftdist.config.search_path import (
 )
 from ftdist.config.user_files import with_files
 from ftdist.config.validation import validate
+from ftdist.config.values import format_value
 from ftdist.io.ownership import require_own
 
 if TYPE_CHECKING:
@@ -177,8 +178,8 @@ def _file_problems(
         return []
     problems = []
     for name, value in _leaves(values):
-        if name not in reading.accepted and isinstance(value, str):
-            problems.append(secret_problem(name, value, command=command))
+        if name not in reading.accepted and isinstance(value, str | list):
+            problems.append(secret_problem(name, format_value(value), command=command))
     files = files_of_hydra_keys(command.folders)
     if files:
         where = ", ".join(map(str, files))

@@ -2,6 +2,8 @@
 
 DeepSpeed silently ignores a mistyped top-level key, so every key must be in `ALLOWED`. The names
 and types are those of DeepSpeed below 0.20; a test compares them with DeepSpeed's own classes.
+
+No allowed setting names a file: DeepSpeed would write to any that the config of a run says.
 """
 
 import difflib
@@ -40,6 +42,7 @@ OWNED: dict[str, str] = {
     "zero_allow_untested_optimizer": _OPTIM,
     "zero_force_ds_cpu_optimizer": _OPTIM,
     "activation_checkpointing": "set model.activation_checkpointing instead.",
+    "flops_profiler.output_file": "leave it out: the log of rank 0 shows the profile.",
     "timers": "leave it out: ftdist measures throughput itself.",
     "checkpoint": "set the keys of checkpoint instead.",
     **dict.fromkeys(("tensorboard", "wandb", "csv_monitor", "comet"), _TRACKING),
@@ -75,7 +78,6 @@ ALLOWED: dict[str, Any] = {
     "flops_profiler.module_depth": int,
     "flops_profiler.top_modules": PositiveInt,
     "flops_profiler.detailed": bool,
-    "flops_profiler.output_file": str,
     f"{_ZERO}.overlap_comm": bool,
     f"{_ZERO}.contiguous_gradients": bool,
     f"{_ZERO}.reduce_scatter": bool,

@@ -21,11 +21,12 @@ from ftdist.config.migrate.without import sentence_for
 from ftdist.config.schema.types import NAME_PATTERN
 from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
-from ftdist.io.secret_names import is_secret_name
+from ftdist.io.secret_names import TOKEN_SHAPES, is_secret_name
 
 _SECRET_VALUE = re.compile(
     r"(?<![\w/.-])([0-9a-f]{40}|wandb_v\d_\w{20,}|local-[0-9a-f]{40}|hf_[A-Za-z0-9]{20,}"
-    r"|sk-[\w-]{20,}|gh[pousr]_\w{30,}|github_pat_\w{30,})(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@"
+    rf"|gh[pousr]_\w{{30,}}|github_pat_\w{{30,}}|{'|'.join(shape for _, shape in TOKEN_SHAPES)})"
+    r"(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
 _NAME_IN_TABLE = re.compile(r"[{,]\s*['\"]?([\w.]+)['\"]?\s*:")
 _COMMIT = re.compile(r"(?<=hf://datasets/)\S+?@[0-9a-f]{40}|(?<=revision:)\s*[0-9a-f]{40}")

@@ -1,6 +1,5 @@
 """This process's rank, and the process group."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 import torch.distributed
 
 from ftdist.dist.device import backend_of, torch_device
+from ftdist.dist.rendezvous import Address, not_joined, open_store
 from ftdist.errors import HangError
 
 
@@ -47,14 +47,6 @@ class World:
         return self.rank == 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Address:
-    """Where ranks of several nodes meet: rank 0 listens there."""
-
-    host: str
-    port: int
-
-
 Rendezvous = Path | Address
 """A file that all ranks of one machine see, which needs no port; or an address on the network."""
 
@@ -84,7 +76,7 @@ def process_group(
     """
     patience_s = init_timeout_s or timeout_s
     try:
-        store = _store(world, rendezvous, timeout=timedelta(seconds=patience_s))
+        store = _store(world, rendezvous, patience_s=patience_s)
         torch.distributed.init_process_group(
             backend=backend_of(device),
             store=store,
@@ -111,30 +103,21 @@ def _joining_problem(
 ) -> HangError | None:
     """Why ranks did not meet, as far as torch's error tells it."""
     message = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(rendezvous, Address) and "in use" in message.lower():
-        return HangError(
-            f"Port {rendezvous.port} of {rendezvous.host} is used by another program.",
-            remedy="start the run again for another port, or set cluster.master_port.",
-        )
     if "time" not in message.lower():
         return None
-    address = f" at {rendezvous.host}:{rendezvous.port}" if isinstance(rendezvous, Address) else ""
-    return HangError(
-        f"Rank {world.rank} on {socket.gethostname()} waited {patience_s:.0f} s for "
-        f"{world.size} ranks{address}, and not all joined: {message}",
-        remedy="look for the rank that failed first; if nodes cannot reach each other, set "
-        "cluster.network_interface; raise cluster.init_timeout_s if they are slow to start.",
-    )
+    address = rendezvous if isinstance(rendezvous, Address) else None
+    problem = message.rstrip(".")
+    return not_joined(address, problem, rank=world.rank, size=world.size, timeout_s=patience_s)
 
 
-def _store(world: World, rendezvous: Rendezvous, *, timeout: timedelta) -> Any:
+def _store(world: World, rendezvous: Rendezvous, *, patience_s: float) -> Any:
     if isinstance(rendezvous, Address):
-        return torch.distributed.TCPStore(  # type: ignore[attr-defined]
-            rendezvous.host,
-            rendezvous.port,
-            world_size=world.size,
-            is_master=world.is_rank0,
-            timeout=timeout,
+        return open_store(
+            rendezvous,
+            rank=world.rank,
+            size=world.size,
+            local_size=world.local_size,
+            timeout_s=patience_s,
         )
     # A store, not a URL: in a URL a path ends at its first # or ?.
     return torch.distributed.FileStore(str(rendezvous), world.size)  # type: ignore[attr-defined]

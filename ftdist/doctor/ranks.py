@@ -17,8 +17,10 @@ import torch.distributed as dist
 
 from ftdist.dist.collectives import all_gather_json
 from ftdist.dist.device import backend_of, choose_device, torch_device, use_device
+from ftdist.dist.gate import KEY
 from ftdist.dist.gemm import measure_gemm_tflops
-from ftdist.dist.world import Address, Rendezvous, World, process_group
+from ftdist.dist.rendezvous import Address
+from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.doctor.collective_checks import Member, check_collectives, check_links
 from ftdist.doctor.gpu_health import read_gpus
 from ftdist.doctor.measurements import ERROR, STARTED, Measurements, NodeSpeed, write_measurements
@@ -86,7 +88,11 @@ def _world(folder: Path) -> tuple[World, Rendezvous]:
         local_rank=int(variables["SLURM_LOCALID"]),
         local_size=size // nodes,
     )
-    address = Address(host=variables["MASTER_ADDR"], port=int(variables["MASTER_PORT"]))
+    address = Address(
+        host=variables["MASTER_ADDR"],
+        port=int(variables["MASTER_PORT"]),
+        secret=variables[KEY],
+    )
     return world, address
 
 

@@ -3,7 +3,10 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ftdist.config.schema.curate import GeneratorConfig
 from ftdist.errors import ConfigError, DataError
@@ -65,10 +68,9 @@ class OpenAiEndpoint:
             )
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise ConfigError(
-                f"{where} refuses the key in ${self._config.api_key_env} "
-                f"(HTTP {error.status_code}).",
-                remedy=f"export {self._config.api_key_env} with a key that it takes, or set "
-                "generator.api_key_env.",
+                f"{where} refuses {_shown_key(self._config)} (HTTP {error.status_code}).",
+                remedy="set generator.api_key_env to the name of a variable, such as "
+                "OPENAI_API_KEY, that holds a key which it takes.",
             ) from error
         except openai.NotFoundError as error:
             raise ConfigError(
@@ -104,7 +106,8 @@ def open_endpoint(config: GeneratorConfig) -> OpenAiEndpoint:
     """The endpoint of a curation.
 
     Raises:
-        ConfigError: no model is named, the address is none, or the client is not installed.
+        ConfigError: no model is named, the address is none, the client is not installed, or the key
+            would travel unencrypted.
     """
     if config.model is None:
         raise ConfigError(
@@ -123,9 +126,40 @@ def open_endpoint(config: GeneratorConfig) -> OpenAiEndpoint:
             "generator.backend=endpoint needs the package openai, which is not installed.",
             remedy="run `pip install 'ftdist[endpoint]'`.",
         ) from error
-    # A server of one's own takes any key; the client insists on having one.
-    key = os.environ.get(config.api_key_env) or "none"
     client = OpenAI(
-        base_url=config.base_url, api_key=key, timeout=float(config.timeout_s), max_retries=_RETRIES
+        base_url=config.base_url,
+        api_key=_api_key(config),
+        timeout=float(config.timeout_s),
+        max_retries=_RETRIES,
     )
     return OpenAiEndpoint(client, config)
+
+
+def _api_key(config: GeneratorConfig) -> str:
+    """The key to send: of the variable that the user named, and only where nobody can read it.
+
+    Raises:
+        ConfigError: it would travel unencrypted to another machine.
+    """
+    key = os.environ.get(config.api_key_env or "")
+    if not key:
+        return "none"  # a server of one's own takes any key; the client insists on having one
+    url = urlsplit(config.base_url)
+    if url.scheme == "https" or _is_loopback(url.hostname or ""):
+        return key
+    raise ConfigError(
+        f"generator.base_url={config.base_url} would send the key in ${config.api_key_env} "
+        "unencrypted to another machine.",
+        remedy="write https://, or set generator.api_key_env=null if the endpoint needs no key.",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _shown_key(config: GeneratorConfig) -> str:
+    is_sent = os.environ.get(config.api_key_env or "")
+    return f"the key in ${config.api_key_env}" if is_sent else "a request without a key"

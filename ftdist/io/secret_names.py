@@ -1,4 +1,4 @@
-"""Names that stand for a password or an access key: of config keys and environment variables."""
+"""What passwords and access keys look like: the names they stand under, and shapes of tokens."""
 
 import re
 
@@ -12,6 +12,21 @@ _SECRET_NAME = re.compile(
 )
 _NOT_SECRET = re.compile(r"_DISABLE_|^DESKTOP_SESSION$", re.IGNORECASE)
 """HF_HUB_DISABLE_IMPLICIT_TOKEN is a switch."""
+
+TOKEN_SHAPES = (
+    ("AKIA", r"AKIA[0-9A-Z]{16}"),
+    ("ASIA", r"ASIA[0-9A-Z]{16}"),
+    ("gh", r"gh[pousr]_[A-Za-z0-9]{36,}"),
+    ("github_pat_", r"github_pat_\w{40,}"),
+    ("glpat-", r"glpat-[\w-]{20,}"),
+    ("xox", r"xox[abprs]-[\w-]{10,}"),
+    ("sk_live_", r"sk_live_\w{20,}"),
+    ("sk-", r"sk-[\w-]{20,}"),
+    ("hf_", r"hf_[A-Za-z0-9]{30,}"),
+    ("AIza", r"AIza[\w-]{35}"),
+    ("eyJ", r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+)
+"""Tokens as their issuers publish their shapes: text that every one of them has, and a pattern."""
 
 
 def is_secret_name(name: str) -> bool:

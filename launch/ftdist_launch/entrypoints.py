@@ -18,12 +18,18 @@ def train(run_dir: str) -> None:
     """One rank of an attempt of a run."""
     run, attempt = RunDir(Path(run_dir)), int(os.environ[ATTEMPT])
     with rank_process(run.attempt(attempt)) as info:
-        from ftdist.dist.world import Address, World
+        from ftdist.dist.gate import KEY
+        from ftdist.dist.rendezvous import Address
+        from ftdist.dist.world import World
         from ftdist.train.main import main
 
         address = None
         if on_slurm():
-            address = Address(host=os.environ["MASTER_ADDR"], port=int(os.environ["MASTER_PORT"]))
+            address = Address(
+                host=os.environ["MASTER_ADDR"],
+                port=int(os.environ["MASTER_PORT"]),
+                secret=os.environ.pop(KEY),  # no child of this process needs it
+            )
         world = World(**asdict(info))
         sys.exit(main(run.root, world, attempt=attempt, rendezvous=address))
 

@@ -24,9 +24,10 @@ from ftdist.dist.visible_gpus import (
 )
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.io.host import node_name
+from ftdist.io.private_dir import private_dir
 from ftdist.io.retry import wait_for
 from ftdist_launch.local.processes import exit_with, started_s
-from ftdist_launch.local.submit import EXIT_WITH, GPUS, is_launcher_variable
+from ftdist_launch.local.submit import EXIT_WITH, GPUS, NODE_CACHE, is_launcher_variable
 from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_errors import report_failure
 from ftdist_launch.rank_failures import FAILED, reserve_of
@@ -64,6 +65,8 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
         del os.environ[name]
     info = read_rank_info()
     _choose_gpus(info.local_rank)
+    if NODE_CACHE in os.environ:
+        _use_node_cache(Path(os.environ[NODE_CACHE]))
     if on_slurm():
         _refuse_other_code()
     with _stacks_file(folder, info.rank) as stacks:
@@ -123,6 +126,22 @@ def _choose_gpus(local_rank: int) -> None:
         set_gpu_defaults()
     else:  # else DeepSpeed searches for an accelerator, and warns
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+
+def _use_node_cache(place: Path) -> None:
+    """Have torch and triton share compiled code with the other ranks of the node.
+
+    Nodes do not wait for each other's locks. Torch loads whatever is in these folders.
+    """
+    usual = place / f"ftdist-{os.getuid()}"
+    cache = private_dir(usual)
+    if cache != usual:
+        sys.stderr.write(f"Warning: others may change {usual}; kernels are built in {cache}.\n")
+    os.environ |= {
+        "TORCH_EXTENSIONS_DIR": str(cache / "torch-extensions"),
+        "TRITON_CACHE_DIR": str(cache / "triton"),
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+    }
 
 
 def _start() -> dict[str, Any]:

@@ -12,11 +12,12 @@ from tests.support.slurm.cluster import ROOT, SlurmLab
 
 SUM = """
 import os, socket, torch
-from ftdist.dist.world import Address, World, process_group
+from ftdist.dist.rendezvous import Address
+from ftdist.dist.world import World, process_group
 
 rank, size = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_NTASKS"])
 world = World(rank=rank, size=size, local_rank=int(os.environ["SLURM_LOCALID"]), local_size=1)
-address = Address(host="node1", port=29500)
+address = Address(host="node1", port=29500, secret="s" * 64)
 with process_group(world, rendezvous=address, device="cpu", timeout_s=60):
     total = torch.tensor(10.0 + rank)
     torch.distributed.all_reduce(total)

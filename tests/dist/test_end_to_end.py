@@ -19,6 +19,13 @@ STEP_KEYS = {
 }
 
 
+SECRETS = {
+    name: f"canary-{name.lower()}-0123456789"
+    for name in ("HF_TOKEN", "OPENAI_API_KEY", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "PLAIN_NAME")
+}
+"""Of the user's environment, which every command inherits."""
+
+
 def ftdist(
     folder: Path, *arguments: str, timeout_s: float = 300
 ) -> subprocess.CompletedProcess[str]:
@@ -29,7 +36,7 @@ def ftdist(
     return subprocess.run(
         [sys.executable, "-m", "ftdist", *arguments],
         cwd=folder,
-        env={**kept, "PATH": str(nothing), "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        env={**kept, **SECRETS, "PATH": str(nothing), "HOME": str(folder), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -103,6 +110,15 @@ def test_run_directory_is_private(trained: Path) -> None:
     assert run.stat().st_mode & 0o077 == 0
     loose = [str(path) for path in run.rglob("*") if path.stat().st_mode & 0o077]
     assert loose == []
+
+
+@pytest.mark.fault("S8")
+def test_no_file_of_a_run_holds_a_value_of_the_users_environment(trained: Path) -> None:
+    files = [path for path in trained.rglob("*") if path.is_file()]
+    assert {"config.yaml", "overrides.txt", "events.jsonl"} <= {path.name for path in files}
+    assert any(path.name.endswith("_submitted.pkl") for path in files)
+    for path in files:
+        assert b"canary-" not in path.read_bytes(), path
 
 
 def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None:

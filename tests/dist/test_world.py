@@ -5,13 +5,14 @@ import socket
 import pytest
 
 from ftdist.dist.collectives import sum_over_ranks
-from ftdist.dist.world import Address, World, process_group
+from ftdist.dist.rendezvous import Address
+from ftdist.dist.world import World, process_group
 from ftdist.errors import HangError
 from tests.support.ranks import RunRanks
 
 
 def meet(world: World, size: int, port: int, init_timeout_s: float) -> float | str:
-    place = Address(host="localhost", port=port)
+    place = Address(host="localhost", port=port, secret="s" * 64)
     world = World(rank=world.rank, size=size, local_rank=world.rank, local_size=size)
     try:
         with process_group(

@@ -15,6 +15,7 @@ from ftdist.config.saved_config import dump_config
 from ftdist.errors import ConfigError
 from ftdist.io.ownership import VARIABLE, require_own
 from ftdist.rundir import RunDir, find_run
+from tests.support.canary import Canary
 from tests.support.runs.fake_runs import slurm_config
 
 NEEDED = ["model.path=m", "library.path=l", "run.name=r"]
@@ -111,29 +112,19 @@ def test_every_command_on_a_run_refuses_another_users(
     assert f"export {VARIABLE}={run.root}" in shown
 
 
-class _Canary:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (os.system, (f"touch {self.path}",))
-
-
 @as_root
 @pytest.mark.fault("M10", "S10")
 @pytest.mark.parametrize("command", ["status", "logs"])
 def test_commands_that_read_execute_nothing_of_another_users_run(
     command: str, tmp_path: Path
 ) -> None:
-    run, canary = _run(tmp_path / "r"), tmp_path / "canary"
+    run, canary = _run(tmp_path / "r"), Canary(tmp_path / "canary")
     (run.jobs / "train-1").mkdir()
     for name in ("1_submitted.pkl", "1_0_result.pkl"):
-        (run.jobs / "train-1" / name).write_bytes(pickle.dumps(_Canary(canary)))
+        (run.jobs / "train-1" / name).write_bytes(pickle.dumps(canary))
     _given_away(run.root)
     main([command, str(run.root)])
-    assert not canary.exists()
-    pickle.loads((run.jobs / "train-1/1_submitted.pkl").read_bytes())
-    assert canary.exists(), "the pickle is a canary"
+    canary.assert_unharmed()
 
 
 @pytest.mark.fault("M10", "XA")
@@ -151,6 +142,17 @@ def test_a_folder_of_config_that_others_may_change_is_refused(tmp_path: Path) ->
 # The batch script, which is the first thing of a job that runs
 
 
+def _request(run: RunDir, *, private: bool = True) -> JobRequest:
+    return JobRequest(
+        stage="train",
+        runs=(run,),
+        cluster=slurm_config().cluster,
+        private=private,
+        gpus_per_node=0,
+        name="r",
+    )
+
+
 def _start(run: RunDir, *, private: bool = True) -> subprocess.CompletedProcess[str]:
     """The lines of a job before its ranks, with code of the run that leaves a canary."""
     hooks = run.code / "ftdist_launch/slurm/batch_hooks.py"
@@ -160,15 +162,8 @@ def _start(run: RunDir, *, private: bool = True) -> subprocess.CompletedProcess[
             (folder / "__init__.py").touch()
         hooks.write_text("import pathlib\npathlib.Path('canary').touch()\nprint(1)\n")
         (run.jobs / "train").mkdir()
-    request = JobRequest(
-        stage="train",
-        runs=(run,),
-        cluster=slurm_config().cluster,
-        private=private,
-        gpus_per_node=0,
-        name="r",
-    )
-    text = "scontrol() { echo node1; }\n" + "\n".join(setup(request)) + "\necho started\n"
+    lines = setup(_request(run, private=private))
+    text = "scontrol() { echo node1; }\n" + "\n".join(lines) + "\necho started\n"
     environment = {**os.environ, "SLURM_JOB_ID": "1", "SLURM_CPUS_PER_TASK": "1"}
     return subprocess.run(
         ["bash", "-c", text],
@@ -213,3 +208,13 @@ def test_a_job_ends_before_it_runs_what_another_user_may_have_put_there(
     assert (done.returncode, done.stdout) == (78, "")
     assert "Others may change" in done.stderr
     assert not (run.root / "canary").exists()
+
+
+@pytest.mark.fault("S8", "S1")
+def test_no_value_of_the_users_environment_is_in_a_batch_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_TOKEN", "OPENAI_API_KEY", "PGPASSWORD", "LD_PRELOAD_OFF"):
+        monkeypatch.setenv(name, "canary-value")
+    text = "\n".join(setup(_request(_run(tmp_path / "r"))))
+    assert "canary-value" not in text

@@ -185,8 +185,10 @@ class GeneratorConfig:
     model: str | None
     """The endpoint's name of the model."""
 
-    api_key_env: str
-    """Environment variable with the endpoint's API key; if it is unset, no key is sent."""
+    api_key_env: str | None
+    """Environment variable with the endpoint's API key, such as OPENAI_API_KEY; null, or if it is
+    unset: no key is sent.
+    """
 
     max_concurrency: PositiveInt
     """Maximum concurrent requests."""

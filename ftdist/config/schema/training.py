@@ -93,7 +93,7 @@ class ModelConfig:
     """Hugging Face model folder (config.json, *.safetensors, tokenizer) or hub name."""
 
     revision: str | None
-    """Commit of the hub repository; ignored for a folder."""
+    """Commit of the hub repository; null: the newest. A run records the commit that it found."""
 
     dtype: Literal["auto", "bfloat16", "float32"]
     """Dtype of weights and activations; auto: bfloat16 on GPUs, float32 on CPUs."""

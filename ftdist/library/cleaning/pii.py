@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ftdist.config.schema.curate import SensitivePolicy
+from ftdist.io.secret_names import TOKEN_SHAPES
 
 
 class PiiMatch(NamedTuple):
@@ -94,19 +95,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
     ),
     *(
         _Pattern(SECRET, hint, re.compile(rf"(?<![\w-]){key}(?![\w-])"), _always)
-        for hint, key in (
-            ("AKIA", r"AKIA[0-9A-Z]{16}"),
-            ("ASIA", r"ASIA[0-9A-Z]{16}"),
-            ("gh", r"gh[pousr]_[A-Za-z0-9]{36,}"),
-            ("github_pat_", r"github_pat_\w{40,}"),
-            ("glpat-", r"glpat-[\w-]{20,}"),
-            ("xox", r"xox[abprs]-[\w-]{10,}"),
-            ("sk_live_", r"sk_live_\w{20,}"),
-            ("sk-", r"sk-[\w-]{20,}"),
-            ("hf_", r"hf_[A-Za-z0-9]{30,}"),
-            ("AIza", r"AIza[\w-]{35}"),
-            ("eyJ", r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
-        )
+        for hint, key in TOKEN_SHAPES
     ),
     _Pattern(SECRET, "://", re.compile(r"(?<=://)[^/\s:@<>]+:[^/\s@<>]+(?=@)"), _always),
     _Pattern(

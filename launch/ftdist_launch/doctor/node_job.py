@@ -16,7 +16,7 @@ from ftdist_launch.doctor.commands import run_command
 from ftdist_launch.doctor.partitions import expand
 from ftdist_launch.local.submit import common_environment, import_path, outside_any_job
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
-from ftdist_launch.slurm.sbatch import FIRST_PORT, PORTS, safe_path
+from ftdist_launch.slurm.sbatch import FIRST_PORT, NEW_SECRET, PORTS, safe_path
 from ftdist_launch.slurm.waiting_reasons import explain_reason
 
 EARLY_POLL_S, POLL_S = 5.0, 30.0
@@ -109,6 +109,7 @@ def script(job: NodeJob) -> str:
         'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
         'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
         f"export MASTER_PORT=$(({FIRST_PORT} + SLURM_JOB_ID * 10 % {PORTS}))",
+        NEW_SECRET,
         *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.environment_modules),
         f"exec {shlex.join(['srun', '--kill-on-bad-exit=1', '--label', *container, *command])}",
     ]

@@ -32,6 +32,9 @@ EXIT_WITH = "FTDIST_EXIT_WITH"
 GPUS = "FTDIST_GPUS"
 """Environment variable: names of the GPUs of a job's ranks on this machine, with commas."""
 
+NODE_CACHE = "FTDIST_NODE_CACHE"
+"""Environment variable: folder on a node's disk for the user's folder of compiled kernels."""
+
 ATTEMPT = "FTDIST_ATTEMPT"
 """Environment variable: number of the attempt that a training rank belongs to."""
 

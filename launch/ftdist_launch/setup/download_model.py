@@ -62,11 +62,12 @@ def download(name: str, *, revision: str | None, weights: bool) -> Path:
 
 
 def main(name: str, revision: str, what: str, result: str) -> int:
-    """Write the folder of the model as JSON to the file `result`; `what`: weights or config."""
+    """Write folder and commit of the model as JSON to `result`; `what`: weights or config."""
 
     def run() -> dict[str, str]:
         folder = download(name, revision=revision or None, weights=what == "weights")
-        return {"path": str(folder)}
+        # The Hub's cache names the folder of a snapshot after its commit.
+        return {"path": str(folder), "revision": folder.name}
 
     return write_result(Path(result), run)
 

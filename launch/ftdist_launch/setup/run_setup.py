@@ -134,14 +134,15 @@ def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[Ftdist
 def resolve_paths(config: RunConfig, *, log: LogFn, weights: bool = True) -> RunConfig:
     """The config with absolute folders in place of `tiny`, hub names and relative paths.
 
-    A run can be resumed from any folder, so its config must not depend on the current one.
+    A run can be resumed from any folder, so its config must not depend on the current one. A model
+    of the Hub is pinned to its commit: its branch may move on before the run is resumed.
 
     Args:
         config: as composed.
         log: for messages to the user.
         weights: whether the model's weights are needed, not its config and tokenizer alone.
     """
-    model, library = config.model.path, config.library.path
+    model, library, revision = config.model.path, config.library.path, config.model.revision
     if TINY in (model, library):
         log(f"Creating the tiny model and library in {TINY_FOLDER}, unless they exist.")
         run_child("ftdist.testing.tiny", [str(TINY_FOLDER)])
@@ -151,7 +152,7 @@ def resolve_paths(config: RunConfig, *, log: LogFn, weights: bool = True) -> Run
         log(f"Downloading {model} from the hub, unless it is cached.")
         words = [model, config.model.revision or "", "weights" if weights else "config"]
         downloaded = call_child("ftdist_launch.setup.download_model", words)
-        model = downloaded["path"]
+        model, revision = downloaded["path"], downloaded["revision"]
     resolved = resolve_library(replace(config.library, path=library), log=log)
     sources = {
         name: replace(source, path=_absolute(source.path))
@@ -160,7 +161,7 @@ def resolve_paths(config: RunConfig, *, log: LogFn, weights: bool = True) -> Run
     return replace(
         config,
         run=replace(config.run, root=_absolute(config.run.root)),
-        model=replace(config.model, path=_absolute(model)),
+        model=replace(config.model, path=_absolute(model), revision=revision),
         library=replace(
             resolved,
             path=_absolute(resolved.path),

@@ -15,15 +15,19 @@ from typing import Any, Literal
 
 from ftdist.config.schema import ClusterConfig
 from ftdist.config.schema.types import PATH_PATTERN
+from ftdist.dist.gate import KEY
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from ftdist_launch.local.submit import ON_EVERY_GPU, common_environment
+from ftdist_launch.local.submit import NODE_CACHE, ON_EVERY_GPU, common_environment
 from ftdist_launch.slurm.own_files import own_file_lines, own_folder_lines
 
 Stage = Literal["curate", "prepare", "train", "export", "compare", "merge"]
 
 CURATION = "curation.json"
 """File with the settings of a curation job, in its working folder."""
+
+NEW_SECRET = f'export {KEY}="$(od -An -N32 -tx1 /dev/urandom | tr -d " \\n")"'
+"""Line of a batch script: a secret that the ranks of this start share."""
 
 RANKS_WAIT_S = 180
 """Seconds that ranks may take to exit once the first one has exited."""
@@ -163,6 +167,7 @@ def setup(request: JobRequest) -> list[str]:
         'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
         'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
         f"export MASTER_PORT={_port(cluster)}",
+        NEW_SECRET,
         *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.environment_modules),
         # The ranks handle SIGTERM; the script waits for them.
         "trap : TERM",
@@ -191,13 +196,7 @@ def srun_arguments(request: JobRequest) -> list[str]:
 def environment(request: JobRequest) -> dict[str, str]:
     """Environment variables of every process of the job, in addition to SLURM's."""
     cluster = request.cluster
-    cache = Path(cluster.local_cache_dir) / f"ftdist-{os.getuid()}"
-    variables = common_environment(cluster) | {
-        # Processes of a node share compiled code; nodes do not wait for each other's locks.
-        "TORCH_EXTENSIONS_DIR": str(cache / "torch-extensions"),
-        "TRITON_CACHE_DIR": str(cache / "triton"),
-        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
-    }
+    variables = common_environment(cluster) | {NODE_CACHE: cluster.local_cache_dir}
     if cluster.network_interface is not None:
         names = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME")
         variables |= dict.fromkeys(names, cluster.network_interface)

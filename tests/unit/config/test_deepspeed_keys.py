@@ -16,7 +16,7 @@ def values_by_section() -> dict[str, dict[str, Any]]:
     values: dict[str, dict[str, Any]] = {}
     for key, kind in ALLOWED.items():
         section, _, name = key.rpartition(".")
-        value = {bool: True, str: "x", list[str]: ["all_reduce"]}.get(kind, 1)
+        value = {bool: True, list[str]: ["all_reduce"]}.get(kind, 1)
         values.setdefault(section, {})[name] = value
     return values
 
@@ -137,3 +137,63 @@ def test_settings_that_could_break_sharding_or_checkpoints_are_refused(
 ) -> None:
     (said,) = texts(settings)
     assert "is not one of the DeepSpeed settings that are tested with ftdist" in said
+
+
+def _text_settings() -> list[str]:
+    """Every setting of the installed DeepSpeed that is a text or a path, by its section."""
+    from importlib import import_module
+
+    sections = {
+        "zero_optimization": "zero.config:DeepSpeedZeroConfig",
+        "zero_optimization.offload_param": "zero.offload_config:DeepSpeedZeroOffloadParamConfig",
+        "zero_optimization.offload_optimizer": (
+            "zero.offload_config:DeepSpeedZeroOffloadOptimizerConfig"
+        ),
+        "zenflow": "zenflow.zenflow_config:ZenFlowConfig",
+        "compile": "compiler_config:CompileConfig",
+        "tensor_parallel": "tensor_parallel.config:TPTrainingConfig",
+        "data_types": "config:DtypeEnum",
+        "tensorboard": "..monitor.config:TensorBoardConfig",
+        "wandb": "..monitor.config:WandbConfig",
+        "csv_monitor": "..monitor.config:CSVConfig",
+        "comet": "..monitor.config:CometConfig",
+        "nebula": "..nebula.config:DeepSpeedNebulaConfig",
+        "comms_logger": "..comm.config:CommsLoggerConfig",
+    }
+    found = []
+    for section, place in sections.items():
+        module, _, name = place.partition(":")
+        package = "deepspeed" if module.startswith("..") else "deepspeed.runtime"
+        try:
+            model = getattr(import_module(f"{package}.{module.removeprefix('..')}"), name)
+        except (ImportError, AttributeError):
+            continue  # a section that this DeepSpeed has not, or keeps elsewhere
+        for field, info in getattr(model, "model_fields", {}).items():
+            if any(word in str(info.annotation) for word in ("str", "Path", "Any", "dict")):
+                found.append(f"{section}.{info.alias or field}")
+    return found
+
+
+FILES_BY_OTHER_MEANS = """
+flops_profiler.output_file aio aio.block_size nebula.persistent_storage_path compile.backend
+checkpoint.writer.type checkpoint.parallel_write data_efficiency.data_sampling.curriculum_learning
+data_efficiency.data_sampling.data_cluster_path curriculum_learning elasticity autotuning
+autotuning.results_dir autotuning.exps_dir hybrid_engine sparse_attention compression_training
+weight_quantization.post_init_quant torch_profiler quantize_training eigenvalue
+zero_optimization.offload_param.nvme_path zero_optimization.offload_optimizer.nvme_path
+zero_optimization.zero_quantized_nontrainable_weights
+"""
+
+
+@pytest.mark.fault("XJ")
+def test_no_setting_of_deepspeed_that_could_name_a_file_or_a_program_is_allowed() -> None:
+    texts = _text_settings()
+    assert {"csv_monitor.output_path", "tensorboard.job_name"} <= set(texts)
+    assert any(key.endswith("offload_param.nvme_path") for key in texts)
+    free = {kind for kind in ALLOWED.values() if kind is str}
+    assert free == set(), "an allowed setting is a free text, which may be a file's name"
+    for key in {*texts, *FILES_BY_OTHER_MEANS.split()} - {"comms_logger.prof_ops"}:
+        settings: Any = "/home/victim/.bashrc"
+        for part in reversed(key.split(".")):
+            settings = {part: settings}
+        assert deepspeed_problems(settings), key

@@ -1,6 +1,7 @@
 """Names of secrets are refused in a config and hidden; names of settings are neither."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,64 @@ def test_only_settings_of_libraries_are_shown_of_the_jobs_environment() -> None:
     assert redacted(older, environment={})["cluster"]["env"]["LICENCE"] == HIDDEN
     others = {name: part for name, part in asdict(config).items() if name != "cluster"}
     assert redacted(others, environment={}) == others
+
+
+TOKENS = [
+    "xoxb-" + "1234567890-abcdefghij",
+    "glpat-" + "a1B2" * 6,
+    "AKIA" + "ABCDEFGH12345678",
+    "ghp_" + "a1B2" * 9,
+    "hf_" + "a1B2" * 8,
+    "sk-" + "a1B2" * 8,
+    "sk-proj-" + "a1B2" * 8,
+    "github_pat_" + "a1B2" * 12,
+    "AIza" + "a" * 35,
+    "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NSJ9." + "a1B2c3D4e5F6",
+    "https://me:" + "hunter2@host/x",
+    "-----BEGIN OPENSSH PRIVATE KEY-----",
+]
+PLACES = [
+    "tracking.project={}",
+    "tracking.tags=[a,'{}']",
+    "cluster.env={{NCCL_IB_HCA: '{}'}}",
+    "library.extra_sources={{chats: {{path: '{}', weight: 1}}}}",
+    "eval.lm_eval_tasks=['{}']",
+]
+
+
+@pytest.mark.fault("S8", "XC")
+@pytest.mark.parametrize("token", TOKENS, ids=[token[:5] for token in TOKENS])
+def test_a_token_is_refused_wherever_it_stands_and_never_repeated(token: str) -> None:
+    for place in PLACES:
+        with pytest.raises(ConfigError, match="looks like a secret") as caught:
+            compose([*NEEDED, place.format(token)])
+        assert token not in str(caught.value)
+        assert place.partition("=")[0] in str(caught.value)
+
+
+@pytest.mark.fault("S8", "XC")
+@pytest.mark.parametrize("name", ["PGPASSWORD", "WANDB_API_KEY", "MYSQL_PWD", "MY_TOKEN"])
+def test_a_name_of_a_secret_in_a_table_or_a_file_is_refused(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "experiment/mine.yaml"
+    file.parent.mkdir()
+    file.write_text(f"# @package _global_\ncluster:\n  env:\n    {name}: hunter2\n")
+    for words in (
+        [f"cluster.env={{NCCL_DEBUG: INFO, {name}: hunter2}}"],
+        [f"cluster.env.{name}=hunter2"],
+        [f"+cluster.env={{'{name}': 'hunter2'}}"],
+        [f"--config-dir={tmp_path}", "experiment=mine"],
+    ):
+        with pytest.raises(ConfigError, match=r"cluster\.env\S* looks like a secret") as caught:
+            compose([*NEEDED, *words])
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.fault("S8", "XC")
+def test_a_token_in_a_list_of_a_file_is_refused(tmp_path: Path) -> None:
+    token = "glpat-" + "a1B2" * 6
+    file = tmp_path / "experiment/mine.yaml"
+    file.parent.mkdir()
+    file.write_text(f"# @package _global_\ntracking:\n  tags: [a, {token}]\n")
+    with pytest.raises(ConfigError, match=r"tracking\.tags looks like a secret") as caught:
+        compose([*NEEDED, f"--config-dir={tmp_path}", "experiment=mine"])
+    assert token not in str(caught.value)

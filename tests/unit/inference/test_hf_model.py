@@ -23,6 +23,7 @@ from ftdist.inference.sampling import SeededTopPSampling
 from ftdist.io.jsonl import read_json_lines
 from ftdist.rundir import RunDir
 from ftdist.testing import tiny
+from tests.support.canary import Canary
 from tests.support.models.tiny_models import spread_tiny
 
 QUESTIONS = (
@@ -259,11 +260,13 @@ def test_a_model_without_a_chat_template_is_refused_unless_one_is_given(
 
 
 @pytest.mark.fault("S2")
-def test_pickled_weights_are_refused(model: Path) -> None:
+def test_pickled_weights_are_refused(model: Path, tmp_path: Path) -> None:
+    canary = Canary(tmp_path / "canary")
     (model / "model.safetensors").unlink()
-    torch.save({}, model / "pytorch_model.bin")
+    torch.save({"weights": canary}, model / "pytorch_model.bin")
     with pytest.raises(ModelError, match="cannot be loaded"):
         load(model)
+    canary.assert_unharmed()
 
 
 def test_the_key_of_a_model_depends_on_its_content(made: Path, model: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_transient_endpoint_failure_is_retried_without_loss(tmp_path: Path) ->
     ("status", "error", "words"),
     [
         (400, DataError, "HTTP 400): no.\nTo fix: set generator.max_tokens below"),
-        (401, ConfigError, "OPENAI_API_KEY"),
+        (401, ConfigError, "refuses a request without a key (HTTP 401)"),
         (404, ConfigError, "generator.model"),
         (418, DataError, ""),
         (422, DataError, "HTTP 422): no."),
@@ -302,6 +302,47 @@ def test_the_api_key_comes_from_the_environment_only(
     assert served.keys == {"Bearer k-123"}
     found = [p for p in tmp_path.rglob("*") if p.is_file() and b"k-123" in p.read_bytes()]
     assert found == []
+
+
+@pytest.mark.fault("XD")
+def test_a_key_that_the_config_does_not_name_is_sent_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "HF_TOKEN", "WANDB_API_KEY"):
+        monkeypatch.setenv(name, f"sk-canary-{name}")
+    with chat_endpoint(_reply) as served:
+        _curated(tmp_path, served)
+    assert served.keys == {"Bearer none"}
+
+
+@pytest.mark.fault("XD")
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("http://10.0.0.1/v1", True),
+        ("http://node7:8000/v1", True),
+        ("http://localhost.evil.org/v1", True),
+        ("http://127.0.0.1@evil.org/v1", True),
+        ("https://api.example.org/v1", False),
+        ("http://localhost:8000/v1", False),
+        ("http://127.0.0.9:1/v1", False),
+        ("http://[::1]:1/v1", False),
+    ],
+)
+def test_a_key_is_never_sent_unencrypted_to_another_machine(
+    url: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-canary")
+    words = ["library.name=w", "library.sources=[x]", "generator.backend=endpoint"]
+    words += ["generator.model=m", f"generator.base_url={url}"]
+    open_endpoint(compose_curation(words).generator)  # without a key it may be asked
+    config = compose_curation([*words, "generator.api_key_env=MY_KEY"]).generator
+    if not refused:
+        open_endpoint(config)
+        return
+    with pytest.raises(ConfigError, match=r"key in \$MY_KEY unencrypted") as caught:
+        open_endpoint(config)
+    assert "sk-canary" not in str(caught.value)
 
 
 def test_an_endpoint_without_a_model_is_refused_before_reading() -> None:

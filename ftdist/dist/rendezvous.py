@@ -1,0 +1,126 @@
+"""Where ranks of several nodes meet: a store that only ranks of this attempt get to.
+
+torch's store has no authentication: whoever reaches its port may read and change what is in it.
+Here it listens on a port that nobody knows in advance, on the address of the job's network only,
+and the kernel drops what comes from other hosts than those of ranks (`ftdist.dist.gate`).
+
+Other users on the nodes of the job can still reach the store. They could disturb the run, not make
+it execute anything: no object travels between ranks as a pickle.
+"""
+
+import errno
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import torch.distributed
+
+from ftdist.dist.gate import Gate, pass_gate
+from ftdist.errors import HangError
+
+_BACKLOG = 4096
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """The gate at which ranks of several nodes meet: rank 0 opens it."""
+
+    host: str
+    port: int
+    secret: str = field(repr=False)
+    """Known to the ranks of this attempt only."""
+
+
+def open_store(address: Address, *, rank: int, size: int, local_size: int, timeout_s: float) -> Any:
+    """The store of the ranks, once all of them are there. Collective.
+
+    Args:
+        address: of the gate.
+        rank: of this process.
+        size: number of ranks.
+        local_size: ranks per node.
+        timeout_s: seconds to wait for the others.
+
+    Raises:
+        HangError: some rank did not come, or another program uses the port.
+    """
+    deadline = time.monotonic() + timeout_s
+    # Ranks of one node need no network.
+    host = _LOOPBACK if size == local_size else address.host
+    if rank:
+        place = (host, address.port)
+        port = pass_gate(place, secret=address.secret, rank=rank, deadline=deadline)
+        if port is None:
+            problem = "rank 0 is not there, or is of another attempt"
+            raise not_joined(address, problem, rank=rank, size=size, timeout_s=timeout_s)
+        return _store(host, port, size=size, timeout_s=timeout_s)
+    with _listen(host, 0) as listener, _listen(host, address.port) as door:
+        gate = Gate(listener, secret=address.secret)
+        own, port = listener.getsockname()[:2]
+        own = own if listener.family == socket.AF_INET else _LOOPBACK
+        # torch closes the descriptor that it gets.
+        store = _store(own, port, size=size, timeout_s=timeout_s, fd=os.dup(listener.fileno()))
+        gate.admit(door, count=size - 1, deadline=deadline)
+    if len(gate.ranks) < size - 1:
+        problem = f"{len(gate.ranks) + 1} of them came"
+        raise not_joined(address, problem, rank=rank, size=size, timeout_s=timeout_s)
+    return store
+
+
+def not_joined(
+    address: Address | None, problem: str, *, rank: int, size: int, timeout_s: float
+) -> HangError:
+    """The error of a rank that waited in vain for the others, at an address or on one machine."""
+    place = f" at {address.host}:{address.port}" if address else ""
+    return HangError(
+        f"Rank {rank} on {socket.gethostname()} waited {timeout_s:.0f} s for {size} ranks{place}, "
+        f"and not all joined: {problem}.",
+        remedy="look for the rank that failed first; if nodes cannot reach each other, set "
+        "cluster.network_interface; raise cluster.init_timeout_s if they are slow to start.",
+    )
+
+
+def _store(host: str, port: int, *, size: int, timeout_s: float, fd: int | None = None) -> Any:
+    return torch.distributed.TCPStore(  # type: ignore[attr-defined]
+        host,
+        port,
+        world_size=size,
+        is_master=fd is not None,
+        timeout=timedelta(seconds=timeout_s),
+        wait_for_workers=False,
+        master_listen_fd=fd,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket on the interface of a name, or on all if it tells none of this machine's.
+
+    Raises:
+        HangError: another program uses the port.
+    """
+    with suppress(OSError):
+        found = socket.gethostbyname(host)
+        # In a machine's own list of hosts its name may lead to the loopback interface.
+        if host == _LOOPBACK or not found.startswith("127."):
+            return socket.create_server((found, port), backlog=_BACKLOG)
+    try:
+        return _listen_everywhere(port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise HangError(
+            f"Port {port} of {host} is used by another program.",
+            remedy="start the run again for another port, or set cluster.master_port.",
+        ) from None
+
+
+def _listen_everywhere(port: int) -> socket.socket:
+    if not socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), backlog=_BACKLOG)
+    family = socket.AF_INET6
+    return socket.create_server(("", port), family=family, backlog=_BACKLOG, dualstack_ipv6=True)
