@@ -70,9 +70,10 @@ def test_a_program_that_took_the_port_of_the_gate_learns_nothing_and_is_not_beli
 
         def answer() -> None:
             connection, _ = false_gate.accept()
-            connection.sendall(bytes(32))
-            heard.append(connection.recv(4096))
-            connection.sendall(bytes(2 + 32))
+            with connection:
+                connection.sendall(bytes(32))
+                heard.append(connection.recv(4096))
+                connection.sendall(bytes(2 + 32))
 
         threading.Thread(target=answer, daemon=True).start()
         assert _ask(false_gate.getsockname()[1], wait_s=2.0) is None

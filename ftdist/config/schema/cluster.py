@@ -109,7 +109,9 @@ class ClusterConfig:
     """
 
     master_port: Annotated[int, Field(ge=1024, le=65535)] | None
-    """Rendezvous port on the first node; null: derived from the job's number."""
+    """Port of the rendezvous on the first node, whose store listens on a free port; null: derived
+    from the job's number.
+    """
 
     local_cache_dir: SafePath
     """Folder on each node's own disk for compiled kernels; each user gets a subfolder."""
