@@ -1,4 +1,4 @@
-"""The gate of the ranks' store: who proves to know a secret is told its port and is let in.
+"""The gate of the ranks' store: it gives the port to whoever proves to know a secret.
 
 Both sides prove it by an HMAC over numbers that both chose; the secret itself is never sent. The
 store's socket drops what comes from hosts of which no rank was admitted.
@@ -53,17 +53,17 @@ class Gate:
             connection.settimeout(_HANDSHAKE_S)
             nonce = secrets.token_bytes(_NONCE_BYTES)
             connection.sendall(nonce)
-            said = _receive(connection, 4 + _NONCE_BYTES)
+            hello = _receive(connection, 4 + _NONCE_BYTES)
             proof = _receive(connection, _DIGEST_BYTES)
-            if not hmac.compare_digest(proof, _proof(self._secret, b"rank", nonce + said)):
+            if not hmac.compare_digest(proof, _proof(self._secret, b"rank", nonce + hello)):
                 return
             with self._lock:
                 self._hosts.add(connection.getpeername()[0].removeprefix("::ffff:"))
                 accept_from(self._store, self._hosts)
             port = struct.pack("!H", self._store.getsockname()[1])
-            connection.sendall(port + _proof(self._secret, b"store", nonce + said + port))
+            connection.sendall(port + _proof(self._secret, b"store", nonce + hello + port))
             with self._lock:
-                self.ranks.add(struct.unpack("!I", said[:4])[0])
+                self.ranks.add(struct.unpack("!I", hello[:4])[0])
 
 
 def pass_gate(place: tuple[str, int], *, secret: str, rank: int, deadline: float) -> int | None:
@@ -79,16 +79,16 @@ def pass_gate(place: tuple[str, int], *, secret: str, rank: int, deadline: float
 def _ask(place: tuple[str, int], *, secret: str, rank: int) -> int | None:
     with socket.create_connection(place, timeout=_HANDSHAKE_S) as connection:
         nonce = _receive(connection, _NONCE_BYTES)
-        said = struct.pack("!I", rank) + secrets.token_bytes(_NONCE_BYTES)
-        connection.sendall(said + _proof(secret, b"rank", nonce + said))
+        hello = struct.pack("!I", rank) + secrets.token_bytes(_NONCE_BYTES)
+        connection.sendall(hello + _proof(secret, b"rank", nonce + hello))
         port = _receive(connection, 2)
         proof = _receive(connection, _DIGEST_BYTES)
-        is_ours = hmac.compare_digest(proof, _proof(secret, b"store", nonce + said + port))
+        is_ours = hmac.compare_digest(proof, _proof(secret, b"store", nonce + hello + port))
         return int(struct.unpack("!H", port)[0]) if is_ours else None
 
 
-def _proof(secret: str, role: bytes, said: bytes) -> bytes:
-    return hmac.digest(secret.encode(), role + said, "sha256")
+def _proof(secret: str, role: bytes, hello: bytes) -> bytes:
+    return hmac.digest(secret.encode(), role + hello, "sha256")
 
 
 def _receive(connection: socket.socket, size: int) -> bytes:

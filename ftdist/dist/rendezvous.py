@@ -75,7 +75,7 @@ def open_store(address: Address, *, rank: int, size: int, local_size: int, timeo
 def not_joined(
     address: Address | None, problem: str, *, rank: int, size: int, timeout_s: float
 ) -> HangError:
-    """The error of a rank that waited in vain for the others, at an address or on one machine."""
+    """The error of a rank to which not all others came, at an address or on one machine."""
     place = f" at {address.host}:{address.port}" if address else ""
     return HangError(
         f"Rank {rank} on {socket.gethostname()} waited {timeout_s:.0f} s for {size} ranks{place}, "
