@@ -59,7 +59,10 @@ def open_store(address: Address, *, rank: int, size: int, local_size: int, timeo
             problem = "rank 0 is not there, or is of another attempt"
             raise not_joined(address, problem, rank=rank, size=size, timeout_s=timeout_s)
         return _store(host, port, size=size, timeout_s=timeout_s)
-    with _listen(host, 0) as listener, _listen(host, address.port) as door:
+    with (
+        _listen(host, 0, name=address.host) as listener,
+        _listen(host, address.port, name=address.host) as door,
+    ):
         gate = Gate(listener, secret=address.secret)
         own, port = listener.getsockname()[:2]
         own = own if listener.family == socket.AF_INET else _LOOPBACK
@@ -97,8 +100,13 @@ def _store(host: str, port: int, *, size: int, timeout_s: float, fd: int | None 
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket on the interface of a name, or on all if it tells none of this machine's.
+def _listen(host: str, port: int, *, name: str) -> socket.socket:
+    """A listening socket on the interface of a host, or on all if it is none of this machine's.
+
+    Args:
+        host: the name or address to listen on.
+        port: 0 for a free one.
+        name: of the host, for messages.
 
     Raises:
         HangError: another program uses the port.
@@ -114,7 +122,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if error.errno != errno.EADDRINUSE:
             raise
         raise HangError(
-            f"Port {port} of {host} is used by another program.",
+            f"Port {port} of {name} is used by another program.",
             remedy="start the run again for another port, or set cluster.master_port.",
         ) from None
 

@@ -36,7 +36,7 @@ def test_a_pickle_in_place_of_a_checkpoints_shard_is_not_executed(
         torch.save({"weights": canary}, file)
     else:
         file.write_bytes(pickle.dumps(canary))
-    shards = SavedShards(tmp_path, "params", world_size=1)
+    shards = SavedShards(tmp_path, "master", world_size=1)
     with pytest.raises(SafetensorError):
         shards.read("w", start=0, stop=1, elements=1, dtype=torch.float32)
     canary.assert_unharmed()

@@ -34,12 +34,17 @@ def _given_away(path: Path) -> None:
     os.chown(path, OTHER, OTHER)
 
 
+def _shared_with_a_group(root: Path) -> None:
+    os.chown(root.parent, -1, OTHER)
+    root.parent.chmod(0o770)
+
+
 CASES: dict[str, Callable[[Path], None]] = {
     "owner": _given_away,
     "owner above": lambda root: _given_away(root.parent),
     "writable": lambda root: root.chmod(0o702),
     "writable above": lambda root: root.parent.chmod(0o777),
-    "group above": lambda root: (os.chown(root.parent, -1, OTHER), root.parent.chmod(0o770))[1],
+    "group above": _shared_with_a_group,
 }
 
 
