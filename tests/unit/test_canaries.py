@@ -98,6 +98,7 @@ def test_a_script_beside_the_data_is_not_executed(canary: Canary, tmp_path: Path
     (source / "state.pkl").write_bytes(pickle.dumps(canary))
     words = ["library.name=w", f"library.root={tmp_path / 'l'}", f"library.sources=[{source}]"]
     words += [f"work.cache_dir={tmp_path / 'c'}", "work.num_proc=1", "split.num_probes=0"]
+    words += ["library.on_invalid_row=skip"]
     curated = curate(compose_curation(words), model=None, log=no_log)
     assert curated.folder.is_dir()
     canary.assert_unharmed()
