@@ -14,6 +14,8 @@
       RequeueError       75  the run was saved and should be started again
       CrashLoopError     99  several consecutive attempts without progress
 
+A run that a person stops ends with 0, one that Ctrl-C stops with 130.
+
 An error has one sentence for the problem, with the numbers, and one for the remedy. `ftdist.cli`
 prints both and exits with the code; only internal errors show a traceback.
 """

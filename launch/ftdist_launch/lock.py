@@ -219,19 +219,19 @@ def _release(run: RunDir, own: Holder) -> None:
 
 def _remove(path: Path, holder: Holder) -> bool:
     """Remove the lock of a holder that is gone, unless somebody else has it by now."""
-    aside = path.with_name(f".lock.{secrets.token_hex(8)}")
+    removed = path.with_name(f".lock.{secrets.token_hex(8)}")
     if _read(path) != holder:
         return False
     try:
-        path.rename(aside)
+        path.rename(removed)
     except FileNotFoundError:
         return False
-    if _read(aside) == holder:
-        aside.unlink()
+    if _read(removed) == holder:
+        removed.unlink()
         return True
     with suppress(OSError):  # another process was faster, and its new lock is put back
-        os.link(aside, path)
-    aside.unlink()
+        os.link(removed, path)
+    removed.unlink()
     return False
 
 
