@@ -6,11 +6,12 @@ timestamp than the one that had to write a traceback first. The cause is shown, 
 
 import json
 import re
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.errors import TransientStorageError
+from ftdist.errors import StorageError, TransientStorageError
 from ftdist.io.reserve import Reserve
 from ftdist_launch.restart_policy import LOST_PEER, NO_EXIT_FILE
 
@@ -158,6 +159,20 @@ def exited_silently(
         exit_code=NO_EXIT_FILE,
         traceback="",
         expected=True,
+    )
+
+
+def never_started(error: StorageError) -> RankFailure:
+    """The failure of a job that the disk kept from starting."""
+    return RankFailure(
+        rank=0,
+        time=time.time(),
+        problem=error.problem,
+        remedy=error.remedy,
+        exit_code=StorageError.exit_code,
+        traceback="",
+        expected=True,
+        passing=isinstance(error, TransientStorageError),
     )
 
 

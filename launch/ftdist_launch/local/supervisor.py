@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
+from ftdist.io.filesystem import storage_error
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
@@ -31,6 +32,7 @@ from ftdist_launch.local.monitor import counted_interrupts, follow
 from ftdist_launch.local.submit import private_umask, submit_local
 from ftdist_launch.lock import run_lock
 from ftdist_launch.lost_attempts import record_lost_attempt
+from ftdist_launch.rank_failures import RankFailure, never_started
 from ftdist_launch.restart_policy import decide
 from ftdist_launch.slurm.run_jobs import refuse_queued
 
@@ -119,7 +121,7 @@ class Supervisor:
         given_up = decision.outcome == "crash_loop"
         finished = Finished(
             outcome="failed" if given_up else decision.outcome,
-            exit_code=FtdistError.exit_code if given_up else decision.exit_code,
+            exit_code=_code(job_exit.failure) if given_up else decision.exit_code,
             failure=job_exit.failure,
             step=newest_step(self.run),
         )
@@ -135,14 +137,18 @@ class Supervisor:
         interrupts: Sequence[int],
         attempt: int | None = None,
     ) -> JobExit:
-        job = submit_local(
-            getattr(self.jobs, stage),
-            run=self.run,
-            stage=stage,
-            ranks=ranks,
-            attempt=attempt,
-            config=self.config,
-        )
+        try:
+            job = submit_local(
+                getattr(self.jobs, stage),
+                run=self.run,
+                stage=stage,
+                ranks=ranks,
+                attempt=attempt,
+                config=self.config,
+            )
+        except OSError as error:
+            problem = storage_error(error, action="start the ranks in", path=self.run.jobs)
+            return JobExit(exit_codes=(), failure=never_started(problem), out_of_memory=False)
         view = self.make_view(job.task(0).paths.stdout)
         try:
             return follow(
@@ -156,6 +162,13 @@ class Supervisor:
         finally:
             with suppress(OSError):
                 view.close()
+
+
+def _code(failure: RankFailure | None) -> int:
+    """Exit code of a stage that failed, and is not started again."""
+    return (
+        FtdistError.exit_code if failure is None else max(failure.exit_code, FtdistError.exit_code)
+    )
 
 
 def refuse_all_damaged(run: RunDir) -> None:
