@@ -27,7 +27,7 @@ from ftdist_launch.attempt_end import (
     stop_request,
 )
 from ftdist_launch.local.submit import CHECKOUT
-from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.rank_failures import RankFailure, release_reserves
 from ftdist_launch.rank_records import forget_ranks
 from ftdist_launch.restart_policy import (
     AttemptEnd,
@@ -169,6 +169,7 @@ def start_stage(run: RunDir, stage: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("rank-*.json"):
         path.unlink()
+    release_reserves(folder)
     forget_ranks(folder)
     return folder
 
@@ -245,7 +246,7 @@ def finish_attempt(
         attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
-    _reserve(run, number).release()
+    release_reserves(run.attempt(number))
     failure = own_failure(job_exit.failure, outcome=decision.outcome)
     cause = failure.problem if failure is not None else None
     finished = Finished(

@@ -86,6 +86,12 @@ def reserve_of(folder: Path, rank: int) -> Reserve:
     return Reserve(rank_file(folder, rank, "reserve"))
 
 
+def release_reserves(folder: Path) -> None:
+    """Delete the reserves of an attempt: killed ranks have left theirs."""
+    for path in folder.glob("*.reserve"):
+        Reserve(path).release()
+
+
 def log_line(failure: RankFailure) -> str:
     """The last line of a failed rank's log."""
     code = failure.exit_code

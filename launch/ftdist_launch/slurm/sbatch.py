@@ -141,6 +141,15 @@ def parameters(request: JobRequest) -> dict[str, Any]:
     }
 
 
+WAIT_FOR_CODE = (
+    'for _ in $(seq 60); do [ -d "$FTDIST_RUN/code/ftdist_launch" ] && break; '
+    'ls "$FTDIST_RUN" > /dev/null 2>&1; sleep 1; done',
+    '[ -d "$FTDIST_RUN/code/ftdist_launch" ] || { echo "$FTDIST_RUN/code did not show on '
+    '$(hostname) within 60 s: does the node mount that file system?" >&2; exit 74; }',
+)
+"""A shared file system may show the run late on the node; without it nothing can be recorded."""
+
+
 def setup(request: JobRequest) -> list[str]:
     """Lines of the script before `srun`: environment, modules, and the `begin` hook.
 
@@ -159,6 +168,7 @@ def setup(request: JobRequest) -> list[str]:
         f"export FTDIST_LOGS={shlex.quote(folder)}",
         *(own_folder_lines(request.folder, '"$FTDIST_LOGS"') if len(request.runs) > 1 else ()),
         f"export FTDIST_RUN={run}",
+        *WAIT_FOR_CODE,
         *own_folder_lines(request.runs[0].root, '"$FTDIST_RUN"'),
         *(() if request.private else own_file_lines(request.runs[0].root)),
         'export PYTHONPATH="$FTDIST_RUN/code"',

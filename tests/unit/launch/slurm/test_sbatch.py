@@ -1,7 +1,9 @@
 """Batch scripts word for word, preflight checks, and parsing of SLURM's output."""
 
 import dataclasses
+import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from ftdist_launch.slurm.preflight import (
     with_resources,
 )
 from ftdist_launch.slurm.sbatch import (
+    WAIT_FOR_CODE,
     JobRequest,
     Stage,
     gpus_of,
@@ -387,3 +390,27 @@ def test_output_preferences_of_the_user_do_not_matter(
         "squeue", f'[ -z "${name}" ] && [ "$SLURM_CONF" = kept ] && echo "7|RUNNING|None|n|N/A"'
     )
     assert list(Queue().states(["7"])) == ["7"]
+
+
+@pytest.mark.fault("L15")
+@pytest.mark.parametrize("shows", [True, False])
+def test_the_script_waits_for_code_that_shows_late_and_names_its_path(
+    tmp_path: Path, shows: bool
+) -> None:
+    lines = "\n".join(WAIT_FOR_CODE).replace("seq 60", "seq 20" if shows else "seq 1")
+    process = subprocess.Popen(
+        ["bash", "-c", f"{lines}\necho found"],
+        env={"FTDIST_RUN": str(tmp_path), "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(1.5)
+    if shows:
+        (tmp_path / "code" / "ftdist_launch").mkdir(parents=True)
+    out, err = process.communicate(timeout=60)
+    if shows:
+        assert (process.returncode, out) == (0, "found\n")
+    else:
+        assert process.returncode == 74
+        assert err.startswith(f"{tmp_path}/code did not show on ")
