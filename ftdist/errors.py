@@ -10,6 +10,7 @@
       HubError           69  the Hugging Face Hub failed or is unreachable
       DeviceError        71  a GPU is missing or faulty
       GpuMemoryError     72  a GPU's memory is too small
+      DivergedError      65  training diverged: steps that are not finite, ruined parameters
       HangError          76  a rank stopped responding
       RequeueError       75  the run was saved and should be started again
       CrashLoopError     99  several consecutive attempts without progress
@@ -104,6 +105,12 @@ class GpuMemoryError(FtdistError):
     """The memory of a GPU is too small for this configuration."""
 
     exit_code = 72
+
+
+class DivergedError(FtdistError):
+    """Training diverged; its last good checkpoint stays. The same steps would diverge again."""
+
+    exit_code = 65
 
 
 class HangError(FtdistError):

@@ -10,6 +10,8 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
          evals.jsonl                           evaluations during training, one per line
          checkpoints/step-00001200/            committed; a `.partial` is not one
          wandb/ export/ gguf/ report/ lock
+         stop                                  made by a person: training saves, ends, and does not
+                                               start again until `ftdist resume`
 """
 
 import errno
@@ -164,6 +166,11 @@ class RunDir:
         """Held by the one attempt that writes to the run."""
         return self.root / "lock"
 
+    @property
+    def stop(self) -> Path:
+        """A file that a person makes to stop training; none starts until it is removed."""
+        return self.root / "stop"
+
     def request(self, stage: str) -> Path:
         """What `ftdist compare` or `ftdist merge` was asked: `CompareConfig` as JSON."""
         return (self.merge if stage == "merge" else self.report) / f"{stage}.json"
@@ -242,7 +249,12 @@ class RunDir:
             return not waiting
 
     def was_cancelled(self, stage: str = "train") -> bool:
-        """Whether the run was cancelled since a stage was last requested."""
+        """Whether the run was cancelled since a stage was last requested, or has a stop file.
+
+        The stop file is for training.
+        """
+        if stage == "train" and self.stop.exists():
+            return True
         cancelled = False
         for event in self.read_events():
             match event.get("event"):

@@ -37,6 +37,7 @@ def resume_run(
     """
     config = override_config(read_config(run), overrides, allowed=MAY_CHANGE)
     refuse_all_damaged(run)
+    _remove_stop_file(run, log=log)
     on_cluster = config.cluster.executor == "slurm"
     if run.plan.is_file() or not on_cluster:
         steps, newest = read_plan(run).steps, newest_step(run)
@@ -63,6 +64,13 @@ def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: Lo
             config, plan = replan(run, config, log=log)
         _record_overrides(run, overrides)
         return submit_again(run, config, plan, queue=queue)
+
+
+def _remove_stop_file(run: RunDir, *, log: LogFn) -> None:
+    """Whoever resumes a run no longer wants it stopped."""
+    if run.stop.exists():
+        run.stop.unlink(missing_ok=True)
+        log(f"Removed {run.stop}, which had stopped the run.")
 
 
 def _record_overrides(run: RunDir, overrides: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,9 @@ from ftdist.checkpoint.manifest import (
     write_manifest,
 )
 from ftdist.checkpoint.read_back import read_back
+from ftdist.checkpoint.retention import named_step, sound_steps, steps_to_drop
 from ftdist.checkpoint.search import CheckpointInfo, CheckpointSearch
+from ftdist.config.schema.training import MIN_KEPT
 from ftdist.errors import StorageError
 from ftdist.io import filesystem
 from ftdist.io.jsonl import write_whole
@@ -44,9 +46,6 @@ _COMMITTED = re.compile(r"step-(\d{8,})")
 _PARTIAL = re.compile(r"step-\d{8,}\.partial-(\d+)")
 _TRASH = ".trash-"
 _BEST = "best.json"
-
-MIN_COMMITTED = 2
-"""Committed checkpoints that stay when room is made for another one."""
 
 
 def checkpoint_name(step: int) -> str:
@@ -62,7 +61,8 @@ class CheckpointStore:
 
     Args:
         root: the folder that holds them; created at the first write.
-        keep: how many of the newest are kept, at least 1; the best one is kept too.
+        keep: how many of the newest are kept, at least `MIN_KEPT` while training goes on; the best
+            one is kept too.
     """
 
     def __init__(self, root: Path, *, keep: int) -> None:
@@ -172,6 +172,22 @@ class CheckpointStore:
         ]
         return sorted(checkpoints, key=lambda info: info.step, reverse=True)
 
+    def sound_steps(self) -> list[int]:
+        """Steps of the committed checkpoints at which training was sound, newest first."""
+        return sound_steps(self.committed())
+
+    def drop(self, steps: Collection[int]) -> None:
+        """Move the checkpoints of these steps to the trash.
+
+        Raises:
+            StorageError: one cannot be renamed.
+        """
+        with filesystem.storage_errors("remove checkpoints in", self._root):
+            for info in self.committed():
+                if info.step in steps:
+                    number = uuid.uuid4().hex[:8]
+                    info.path.rename(self._root / f"{_TRASH}{info.path.name}-{number}")
+
     def keep_best(self, step: int) -> None:
         """Keep the checkpoint of `step` until another one is the best.
 
@@ -182,25 +198,17 @@ class CheckpointStore:
             write_whole(self._root / _BEST, json.dumps({"step": step}) + "\n")
         self.retain(step)
 
+    def keep_last_only(self) -> None:
+        """After the last commit: keep no more than `keep`, which may be 1."""
+        self._drop_old(keep=self._keep)
+
     def best(self) -> CheckpointInfo | None:
         """The checkpoint that best.json names, if it exists.
 
         Raises:
             StorageError: best.json cannot be read, or is damaged.
         """
-        path = self._root / _BEST
-        with filesystem.storage_errors("read", path):
-            try:
-                text = path.read_text(encoding="utf-8")
-            except FileNotFoundError:
-                return None
-        try:
-            step = json.loads(text)["step"]
-        except (ValueError, LookupError, TypeError) as error:
-            raise StorageError(
-                f"{path} does not name a checkpoint.",
-                remedy="delete it; then the newest checkpoint is exported.",
-            ) from error
+        step = named_step(self._root / _BEST)
         return next((info for info in self.committed() if info.step == step), None)
 
     def best_verified(self, on_damaged: Callable[[Path, str], None]) -> CheckpointInfo | None:
@@ -249,7 +257,7 @@ class CheckpointStore:
 
         The oldest one goes only where retention would remove it after this save, and two stay.
         """
-        self._move_to_trash(self.committed()[max(self._keep - 1, MIN_COMMITTED) :])
+        self._drop_old(keep=max(self._keep - 1, MIN_KEPT))
         self.empty_trash()
 
     def _partial(self, step: int, attempt: int) -> Path:
@@ -261,26 +269,21 @@ class CheckpointStore:
                 yield from [path for path in self._root.iterdir() if path.is_dir()]
 
     def retain(self, just_committed: int) -> None:
-        """Move all but the newest `keep` and the best to the trash: see `empty_trash`.
+        """Move what is no longer kept to the trash: see `empty_trash`.
 
         What fails is tried again after the next commit.
 
         Args:
             just_committed: the step of a checkpoint that stays too.
         """
-        with suppress(StorageError):
-            self._move_to_trash(
-                [info for info in self.committed()[self._keep :] if info.step != just_committed]
-            )
+        self._drop_old(keep=max(self._keep, MIN_KEPT), stay=just_committed)
 
-    def _move_to_trash(self, checkpoints: Sequence[CheckpointInfo]) -> None:
-        """Move checkpoints to the trash, but not the best."""
+    def _drop_old(self, *, keep: int, stay: int | None = None) -> None:
+        """Move all but the newest `keep` sound ones, `stay` and the best to the trash."""
         with suppress(OSError, StorageError):
             best = self.best()
-            for info in checkpoints:
-                if best is None or info.step != best.step:
-                    trash = f"{_TRASH}{info.path.name}-{uuid.uuid4().hex[:8]}"
-                    info.path.rename(self._root / trash)
+            also = {stay, None if best is None else best.step}
+            self.drop(steps_to_drop(self.committed(), keep=keep, stay=also))
 
 
 def _set_aside_if_damaged(info: CheckpointInfo) -> tuple[Path, str] | None:

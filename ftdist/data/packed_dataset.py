@@ -70,6 +70,12 @@ class PackedSource:
         """The number of sequences."""
         return len(self._packing)
 
+    def samples(self, index: int) -> list[int]:
+        """The samples of sequence `index`, numbered from 0 in the order of reading."""
+        first, end = self._packing.offsets[index : index + 2]
+        numbers: list[int] = self._packing.samples[first:end].tolist()
+        return numbers
+
     def sequence(self, index: int, *, room: int = 0) -> PackedSequence:
         """Sequence `index`, read from disk.
 

@@ -81,14 +81,19 @@ def _words(event: Event) -> str:
         case "checkpoint_corrupt":
             return f"A checkpoint is damaged: {event.get('problem', '')}"
         case "cancel_requested":
-            return (
-                f"Cancelled by {'the stop button of W&B' if event['by'] == 'wandb' else 'a user'}."
-            )
+            return f"Cancelled by {_STOPPED_BY.get(event['by'], 'a user')}."
+        case "loss_spike":
+            return f"The loss spikes at step {event['step']:,}: {event['loss']:.4g}."
+        case "rolled_back":
+            return f"Training goes back to step {event['to_step']:,}."
         case "requeue_failed":
             return f"The job could not be requeued. {event.get('cause', '')}"
         case "model_exported":
             return f"Step {event['step']:,} was exported. {event.get('unchecked') or ''}".rstrip()
     return ""
+
+
+_STOPPED_BY = {"wandb": "the stop button of W&B", "stop_file": "the stop file"}
 
 
 def _place(checkpoint: int | None) -> str:

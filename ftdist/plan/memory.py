@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.training import MIN_KEPT
 from ftdist.config.schema.types import resolved
 from ftdist.io.units import GIB
 from ftdist.nn.logits_chunk import logits_chunk_rows
@@ -281,7 +282,8 @@ def _disk_terms(
     return {
         "checkpoint_gib": checkpoint,
         "export_gib": export,
-        "disk_gib": min(config.checkpoint.keep_latest + 1 + keeps_best, saves) * checkpoint
+        "disk_gib": min(max(config.checkpoint.keep_latest, MIN_KEPT) + 1 + keeps_best, saves)
+        * checkpoint
         + export,
     }
 

@@ -151,8 +151,8 @@ class Plan:
     """The exported model: N times the bytes of its dtype."""
 
     disk_gib: float
-    """min(keep_latest + 1, all) checkpoints (one is written before the oldest is deleted), one
-    more if the best is kept, and the export."""
+    """min(max(keep_latest, 2) + 1, all) checkpoints (one is written before the oldest is
+    deleted), one more if the best is kept, and the export."""
 
     estimates: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""When an attempt stops: on a signal, a cancellation, or a newer attempt (fencing).
+"""When an attempt stops: on a signal, a cancellation, a stop file, or a newer attempt.
 
 A node that its cluster has lost may still run, cut off from SLURM but not from the disk, while the
 run continues elsewhere. Its rank 0 sees the newer attempt in the run directory.
@@ -37,21 +37,21 @@ class AttemptGuard:
         world: World,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._run = run
+        self.run = run
         self.attempt = attempt
         self._stop = stop
         self._world = world
         self._clock = clock
         self._checked_at = -CHECK_EVERY_S
         self._is_superseded = False
-        self._was_cancelled = False
+        self._was_cancelled = self._has_stop_file = False
 
     def wants_stop(self) -> bool:
         """Whether this rank wants to stop.
 
-        Rank 0 also reads the run directory for a newer attempt or a cancellation, every
-        `CHECK_EVERY_S`. A cancellation comes as a signal too, which a rank that is just starting
-        does not receive.
+        Rank 0 also reads the run directory for a newer attempt, a cancellation or the stop file,
+        every `CHECK_EVERY_S`. A cancellation comes as a signal too, which a rank that is just
+        starting does not receive.
         """
         if self._world.is_rank0 and self._clock() - self._checked_at >= CHECK_EVERY_S:
             self._read_run_dir()
@@ -75,5 +75,8 @@ class AttemptGuard:
 
     def _read_run_dir(self) -> None:
         self._checked_at = self._clock()
-        self._is_superseded = self._run.newest_attempt() > self.attempt
-        self._was_cancelled = self._run.was_cancelled()
+        self._is_superseded = self.run.newest_attempt() > self.attempt
+        had_stop_file, self._has_stop_file = self._has_stop_file, self.run.stop.exists()
+        if self._has_stop_file and not had_stop_file:
+            self.run.record_event("cancel_requested", by="stop_file", now=False)
+        self._was_cancelled = self.run.was_cancelled()

@@ -4,15 +4,14 @@ The training state is the engine and one integer, the step. A save succeeds on e
 """
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from ftdist.checkpoint.manifest import FileRecord
 from ftdist.checkpoint.read_back import read_back
-from ftdist.checkpoint.room import make_room, measured_room, planned_room
+from ftdist.checkpoint.retention import SOUND
+from ftdist.checkpoint.room import planned_room
 from ftdist.checkpoint.store import CheckpointStore, checkpoint_name
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
@@ -22,31 +21,18 @@ from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
-from ftdist.train.background import BackgroundWork, IsCancelled
+from ftdist.train.background import BackgroundWork
+from ftdist.train.committer import CheckpointCommitter
+from ftdist.train.parameter_check import ParameterCheck
 from ftdist.train.restore import find_newest_verified, refuse_other_run
-from ftdist.train.shard_writer import Records, ShardWriter, Write
+from ftdist.train.rollbacks import discard_voided
+from ftdist.train.shard_writer import PendingSave, ShardWriter
 from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.shard_files import shard_folders
 from ftdist.zero.training_state import read_shards, shard_metadata
 
 PATIENCE_S = 30.0
 """How long the end of a thread is waited for when the attempt ends."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Save:
-    """A checkpoint that is being written."""
-
-    step: int
-    metadata: dict[str, Any]
-    began: float
-    write: Write
-    work: BackgroundWork[Records] | None
-    """`write` at work beside training; None: it is called by `finish`."""
-
-    def records(self) -> Records:
-        """Wait until this rank's files are written."""
-        return self.write(lambda: False) if self.work is None else self.work.result()
 
 
 class Checkpointer:
@@ -91,10 +77,13 @@ class Checkpointer:
         self._guard = guard
         self._attempt = guard.attempt
         self._world = engine.world
-        self._needed = planned_room(plan.checkpoint_gib, world_size=engine.world.size)
-        """By one checkpoint; on rank 0, once one was written, by its files."""
-        self._save: _Save | None = None
-        self._deletion: BackgroundWork[None] | None = None
+        self._committer = CheckpointCommitter(
+            self._store,
+            guard,
+            needed=planned_room(plan.checkpoint_gib, world_size=engine.world.size),
+        )
+        self._save: PendingSave | None = None
+        self._parameters = ParameterCheck(engine)
         self._blocked_s = 0.0
         """How long training has waited for the save that is being written."""
         self.damage: list[str] = []
@@ -109,14 +98,22 @@ class Checkpointer:
         Raises:
             StorageError: the checkpoints are damaged, or belong to another run; on every rank.
         """
+        self._on_rank0(lambda: discard_voided(self._store, self._run))
         checkpoint = find_newest_verified(
             self._store, attempt=self._attempt, world=self._world, on_damaged=self._record_damage
         )
-        if checkpoint is None:
-            return 0
-        refuse_other_run(checkpoint, self._identity)
-        read_shards(self._engine, checkpoint.folder, checkpoint.metadata)
-        return checkpoint.step
+        step = 0
+        if checkpoint is not None:
+            refuse_other_run(checkpoint, self._identity)
+            read_shards(self._engine, checkpoint.folder, checkpoint.metadata)
+            step = checkpoint.step
+        self._parameters.accept(step)
+        return step
+
+    def sound_steps(self) -> list[int]:
+        """Steps of the checkpoints of sound training, newest first; the same on every rank."""
+        steps: list[int] = self._on_rank0(self._store.sound_steps)
+        return steps
 
     def best_step(self) -> int | None:
         """Step of the checkpoint that is kept as the best.
@@ -146,7 +143,7 @@ class Checkpointer:
         """Whether a save is under way and the part of this rank has been written, or has failed."""
         return self._save is not None and self._save.work is not None and self._save.work.is_done
 
-    def begin(self, step: int, *, beside_training: bool) -> bool:
+    def begin(self, step: int, *, beside_training: bool, is_sound: bool = True) -> bool:
         """Begin to save the state after `step` steps, unless that is committed already.
 
         No other save may be under way.
@@ -155,6 +152,7 @@ class Checkpointer:
             step: optimizer steps done.
             beside_training: whether to copy the state, and to write the copy in a thread. Such a
                 checkpoint has no reference logits.
+            is_sound: whether training is sound at this step; if not, it replaces no other one.
 
         Returns:
             Whether training may go on before `finish`.
@@ -162,11 +160,15 @@ class Checkpointer:
         Raises:
             RequeueError: a newer attempt has begun; on every rank.
             StorageError: the disk has no room, or the folder cannot be made; on every rank.
+            DivergedError: the parameters are ruined; on every rank.
         """
         assert self._save is None
         began = time.perf_counter()
+        self._parameters.require_sound(step)
         try:
-            answer = self._on_rank0(lambda: self._prepare(step))
+            answer = self._on_rank0(
+                lambda: self._committer.prepare(step, folders=shard_folders(self._world.size))
+            )
         except StorageError as error:
             self._fail(step, error)
             raise
@@ -176,12 +178,12 @@ class Checkpointer:
             return False
         has_copy = beside_training and self._shard_writer.has_memory()
         can_copy = max_over_ranks(float(not has_copy)) == 0
-        metadata = self._identity | shard_metadata(self._engine)
+        metadata = self._identity | {SOUND: is_sound} | shard_metadata(self._engine)
         write = self._shard_writer.prepare(Path(answer["folder"]), from_copy=can_copy)
         work = None
         if can_copy:
             work = BackgroundWork(write, name=f"checkpoint of step {step}")
-        self._save = _Save(step=step, metadata=metadata, began=began, write=write, work=work)
+        self._save = PendingSave(step=step, metadata=metadata, began=began, write=write, work=work)
         self._blocked_s = time.perf_counter() - began
         return can_copy
 
@@ -204,10 +206,14 @@ class Checkpointer:
         try:
             written = gather_json(all_or_none(save.records, world=self._world), world=self._world)
             records = [FileRecord(**record) for of_rank in written for record in of_rank]
-            is_superseded = self._on_rank0(lambda: self._commit(save, records))
+            is_superseded = self._on_rank0(
+                lambda: self._committer.commit(save.step, records, save.metadata)
+            )
             if not is_superseded:
                 all_or_none(lambda: self._read_back(save.step), world=self._world)
-                self._on_rank0(lambda: self._retain(save.step))
+                self._on_rank0(
+                    lambda: self._committer.delete_after(lambda: self._store.retain(save.step))
+                )
         except StorageError as error:
             self._fail(save.step, error)
             raise
@@ -224,18 +230,21 @@ class Checkpointer:
         )
         return now - save.began
 
+    def keep_last_only(self) -> None:
+        """After the last save of a complete run: keep no more than `checkpoint.keep_latest`.
+
+        Raises:
+            StorageError: the folder cannot be read; on every rank.
+        """
+        self._on_rank0(lambda: self._committer.delete_after(self._store.keep_last_only))
+
     def keep_best(self, step: int) -> None:
         """Keep a committed checkpoint, and export it, until another one is better.
 
         Raises:
             StorageError: `best.json` cannot be written; on every rank.
         """
-
-        def keep() -> None:
-            self._store.keep_best(step)
-            self._delete_old()
-
-        self._on_rank0(keep)
+        self._on_rank0(lambda: self._committer.delete_after(lambda: self._store.keep_best(step)))
         self._record_event("best_checkpoint_updated", step=step, attempt=self._attempt)
         self._best.keep(step)
 
@@ -249,39 +258,14 @@ class Checkpointer:
         """
         patience_s = PATIENCE_S if kind is None else 0.0
         self._shard_writer.close(patience_s=patience_s)
-        for work in (None if self._save is None else self._save.work, self._deletion):
-            if work is not None:
-                work.cancel(patience_s=patience_s)
-
-    def _prepare(self, step: int) -> dict[str, Any]:
-        """The folder to write to, if any; asked on rank 0."""
-        answer: dict[str, Any] = {"superseded": False, "committed": False}
-        if self._guard.is_superseded():
-            return answer | {"superseded": True}
-        if self._store.is_committed(step):
-            return answer | {"committed": True}
-        if self._deletion is not None:
-            self._deletion.result()  # it makes room
-        make_room(self._store, self._run.checkpoints, self._needed)
-        folders = shard_folders(self._world.size)
-        return answer | {"folder": str(self._store.begin(step, self._attempt, folders=folders))}
-
-    def _commit(self, save: _Save, records: Sequence[FileRecord]) -> bool:
-        """Commit on rank 0, or say that this attempt is superseded."""
-        if self._guard.is_superseded():
-            return True
-        self._store.publish(save.step, self._attempt, records, save.metadata)
-        self._needed = measured_room(records)
-        return False
+        if self._save is not None and self._save.work is not None:
+            self._save.work.cancel(patience_s=patience_s)
+        self._committer.close(patience_s=patience_s)
 
     def _read_back(self, step: int) -> None:
         """Open what was committed on the last rank: on another node, where there is one."""
         if self._world.rank == self._world.size - 1:
             read_back(self._run.checkpoints / checkpoint_name(step), step=step)
-
-    def _retain(self, step: int) -> None:
-        self._store.retain(step)
-        self._delete_old()
 
     def _fail(self, step: int, error: StorageError) -> None:
         """Record that a save failed, and remove what it left."""
@@ -298,17 +282,6 @@ class Checkpointer:
         """Remove what a failed save left, on rank 0."""
         if self._world.is_rank0:
             self._store.discard(step, self._attempt)
-
-    def _delete_old(self) -> None:
-        """Delete checkpoints that are no longer kept, beside training: they may be many files."""
-
-        def delete(_: IsCancelled) -> None:
-            with suppress(StorageError):  # tried again after the next commit
-                self._store.empty_trash()
-
-        if self._deletion is not None:
-            self._deletion.result()
-        self._deletion = BackgroundWork(delete, name="deletion of checkpoints")
 
     def _on_rank0(self, action: Callable[[], Any]) -> Any:
         """Call `action` on rank 0; its value, or its failure, on every rank."""

@@ -1,6 +1,6 @@
 """The micro-batches of each step for one rank."""
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,8 +76,8 @@ class BatchSource:
             global_sequences=plan.global_sequences,
         )
 
-    def prefetch(self, steps: range) -> Generator[StepBatches]:
-        """The batches of each of `steps`; a thread builds the next step's meanwhile.
+    def prefetch(self, steps: Sequence[int]) -> Generator[StepBatches]:
+        """The batches of each of `steps`, of which there is one; a thread builds the next one's.
 
         What is built is a function of the step alone, but for who holds the reference model's
         hidden states: of the steps since the first. An error is raised when its step is due.
@@ -89,19 +89,17 @@ class BatchSource:
             initializer=use_device,
             initargs=(self._device,),
         ) as thread:
-            upcoming = thread.submit(self._build_step, steps.start)
-            for step in steps:
+            upcoming = thread.submit(self._build_step, steps[0])
+            for following in (*steps[1:], None):
                 batches = upcoming.result()
-                if step + 1 in steps:
-                    upcoming = thread.submit(self._build_step, step + 1)
+                if following is not None:
+                    upcoming = thread.submit(self._build_step, following)
                 on_device = [batch.to(self._device) for batch in batches.micro_batches]
                 yield replace(batches, micro_batches=on_device)
 
     def _build_step(self, step: int) -> StepBatches:
         """This rank's micro-batches of step `step`, counted from 0, in (pinned) host memory."""
-        drawn_refs = self._order.step(step)
-        has_teacher = self._of_teachers(drawn_refs, "teacher_rows") > 0
-        refs = kl_rows_first(drawn_refs, self._kl_sources, has_teacher=has_teacher)
+        refs = self._refs(step)
         train = self._library.train
         drawn = [refs.indices[refs.sources == number] for number in range(len(train))]
         rows = self._rows(refs, held_out=False)
@@ -115,6 +113,44 @@ class BatchSource:
             ),
             distilled_tokens=int(self._of_teachers(refs, "distilled_tokens").sum()),
         )
+
+    def _refs(self, step: int) -> SequenceRefs:
+        """The sequences of step `step` in the order in which they are computed."""
+        drawn = self._order.step(step)
+        has_teacher = self._of_teachers(drawn, "teacher_rows") > 0
+        return kl_rows_first(drawn, self._kl_sources, has_teacher=has_teacher)
+
+    def sequences(self, step: int) -> list[tuple[int, int]]:
+        """(source, index) of each sequence of step `step`, counted from 0."""
+        return self._refs(step).pairs()
+
+    def samples(self, step: int, *, ranks: Collection[int]) -> dict[str, list[int]]:
+        """The samples of step `step` that some ranks compute: by source, in the order of reading.
+
+        Args:
+            step: counted from 0.
+            ranks: whose; empty: of all.
+        """
+        refs, world, size = self._refs(step), self._world, self._plan.micro_batch_size
+        parts = [refs]
+        if ranks:
+            per_micro_step = size * world.data_parallel_size
+            parts = [
+                part
+                for rank in sorted({rank // world.sequence_parallel_size for rank in ranks})
+                for part in rank_micro_batches(
+                    refs,
+                    rank=rank,
+                    world_size=world.data_parallel_size,
+                    micro_batch_size=size,
+                    micro_steps=-(-len(refs) // per_micro_step),
+                )
+            ]
+        found: dict[str, list[int]] = {}
+        for source, index in (pair for part in parts for pair in part.pairs()):
+            name = self._plan.library.sources[source].name
+            found.setdefault(name, []).extend(self._library.train[source].samples(index))
+        return {name: sorted(numbers) for name, numbers in found.items()}
 
     def held_out(self) -> list[Batch]:
         """This rank's rows of the library's held-out part; every rank gets equally many."""

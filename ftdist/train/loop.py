@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, isfinite
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,12 +14,10 @@ from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import gather_over_ranks
 from ftdist.dist.device import Device, wait_for_device
 from ftdist.dist.timeouts import StepTimeouts
-from ftdist.errors import FtdistError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.throughput import StepClock
 from ftdist.plan.plan import Plan
-from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.evaluator import Evaluator
@@ -27,12 +25,11 @@ from ftdist.train.hardware import Hardware
 from ftdist.train.metrics_row import StepReport, metrics_row
 from ftdist.train.probe_eval import EvalResult
 from ftdist.train.profiler import StepProfiler
+from ftdist.train.rollbacks import RollBack
 from ftdist.train.save_schedule import SaveSchedule
 from ftdist.train.step import StepResult, train_step
+from ftdist.train.watches import Watches
 from ftdist.zero.engine import Zero3Engine
-
-MAX_SKIPPED_STEPS = 10
-"""Consecutive steps skipped for non-finite gradients after which the attempt fails."""
 
 
 @runtime_checkable
@@ -77,7 +74,7 @@ class Loop:
         plan: how many steps there are.
         checkpointer: saves the training state.
         evaluator: evaluates the model on held-out data and on probes.
-        guard: whether this attempt should stop.
+        watches: look after the health of training, and whether this attempt should stop.
         instruments: measure the steps and report them.
     """
 
@@ -90,25 +87,29 @@ class Loop:
         plan: Plan,
         checkpointer: Checkpointer,
         evaluator: Evaluator,
-        guard: AttemptGuard,
+        watches: Watches,
         instruments: Instruments,
     ) -> None:
         self._engine = engine
         self._batches = batches
         self._config = config
         self._plan = plan
+        self._watches = watches
         self._saves = SaveSchedule(
-            checkpointer, config=config.checkpoint, total_steps=plan.steps, note=self._note
+            checkpointer,
+            config=config.checkpoint,
+            total_steps=plan.steps,
+            note=self._note,
+            before_save=watches.agreement.require,
         )
         self._evaluator = evaluator
         self._logger = instruments.logger
-        self._guard = guard
+        self._guard = watches.guard
         self._instruments = instruments
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._timeouts = StepTimeouts(
             step_s=config.cluster.step_timeout_s, other_s=config.cluster.collective_timeout_s
         )
-        self._skipped_steps = 0
         self._wait_s = 0.0
         """How long this rank waited for the others at the end of the step before."""
 
@@ -117,24 +118,38 @@ class Loop:
 
         Raises:
             StorageError: the last checkpoint, or several in a row, could not be written.
-            FtdistError: gradients stay non-finite.
+            DivergedError: gradients stay non-finite, the parameters are ruined, or the loss spikes
+                again and again.
+            DeviceError: this rank has other data or weights than most.
         """
-        total_steps = self._plan.steps
         if self._guard.should_stop():
             return LoopEnd(reason="stopped", step=first_step)
         overdue = self._run_overdue_eval(first_step)
         if overdue is not None and overdue.verdict.ends:
             return LoopEnd(reason="complete", step=first_step)
-        clock = StepClock(
-            total_steps=total_steps, first_step=first_step, startup_s=self._instruments.startup_s
-        )
-        with closing(self._batches.prefetch(range(first_step, total_steps))) as batches:
-            for step in range(first_step, total_steps):
+        startup_s = self._instruments.startup_s
+        while True:
+            self._watches.health.begin(first_step)
+            clock = StepClock(
+                total_steps=self._plan.steps, first_step=first_step, startup_s=startup_s
+            )
+            end = self._train(first_step, clock=clock)
+            if isinstance(end, LoopEnd):
+                return end
+            self._saves.drain(last=True)
+            first_step, startup_s = self._watches.rollback.apply(end), 0.0
+
+    def _train(self, first_step: int, *, clock: StepClock) -> LoopEnd | RollBack:
+        """Train until the end, a stop or a roll-back."""
+        total_steps, world = self._plan.steps, self._engine.world
+        steps = self._watches.rollback.steps(range(first_step, total_steps))
+        with closing(self._batches.prefetch(steps)) as batches:
+            for step in steps:
                 with clock.waiting_for_data():
                     batch = next(batches)
                 rate = learning_rate(step, total_steps=total_steps, config=self._config.optim)
                 self._engine.set_learning_rate(rate)
-                seed_step(self._config.run.seed, step=step, rank=self._engine.world.rank)
+                seed_step(self._config.run.seed, step=step, rank=world.rank)
                 with self._instruments.profiler.record(step + 1), self._timeouts.step():
                     result = train_step(
                         self._engine,
@@ -144,7 +159,6 @@ class Loop:
                     )
                     report = self._share(result)
                 times = clock.step_done(batch.tokens)
-                self._count_skipped(result.skipped, done=step + 1)
                 with clock.pause():
                     row = metrics_row(
                         step + 1,
@@ -155,16 +169,21 @@ class Loop:
                         plan=self._plan,
                         hardware=self._instruments.hardware,
                     )
-                    self._saves.after_step(step + 1, all_written=report.all_written)
-                    end = self._after_step(step + 1, row, wants_stop=report.wants_stop)
+                    end = self._after_step(step + 1, row, report)
                 if end is not None:
                     return end
         return LoopEnd(reason="complete", step=total_steps)
 
-    def _after_step(self, done: int, row: dict[str, float], *, wants_stop: bool) -> LoopEnd | None:
+    def _after_step(
+        self, done: int, row: dict[str, float], report: StepReport
+    ) -> LoopEnd | RollBack | None:
         """Evaluate, log and save what is due after `done` steps; how the loop ends, if it does."""
+        health = self._watches.health
+        spike = health.after_step(done, row, non_finite_ranks=report.non_finite_ranks)
+        self._watches.agreement.after_step(done)
+        self._saves.after_step(done, all_written=report.all_written)
         complete = done == self._plan.steps
-        wants_stop = wants_stop and not complete
+        wants_stop = report.wants_stop and not complete
         result = None
         if not wants_stop and self._evaluator.is_due(done, last=complete):
             result = self._evaluator.run(
@@ -174,10 +193,22 @@ class Loop:
             wants_stop = self._guard.should_stop() and not complete
         ends = complete or (result is not None and result.verdict.ends)
         # The row comes first: no checkpoint is of a step that metrics.jsonl lacks.
+        row |= self._saves.take_times()
         if self._logger is not None:
-            self._logger.log(done, row | self._saves.take_times())
+            self._logger.log(done, row)
+            self._watches.stop_time.check(row)
+        if health.has_diverged:
+            self._saves.drain(last=True)
+            raise health.diverged_error()
+        roll_back = self._watches.rollback.plan(spike)
+        if roll_back is not None:
+            return roll_back
         is_best = result is not None and result.verdict.is_best
-        self._saves.save_if_due(done, is_best=is_best, last=wants_stop or ends)
+        self._saves.save_if_due(
+            done, is_best=is_best, last=wants_stop or ends, is_sound=health.is_sound
+        )
+        if ends:
+            self._saves.end()
         if wants_stop:
             return LoopEnd(reason="stopped", step=done)
         return LoopEnd(reason="complete", step=done) if ends else None
@@ -207,6 +238,11 @@ class Loop:
             loss_sums=totals[:sources],
             distilled_cross_entropy=totals[sources : 2 * sources],
             distillation=totals[2 * sources :],
+            non_finite_ranks=tuple(
+                rank
+                for rank, of_rank in enumerate(zip(*losses, strict=True))
+                if not all(map(isfinite, of_rank))
+            ),
             grad_norm=grad_norms[0],
             skipped=result.skipped,
             peak_gib=max(peaks),
@@ -225,16 +261,6 @@ class Loop:
         if result.verdict.is_best:
             self._saves.save_if_due(step, is_best=True, last=False)
         return result
-
-    def _count_skipped(self, skipped: bool, *, done: int) -> None:
-        self._skipped_steps = self._skipped_steps + 1 if skipped else 0
-        if self._skipped_steps >= MAX_SKIPPED_STEPS:
-            self._saves.drain(last=True)
-            raise FtdistError(
-                f"Gradients were non-finite for {MAX_SKIPPED_STEPS} consecutive steps (last: step "
-                f"{done}); these updates were skipped.",
-                remedy="lower optim.peak_lr or raise optim.warmup_ratio, under a new run.name.",
-            )
 
     def _note(self, text: str) -> None:
         if self._logger is not None:

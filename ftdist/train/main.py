@@ -43,6 +43,7 @@ from ftdist.train.model_checks import (
 )
 from ftdist.train.probe_eval import ProbeEval
 from ftdist.train.profiler import StepProfiler
+from ftdist.train.watches import build_watches
 from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
 
@@ -126,7 +127,16 @@ def _train(
             plan=plan,
             checkpointer=checkpointer,
             evaluator=evaluator,
-            guard=guard,
+            watches=build_watches(
+                config,
+                plan,
+                engine,
+                batches,
+                checkpointer=checkpointer,
+                restore=lambda: _restore(checkpointer, probe_eval),
+                guard=guard,
+                note=no_log if logger is None else logger.note,
+            ),
             instruments=_build_instruments(
                 run, config, engine, attempt=attempt, hardware=hardware, logger=logger
             ),

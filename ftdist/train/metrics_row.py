@@ -24,6 +24,9 @@ class StepReport:
     distillation: list[float]
     """KL(teacher || model) of each source's distilled tokens."""
 
+    non_finite_ranks: tuple[int, ...]
+    """Ranks whose part of the loss is not finite."""
+
     grad_norm: float
     skipped: bool
     peak_gib: float

@@ -28,7 +28,7 @@ class StateSaver(Protocol):
     def reserve_copy_memory(self) -> str | None:
         """Take memory so that saves run beside training, or say why they do not."""
 
-    def begin(self, step: int, *, beside_training: bool) -> bool:
+    def begin(self, step: int, *, beside_training: bool, is_sound: bool) -> bool:
         """Begin a save: whether training may go on before it is finished."""
 
     def finish(self) -> float | None:
@@ -36,6 +36,9 @@ class StateSaver(Protocol):
 
     def keep_best(self, step: int) -> None:
         """Keep a committed checkpoint as the best."""
+
+    def keep_last_only(self) -> None:
+        """After the last save of a complete run: keep no more than the run wants in the end."""
 
 
 class SaveSchedule:
@@ -48,6 +51,7 @@ class SaveSchedule:
         config: how often.
         total_steps: of the run.
         note: prints a line for people, on rank 0.
+        before_save: called with the steps done before each save; ends an attempt that must not.
     """
 
     def __init__(
@@ -57,16 +61,19 @@ class SaveSchedule:
         config: CheckpointConfig,
         total_steps: int,
         note: Callable[[str], None],
+        before_save: Callable[[int], None],
     ) -> None:
         self._checkpointer = checkpointer
         self._every = config.every_steps
         self._is_async = config.async_save
         self._total_steps = total_steps
-        self._note = note
+        self._note, self._before_save = note, before_save
         self._has_begun = False
         self._step = 0
         """Of the newest save that was begun."""
         self._failed = 0
+        self._is_overdue = False
+        """Whether a save was due at a step that was not sound."""
         self._times: dict[str, float] = {}
 
     @property
@@ -90,25 +97,33 @@ class SaveSchedule:
         if all_written:
             self.drain()
 
-    def save_if_due(self, step: int, *, is_best: bool, last: bool) -> None:
+    def save_if_due(self, step: int, *, is_best: bool, last: bool, is_sound: bool = True) -> None:
         """Save the state after `step` steps, if that is due.
+
+        What is due at a step that is not sound is saved at the next sound one.
 
         Args:
             step: optimizer steps done.
             is_best: whether it replaces the best checkpoint: then it is committed at once.
             last: whether training ends here: likewise.
+            is_sound: whether training is sound at this step: see `StepHealth`. If it is not, the
+                checkpoint of a stop replaces none of those before it.
 
         Raises:
             StorageError: it was the last chance, or several saves in a row have failed; on
                 every rank.
+            DivergedError: the parameters are ruined; on every rank.
         """
-        if not (is_best or last or (self._every > 0 and step % self._every == 0)):
+        self._is_overdue |= self._every > 0 and step % self._every == 0
+        if not (is_best or last or (self._is_overdue and is_sound)):
             return
+        self._is_overdue = False
+        self._before_save(step)
         self.drain(last=last)
         with self._saving(step, is_last_chance=last):
             self._step = step
             wait = last or is_best or not self._is_async
-            if not self._checkpointer.begin(step, beside_training=not wait):
+            if not self._checkpointer.begin(step, beside_training=not wait, is_sound=is_sound):
                 self._finish()
             if is_best:
                 self._checkpointer.keep_best(step)
@@ -125,6 +140,10 @@ class SaveSchedule:
         if self._checkpointer.is_under_way:
             with self._saving(self._step, another_follows=last):
                 self._finish()
+
+    def end(self) -> None:
+        """After the last save of a complete run: fewer checkpoints may be kept."""
+        self._checkpointer.keep_last_only()
 
     def take_times(self) -> dict[str, float]:
         """What saves have taken since the last call, as metrics."""

@@ -1,7 +1,7 @@
 """Writes a rank's files of a checkpoint: directly, or from a copy in host memory."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,22 @@ Records = list[dict[str, Any]]
 
 Write = Callable[[IsCancelled], Records]
 """Writes a rank's files; raises StorageError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingSave:
+    """A checkpoint that is being written."""
+
+    step: int
+    metadata: dict[str, Any]
+    began: float
+    write: Write
+    work: BackgroundWork[Records] | None
+    """`write` at work beside training; None: it is called by `finish`."""
+
+    def records(self) -> Records:
+        """Wait until this rank's files are written."""
+        return self.write(lambda: False) if self.work is None else self.work.result()
 
 
 class ShardWriter:

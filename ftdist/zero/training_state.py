@@ -1,12 +1,14 @@
 """Training state in shards: written by each rank, and read by any number of ranks."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import fsum, sqrt
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ftdist.dist.collectives import gather_over_ranks
 from ftdist.errors import StorageError
 from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.resharding import shard_range
@@ -43,6 +45,29 @@ def local_shards(engine: Zero3Engine) -> list[Shard]:
     ]
 
 
+def parameter_norm(engine: Zero3Engine) -> float:
+    """L2 norm of all parameters, in float32; inf or NaN if one of them is. Collective.
+
+    The same on all ranks.
+    """
+    norms = [
+        torch.linalg.vector_norm(
+            _real(engine, p, p.ds_tensor if name in engine.frozen else _state(engine, p)),
+            dtype=torch.float32,
+        ).to(engine.device)
+        for name, p in engine.named_parameters()
+    ]
+    squares = torch.stack(norms).double().square().sum()
+    return sqrt(fsum(of_rank[0] for of_rank in gather_over_ranks(squares.view(1))))
+
+
+def differs_from_master(engine: Zero3Engine, parameter: Any) -> bool:
+    """Whether this rank's shard of a parameter is not what it makes of its master weights."""
+    shard = _real(engine, parameter, parameter.ds_tensor)
+    master = _real(engine, parameter, _state(engine, parameter))
+    return not torch.equal(shard, master.to(shard.device, shard.dtype))
+
+
 def host_chunks(shards: Sequence[Shard]) -> Iterator[memoryview]:
     """The bytes of the shards one after another; at most one shard at a time is in host memory."""
     for shard in shards:
@@ -54,7 +79,7 @@ def _real(engine: Zero3Engine, parameter: Any, shard: Tensor) -> Tensor:
     return shard.detach()[: stop - start]
 
 
-def _state(engine: Zero3Engine, parameter: Any, *, kind: Kind) -> Tensor:
+def _state(engine: Zero3Engine, parameter: Any, *, kind: Kind = "master") -> Tensor:
     # Not by `safe_get_local_*`: they bring an offloaded state to the GPU first.
     optimizer = engine.zero_optimizer
     key = None if kind == "master" or not engine.optimizer.state else kind

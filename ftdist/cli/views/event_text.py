@@ -55,6 +55,26 @@ def _stage_finished(event: Event) -> str:
     return f"stage {event['stage']} {outcome}: {event.get('cause') or 'no cause recorded'}"
 
 
+def _step_skipped(event: Event) -> str:
+    samples = sum(map(len, event["samples"].values()))
+    count = format_count(samples, "sample")
+    return f"step {event['step']} skipped: loss or gradients not finite ({count})"
+
+
+def _rolled_back(event: Event) -> str:
+    return (
+        f"went back to step {event['to_step']}; steps {event['first'] + 1} to {event['end']} are "
+        "left out"
+    )
+
+
+def _signal_delay_too_short(event: Event) -> str:
+    return (
+        f"a step ({event['step_s']:.1f} s) and a save ({event['save_s']:.1f} s) may not fit in "
+        f"cluster.signal_delay_s={event['signal_delay_s']}"
+    )
+
+
 def _cancel_requested(event: Event) -> str:
     who = _WHO.get(str(event.get("by")), "`ftdist cancel`")
     return f"{who} {'stopped the run at once' if event.get('now') else 'asked the run to stop'}"
@@ -75,6 +95,10 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "checkpoint_saved": lambda event: f"checkpoint saved at step {event['step']}",
     "save_failed": lambda event: f"no checkpoint at step {event['step']}: {event['cause']}",
     "best_checkpoint_updated": lambda event: f"step {event['step']} is the best so far",
+    "step_skipped": _step_skipped,
+    "loss_spike": lambda event: f"loss spike at step {event['step']}: {event['loss']:.4g}",
+    "rolled_back": _rolled_back,
+    "signal_delay_too_short": _signal_delay_too_short,
     "checkpoint_corrupt": lambda event: f"corrupt checkpoint set aside: {event['problem']}",
     "stage_started": lambda event: f"stage {event['stage']} started",
     "stage_finished": _stage_finished,

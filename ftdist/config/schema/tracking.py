@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from ftdist.config.schema.types import STRICT, NonNegativeFloat, PositiveFloat
 
-AlertKind = Literal["failed", "non_finite", "stalled", "preempted", "finished"]
+AlertKind = Literal["failed", "non_finite", "loss_spike", "stalled", "preempted", "finished"]
 
 Label = Annotated[str, Field(min_length=1, max_length=128)]
 """A name in W&B."""
@@ -59,9 +59,9 @@ class TrackingConfig:
     alerts: list[AlertKind]
     """Alerts that W&B sends by e-mail or Slack, each once for the same cause.
 
-    failed: the run ended with an error. non_finite: loss or gradients are not finite. stalled: no
-    step for `tracking.stalled_after_s`. preempted: the cluster stopped the run for the second time.
-    finished: the run is complete.
+    failed: the run ended with an error. non_finite: loss or gradients are not finite. loss_spike:
+    a loss far above those before it. stalled: no step for `tracking.stalled_after_s`. preempted:
+    the cluster stopped the run for the second time. finished: the run is complete.
     """
 
     stalled_after_s: PositiveFloat

@@ -79,6 +79,36 @@ class TrainConfig:
     a run bit for bit; slower. CPUs do so anyway.
     """
 
+    max_skipped_steps: PositiveInt
+    """Consecutive steps whose loss or gradients are not finite, so that their updates are skipped,
+    after which the attempt ends.
+    """
+
+    loss_spike: Literal["none", "alert", "roll_back"]
+    """What follows a step whose loss is far above that of the steps before it.
+
+    alert: an event, a line in the log and an alert in W&B. roll_back: likewise, and training goes
+    back to the newest checkpoint from before the spike and leaves out the steps that led to it.
+    """
+
+    loss_spike_threshold: PositiveFloat
+    """How far above the median of the 64 steps before it a loss is a spike, in standard deviations
+    (by the median absolute deviation, and of at least 5% of the median).
+    """
+
+    rollback_steps: PositiveInt
+    """Steps that a roll-back leaves out: the one whose loss is the spike, and those before it."""
+
+    max_rollbacks: NonNegativeInt
+    """Roll-backs of a run after which a further spike ends the attempt."""
+
+    compare_ranks_every_steps: NonNegativeInt
+    """Steps between comparisons of what all ranks must have in common: the data of the step, the
+    config, and the weights of one layer, another one each time; 0: never.
+
+    Before a checkpoint they are compared as well, unless it is 0.
+    """
+
     profile_steps: list[PositiveInt] | None
     """First and last step that rank 0 records with torch's profiler, such as [10,12]; at most 10
     steps. The trace, attempts/N/profile.json.gz of the run directory, opens in Perfetto.
@@ -219,6 +249,10 @@ class BatchConfig:
     """
 
 
+MIN_KEPT = 2
+"""Checkpoints that are kept at least while training goes on."""
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class CheckpointConfig:
     """Frequency and number of checkpoints. Values: conf/checkpoint/."""
@@ -227,7 +261,10 @@ class CheckpointConfig:
     """Steps between checkpoints; 0: only at the end, and whenever the run is asked to stop."""
 
     keep_latest: PositiveInt
-    """Number of newest checkpoints to keep; the best one by evaluation is kept as well."""
+    """Number of newest checkpoints to keep; the best one by evaluation is kept as well.
+
+    While training goes on at least two are kept; 1 leaves the last one at its end.
+    """
 
     async_save: bool
     """Copy the state to host memory and write it beside training, where memory suffices.

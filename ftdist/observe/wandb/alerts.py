@@ -83,7 +83,7 @@ class AlertSender:
             if alert is not None:
                 self._non_finite.setdefault(row.get(ATTEMPT.name, 0), alert)
         events = [*self._run.read_events(), *more_events]
-        found = [*outcome_alerts(events), *self._non_finite.values()]
+        found = [*outcome_alerts(events), *spike_alerts(events), *self._non_finite.values()]
         found += stall_alerts(
             events,
             last_row_at=_last_row_at(self._run),
@@ -122,6 +122,7 @@ class AlertSender:
 _TITLES: dict[AlertKind, str] = {
     "failed": "Failed",
     "non_finite": "Not finite",
+    "loss_spike": "Loss spike",
     "stalled": "Stalled",
     "preempted": "Preempted twice",
     "finished": "Finished",
@@ -162,6 +163,21 @@ def _failed(end: Event) -> Alert:
     if end.get("remedy"):
         text += f" To fix: {end['remedy']}"
     return Alert(kind="failed", occurrence=str(attempt), level="ERROR", text=text)
+
+
+def spike_alerts(events: Iterable[Event]) -> list[Alert]:
+    """Alerts about losses far above those before them."""
+    return [
+        Alert(
+            kind="loss_spike",
+            occurrence=str(event["step"]),
+            level="WARN",
+            text=f"The loss of step {event['step']} is {event['loss']:.4g}; {event['median']:.4g} "
+            "is the median of the steps before it.",
+        )
+        for event in events
+        if event.get("event") == "loss_spike"
+    ]
 
 
 def non_finite_alert(row: Row) -> Alert | None:

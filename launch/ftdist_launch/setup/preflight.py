@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.training import MIN_KEPT
 from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_eval_set
@@ -87,8 +88,8 @@ def disk_problems(root: Path, *, needed_gib: float, keep_latest: int = 1) -> Ite
             f"The run needs about {format_gib(needed_gib)} of disk, but the disk of {root} has "
             f"only {format_gib(free)} free.",
             remedy="free some space, set run.root to a larger disk, or set "
-            "checkpoint.keep_latest=1."
-            if keep_latest > 1
+            f"checkpoint.keep_latest={MIN_KEPT}."
+            if keep_latest > MIN_KEPT
             else "free some space, or set run.root to a larger disk.",
         )
 

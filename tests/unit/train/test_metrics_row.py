@@ -28,6 +28,7 @@ def test_the_loss_is_the_weighted_sum_and_those_of_sources_are_not_weighted() ->
         loss_sums=[6.0, 3.0],
         distilled_cross_entropy=[8.0, 0.0],
         distillation=[4.0, 0.0],
+        non_finite_ranks=(),
         grad_norm=1.0,
         skipped=False,
         peak_gib=1.0,

@@ -13,6 +13,7 @@ class Script:
     def __init__(self, *, failures: int = 0) -> None:
         self.calls: list[str] = []
         self.failures = failures
+        self.checked: list[int] = []
         self.is_under_way = False
         self.is_written = False
 
@@ -20,8 +21,9 @@ class Script:
         self.calls.append("reserve")
         return None
 
-    def begin(self, step: int, *, beside_training: bool) -> bool:
-        self.calls.append(f"begin {step}" + (" beside" if beside_training else ""))
+    def begin(self, step: int, *, beside_training: bool, is_sound: bool) -> bool:
+        beside, unsound = " beside" * beside_training, " unsound" * (not is_sound)
+        self.calls.append(f"begin {step}{beside}{unsound}")
         self.is_under_way = True
         return beside_training
 
@@ -33,6 +35,9 @@ class Script:
             raise StorageError("The disk is full.", remedy="make room.")
         return 2.0
 
+    def keep_last_only(self) -> None:
+        self.calls.append("last only")
+
     def keep_best(self, step: int) -> None:
         self.calls.append(f"best {step}")
 
@@ -41,8 +46,15 @@ def schedule(
     script: Script, *, every: int = 2, is_async: bool = True, total_steps: int = 10
 ) -> tuple[SaveSchedule, list[str]]:
     notes: list[str] = []
+    checked = script.checked
     config = CheckpointConfig(every_steps=every, keep_latest=1, async_save=is_async)
-    saves = SaveSchedule(script, config=config, total_steps=total_steps, note=notes.append)
+    saves = SaveSchedule(
+        script,
+        config=config,
+        total_steps=total_steps,
+        note=notes.append,
+        before_save=checked.append,
+    )
     return saves, notes
 
 
@@ -125,3 +137,21 @@ def test_the_last_save_has_its_chance_after_others_failed_and_must_succeed() -> 
     script.failures = 1
     with pytest.raises(StorageError):
         run(saves, range(9, 10), last=9)
+
+
+@pytest.mark.fault("M7")
+def test_what_is_due_at_a_step_that_is_not_sound_is_saved_at_the_next_sound_one() -> None:
+    script = Script()
+    saves, _ = schedule(script, is_async=False)
+    for step, is_sound in [(1, True), (2, False), (3, False), (4, False), (5, True), (6, True)]:
+        saves.save_if_due(step, is_best=False, last=False, is_sound=is_sound)
+    assert script.calls == ["begin 5", "finish", "begin 6", "finish"]
+    assert script.checked == [5, 6]  # the ranks are compared before each save
+
+
+@pytest.mark.fault("M7")
+def test_a_stop_at_a_step_that_is_not_sound_is_saved_as_such() -> None:
+    script = Script()
+    saves, _ = schedule(script)
+    saves.save_if_due(3, is_best=False, last=True, is_sound=False)
+    assert script.calls == ["begin 3 unsound", "finish"]

@@ -165,12 +165,12 @@ def test_a_small_disk_is_measured_in_mib_and_only_what_helps_is_advised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ftdist_launch.setup.preflight.free_gib", lambda _: 12 / 1024)
+    (three,) = disk_problems(tmp_path, needed_gib=40 / 1024, keep_latest=3)
     (two,) = disk_problems(tmp_path, needed_gib=40 / 1024, keep_latest=2)
-    (one,) = disk_problems(tmp_path, needed_gib=40 / 1024, keep_latest=1)
-    assert "needs about 40 MiB of disk" in two.problem
-    assert "has only 12 MiB free" in two.problem
-    assert "checkpoint.keep_latest=1" in two.remedy
-    assert one.remedy == "free some space, or set run.root to a larger disk."
+    assert "needs about 40 MiB of disk" in three.problem
+    assert "has only 12 MiB free" in three.problem
+    assert "checkpoint.keep_latest=2" in three.remedy
+    assert two.remedy == "free some space, or set run.root to a larger disk."
 
 
 # The environment of ranks
