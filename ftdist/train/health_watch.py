@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from ftdist.config.schema.training import TrainConfig
@@ -78,7 +77,7 @@ class HealthWatch:
         Returns:
             the spike that begins with the step, if one does.
         """
-        step = _measured(row | {STEP.name: done})
+        step = _measured({**row, STEP.name: done})
         spike = self._health.judge(step)
         if step.is_finite:
             self._skipped.clear()
@@ -161,8 +160,8 @@ def _describe(steps: Collection[Samples]) -> str:
         for name, numbers in samples.items():
             found.setdefault(name, set()).update(numbers)
     parts = []
-    for name, numbers in found.items():
-        more = len(numbers) - MAX_NAMED
-        named = ", ".join(map(str, islice(sorted(numbers), MAX_NAMED)))
+    for name, all_numbers in found.items():
+        named = ", ".join(map(str, sorted(all_numbers)[:MAX_NAMED]))
+        more = len(all_numbers) - MAX_NAMED
         parts.append(f"{name} {named}" + (f" and {more} more" if more > 0 else ""))
     return "; ".join(parts)

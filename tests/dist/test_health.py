@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ftdist.checkpoint.manifest import read_manifest
+from ftdist.checkpoint.store import CheckpointStore
 from ftdist.dist.world import World
 from ftdist.errors import DeviceError, DivergedError, FtdistError, RequeueError
 from ftdist.observe.metrics import read_metrics
@@ -44,7 +45,7 @@ def poisoned(world: World, run_dir: Path, bad_steps: list[int]) -> tuple[int, st
     from ftdist.train import loop
     from ftdist.zero.engine import Zero3Engine
 
-    forward, step = Zero3Engine.forward, loop.train_step
+    forward, step = Zero3Engine.forward, vars(loop)["train_step"]
     done = 0
 
     def bad_forward(self: Zero3Engine, batch: Any) -> Any:
@@ -68,7 +69,7 @@ def saved(run: RunDir) -> list[int]:
 
 
 def kept(run: RunDir) -> list[int]:
-    return sorted(int(path.name.removeprefix("step-")) for path in run.checkpoints.glob("step-*"))
+    return sorted(info.step for info in CheckpointStore(run.checkpoints, keep=2).committed())
 
 
 @pytest.mark.fault("N1", "M7", "C13")
@@ -116,7 +117,7 @@ def changed(world: World, run_dir: Path, name: str, at: int) -> tuple[int, str]:
     """Attempt 1, in which something happens right after step `at`."""
     from ftdist.train import loop
 
-    step, done = loop.train_step, 0
+    step, done = vars(loop)["train_step"], 0
 
     def with_change(engine: Any, *args: Any, **more: Any) -> Any:
         nonlocal done
@@ -133,7 +134,7 @@ def changed(world: World, run_dir: Path, name: str, at: int) -> tuple[int, str]:
 def ruin(engine: Any, _: int) -> None:
     """As an update with a far too large learning rate does."""
     for flat in engine.zero_optimizer.fp32_partitioned_groups_flat:
-        flat.mul_(1e30)
+        flat.data.mul_(1e30)
 
 
 def flip_whole(engine: Any, rank: int) -> None:
@@ -212,9 +213,9 @@ def spiking(world: World, run_dir: Path, number: int, at: int, stop_after: int) 
             result.loss_sums.mul_(10)
         return share(self, result)
 
-    def noted(self: Any, done: int, *args: Any) -> Any:
+    def noted(self: Any, done: int, row: Any, report: Any) -> Any:
         self._spike_step = done + 1
-        return after_step(self, done, *args)
+        return after_step(self, done, row, report)
 
     after_step = loop.Loop._after_step
     loop.Loop._spike_step = 0  # type: ignore[attr-defined]

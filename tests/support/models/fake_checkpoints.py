@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ftdist.checkpoint.manifest import FileRecord
+from ftdist.checkpoint.retention import SOUND
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.io.hashed_writer import write_hashed
 from ftdist.io.hashing import file_sha256
@@ -14,14 +15,20 @@ PROCESSES = multiprocessing.get_context("fork")
 
 
 def save(
-    store: CheckpointStore, step: int, *, attempt: int = 1, size: int = 40, ranks: int = RANKS
+    store: CheckpointStore,
+    step: int,
+    *,
+    attempt: int = 1,
+    size: int = 40,
+    ranks: int = RANKS,
+    sound: bool = True,
 ) -> Path:
     """Save as ranks would; the content is a function of step and rank."""
     partial = store.begin(step, attempt)
     records = [
         write(partial, f"rank-{rank}.bin", content(step, rank, size=size)) for rank in range(ranks)
     ]
-    path = store.commit(step, attempt, records, {"step": step})
+    path = store.commit(step, attempt, records, {"step": step, **({} if sound else {SOUND: False})})
     store.empty_trash()
     return path
 

@@ -48,14 +48,16 @@ def test_the_best_checkpoint_is_retained_until_a_better_one_replaces_it(tmp_path
     assert store.best() is None
     save(store, 1)
     store.keep_best(1)
-    for step in (2, 3):
+    for step in (2, 3, 4):
         save(store, step)
-    assert [info.step for info in store.committed()] == [3, 1]
+    assert [info.step for info in store.committed()] == [4, 3, 1]
     found = store.best_verified(never)
     assert found is not None
     assert found.step == 1
-    store.keep_best(3)
-    assert [info.step for info in store.committed()] == [3]
+    store.keep_best(4)
+    assert [info.step for info in store.committed()] == [4, 3]
+    store.keep_last_only()
+    assert [info.step for info in store.committed()] == [4]
 
 
 def test_a_damaged_best_checkpoint_is_set_aside_and_the_newest_retained(
@@ -244,3 +246,17 @@ def test_data_is_synced_before_the_commit_rename(
 def test_manifest_is_plain_json(store: CheckpointStore) -> None:
     body = json.loads((save(store, 3) / "manifest.json").read_text())
     assert sorted(body) == ["attempt", "files", "format", "metadata", "sha256", "step"]
+
+
+@pytest.mark.fault("M7")
+def test_a_checkpoint_of_training_that_was_not_sound_replaces_none_and_goes_with_the_next(
+    store: CheckpointStore,
+) -> None:
+    for step in (1, 2):
+        save(store, step)
+    for step in (3, 4, 5):
+        save(store, step, sound=False)
+    assert [info.step for info in store.committed()] == [5, 4, 3, 2, 1]
+    assert store.sound_steps() == [2, 1]
+    save(store, 6)
+    assert [info.step for info in store.committed()] == [6, 2]

@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import World
 from ftdist.rundir import RunDir
@@ -48,3 +50,31 @@ def test_any_rank_requests_a_stop_after_a_signal(tmp_path: Path) -> None:
     assert not rank1.wants_stop()
     stop.request(signal.SIGUSR2)
     assert rank1.wants_stop()
+
+
+@pytest.mark.fault("L12")
+def test_rank_0_sees_the_stop_file_and_records_it_once(tmp_path: Path) -> None:
+    run, clock = RunDir(tmp_path), [0.0]
+    run.attempt(1).mkdir(parents=True)
+    rank0 = guard(run, clock)
+    run.append_event("run_requested", by="submit")
+    assert not rank0.wants_stop()
+    run.stop.touch()
+    for seconds in (CHECK_EVERY_S, 2 * CHECK_EVERY_S):
+        clock[0] = seconds
+        assert rank0.wants_stop()
+    requests = [e for e in run.read_events() if e["event"] == "cancel_requested"]
+    assert [event["by"] for event in requests] == ["stop_file"]
+    run.stop.unlink()
+    run.append_event("run_requested", by="resume")
+    clock[0] = 3 * CHECK_EVERY_S
+    assert not rank0.wants_stop()
+
+
+@pytest.mark.fault("L12")
+def test_training_does_not_start_while_there_is_a_stop_file_other_stages_do(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    run.append_event("run_requested", by="submit")
+    run.stop.touch()
+    assert run.was_cancelled()
+    assert not run.was_cancelled("export")
