@@ -84,7 +84,7 @@ class RollbackPolicy:
         return planned
 
     def apply(self, roll_back: RollBack) -> int:
-        """Go back. Collective; no save may be under way. Returns the step to go on from.
+        """Go back. Collective; no save may be under way. Returns the step to resume from.
 
         Raises:
             StorageError: the roll-back cannot be recorded, or no checkpoint read; on every rank.
