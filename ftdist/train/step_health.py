@@ -7,6 +7,7 @@ ranks measure the same of a step, so each of them comes to the same judgement.
 import math
 import statistics
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 WINDOW = 64
 """Sound steps that a step is compared with, at most."""
@@ -17,8 +18,9 @@ MIN_STEPS = 16
 MIN_DEVIATION = 0.05
 """A standard deviation counts as at least this fraction of the median."""
 
-NORMAL_MAD = 1.4826
-"""Standard deviation of a normal distribution, in median absolute deviations."""
+NORMAL_CHANGE = 1.4826 / math.sqrt(2)
+"""Standard deviation of independent normal values, in median absolute changes of one to the next.
+"""
 
 MAX_GRAD_GROWTH = 100.0
 """A gradient this many times the median is not sound."""
@@ -104,8 +106,9 @@ class StepHealth:
         if self.threshold is None or len(self.losses) < MIN_STEPS:
             return math.inf
         median = statistics.median(self.losses)
-        mad = statistics.median(abs(loss - median) for loss in self.losses)
-        deviation = max(NORMAL_MAD * mad, MIN_DEVIATION * abs(median))
+        # Of one loss to the next, so that a loss that falls steadily does not count as deviating.
+        change = statistics.median(abs(b - a) for a, b in pairwise(self.losses))
+        deviation = max(NORMAL_CHANGE * change, MIN_DEVIATION * abs(median))
         return median + self.threshold * deviation
 
     def _grad_norm_limit(self) -> float:

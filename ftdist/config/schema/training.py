@@ -93,7 +93,7 @@ class TrainConfig:
 
     loss_spike_threshold: PositiveFloat
     """How far above the median of the 64 steps before it a loss is a spike, in standard deviations
-    (by the median absolute deviation, and of at least 5% of the median).
+    (by the changes of one loss to the next, and of at least 5% of the median).
     """
 
     rollback_steps: PositiveInt
