@@ -82,8 +82,6 @@ def _words(event: Event) -> str:
             return f"A checkpoint is damaged: {event.get('problem', '')}"
         case "cancel_requested":
             return f"Cancelled by {_STOPPED_BY.get(event['by'], 'a user')}."
-        case "loss_spike":
-            return f"The loss spikes at step {event['step']:,}: {event['loss']:.4g}."
         case "rolled_back":
             return f"Training goes back to step {event['to_step']:,}."
         case "requeue_failed":
