@@ -27,6 +27,7 @@ from ftdist.plan.planner import check_context
 from ftdist.plan.sequence_parallel import check_sequence_parallel
 from ftdist.plan.surplus_tokens import check_texts
 from ftdist.rundir import RunDir
+from ftdist_launch.lock import run_exists
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -273,10 +274,7 @@ def run_problems(run: RunDir) -> Iterator[FtdistError]:
             remedy="set run.root to a path without %.",
         )
     elif run.exists():
-        yield ConfigError(
-            f"Run {run.name} already exists in {run.root}.",
-            remedy=f"continue it with `ftdist resume {run.name}`, or set another run.name.",
-        )
+        yield run_exists(run)
     elif run.root.exists() and not (run.root.is_dir() and not any(run.root.iterdir())):
         yield ConfigError(
             f"{run.root} already exists and is not a run.",
