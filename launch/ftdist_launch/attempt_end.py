@@ -102,7 +102,8 @@ def last_record_time(run: RunDir, number: int) -> float:
     for path in run.attempt(number).glob("system-*.jsonl"):
         own += read_json_lines(path)
     times = [e["time"] for e in own if "time" in e and e.get("event") != "attempt_finished"]
-    return float(max(times))
+    # An `ftdist` that was killed at the very start has made the folder alone.
+    return float(max(times, default=run.attempt(number).stat().st_mtime))
 
 
 def describe_loss(steps: int) -> str:

@@ -210,3 +210,12 @@ def test_a_second_ftdist_is_refused_while_the_first_trains(run: RunDir) -> None:
         finished = supervisor.train(plan_of(config, ranks=1), requested_by="train")
     assert finished.outcome == "done"
     assert f"locked by process {os.getpid()} on" in refusals[0]
+
+
+@pytest.mark.fault("M4")
+@pytest.mark.timeout(120)
+def test_an_attempt_of_which_only_the_folder_was_made_is_passed_over(run: RunDir) -> None:
+    run.attempt(1).mkdir()
+    assert train(run, is_killed, limit=1).outcome == "crash_loop"
+    (end,) = [e for e in run.read_events() if e["event"] == "attempt_finished"]
+    assert end["attempt"] == 2
