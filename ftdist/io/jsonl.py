@@ -13,14 +13,18 @@ READ_BYTES = 1 << 20
 """How much of a file is read at once."""
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, deadline_s: float | None = None) -> None:
     """Write a small file atomically: readers see the old text or the new text.
 
+    Args:
+        path: the file.
+        text: its content.
+        deadline_s: how long errors that may pass are tried again; None: `retry.DEADLINE_S`.
+
     Raises:
-        OSError: the disk refused it, for `retry.DEADLINE_S` if that may pass. The error names the
-            file, and no partial file is left.
+        OSError: the disk refused it. The error names the file, and no partial file is left.
     """
-    retry_passing(lambda: _write_whole(path, text))
+    retry_passing(lambda: _write_whole(path, text), deadline_s=deadline_s)
 
 
 def _write_whole(path: Path, text: str) -> None:

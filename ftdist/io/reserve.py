@@ -5,7 +5,6 @@ has to be recorded: nothing new is allocated, whoever else fills the disk. (File
 overwrite in place, such as ZFS, may refuse that too; then the room is freed instead.)
 """
 
-import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from ftdist.io.jsonl import write_whole
 SIZE = 32 << 10
 """Bytes: an error with its traceback fits in."""
 
-NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
-"""A full disk or no inode; a used-up quota."""
+LAST_WORDS_S = 5.0
+"""How long errors that may pass are tried again by a process that is about to end."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,13 @@ class Reserve:
             Whether it was written.
         """
         with suppress(OSError):
-            write_whole(path, text)
+            write_whole(path, text, deadline_s=LAST_WORDS_S)
             return True
         if self._become(path, text.encode()[:SIZE]):
             return True
         self.release()
         with suppress(OSError):
-            write_whole(path, text)
+            write_whole(path, text, deadline_s=0.0)
             return True
         return False
 

@@ -9,12 +9,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
+from ftdist.io.retry import is_passing
 from ftdist.observe import metrics
 from ftdist.observe.console import Console
 from ftdist.observe.live_page import LivePage
@@ -226,8 +228,21 @@ class JsonlWriter:
 
     def _write(self) -> None:
         while self._pending:
-            written = os.write(self._file, self._pending)
+            try:
+                written = os.write(self._file, self._pending)
+            except OSError as error:
+                if not is_passing(error):
+                    raise
+                self._reopen()
+                written = os.write(self._file, self._pending)
             self._pending = self._pending[written:]
+
+    def _reopen(self) -> None:
+        """Open the file again: a stale handle stays stale though the server is back."""
+        new = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        with suppress(OSError):
+            os.close(self._file)
+        self._file = new
 
     def close(self) -> None:
         """Write the pending rows and sync the file.

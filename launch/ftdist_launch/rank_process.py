@@ -26,6 +26,7 @@ from ftdist.errors import ConfigError, RequeueError
 from ftdist.io.host import node_name
 from ftdist.io.private_dir import private_dir
 from ftdist.io.retry import wait_for
+from ftdist.io.room import free_room
 from ftdist_launch.local.processes import exit_with, started_s
 from ftdist_launch.local.submit import EXIT_WITH, GPUS, NODE_CACHE, is_launcher_variable
 from ftdist_launch.logs.timestamps import add_timestamps
@@ -91,9 +92,16 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
         with suppress(ValueError):
             faulthandler.unregister(signal.SIGUSR1)
         faulthandler.disable()
+    if exit_code == 0 and not _has_room(folder):
+        sys.exit(0)  # else submitit writes its result, and fails with a traceback
     # srun takes any first code but 0 for a failure and kills the other ranks, which may be saving.
     if exit_code and not (on_slurm() and exit_code == RequeueError.exit_code):
         sys.exit(exit_code)
+
+
+def _has_room(folder: Path) -> bool:
+    room = free_room(folder)
+    return room.gib > 0 and room.files != 0
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 from ftdist.io.filesystem import storage_errors
 from ftdist.io.host import node_name
 from ftdist.io.jsonl import append_json_line, read_json_lines
+from ftdist.io.reserve import LAST_WORDS_S
 from ftdist_launch.rank_failures import read_failures, reserve_of
 
 
@@ -35,7 +36,7 @@ def record_exit(folder: Path, rank: int, exit_code: int) -> None:
     row = {"rank": rank, "event": "exit", "exit_code": exit_code}
     reserve = reserve_of(folder, rank)
     try:
-        append_json_line(_file(folder), row)
+        append_json_line(_file(folder), row, deadline_s=LAST_WORDS_S)
     except OSError:
         own = _file(folder).with_stem(f"{_file(folder).stem}-{rank:05d}")
         reserve.keep(own, json.dumps(row) + "\n")

@@ -33,12 +33,12 @@ def attempt_on_a_disk_that_fills(
 
     append = JsonlWriter.append
 
-    def filling(writer: JsonlWriter, row: Row) -> str | None:
+    def filling(self: JsonlWriter, row: Row) -> str | None:
         if row["step"] == full_from:
             disk.fill()
         if row["step"] == room_from:
             disk.empty()
-        return append(writer, row)
+        return append(self, row)
 
     if world.is_rank0:
         JsonlWriter.append = filling  # type: ignore[method-assign]

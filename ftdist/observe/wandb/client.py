@@ -56,7 +56,7 @@ class WandbClient:
         mode: Literal["online", "offline"],
         folder: Path,
         finish_timeout_s: float,
-        on_stop: Callable[[], None],
+        on_stop: Callable[[], object],
     ) -> None:
         # W&B's error telemetry would send facts about this host to a third party.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
@@ -82,7 +82,7 @@ class WandbClient:
             write_labels(run, labels)
         self._define_axes(by_tokens=tracking.axis == "tokens")
 
-    def _settings(self, on_stop: Callable[[], None]) -> Any:
+    def _settings(self, on_stop: Callable[[], object]) -> Any:
         """Time-outs, and nothing uploaded about the host, its output or the code."""
         return self._wandb.Settings(
             silent=True,

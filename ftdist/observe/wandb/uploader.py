@@ -69,7 +69,7 @@ class WandbUploader:
         attempt: int,
         after: int,
         log: LogFn,
-        on_stop: Callable[[], None],
+        on_stop: Callable[[], object],
     ) -> None:
         self._run = run
         self._config = config

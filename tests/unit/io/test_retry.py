@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -91,11 +92,11 @@ def test_a_record_is_read_on_where_an_error_that_passes_cut_it(
     monkeypatch.setattr("ftdist.io.jsonl.READ_BYTES", 100)
     opened, real = [0], Path.open
 
-    def open_or_fail(file: Path, *arguments: str) -> object:
+    def open_or_fail(file: Path, mode: str) -> IO[Any]:
         opened[0] += 1
         if opened[0] % 5 == 0:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(file))
-        return real(file, *arguments)
+        return real(file, mode)
 
     monkeypatch.setattr(Path, "open", open_or_fail)
     monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.001)

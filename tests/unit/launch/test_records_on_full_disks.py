@@ -31,22 +31,29 @@ def end_with(error: BaseException, folder: Path, rank: int) -> int:
 @pytest.mark.fault("M2")
 @pytest.mark.parametrize("kind", ["bytes", "inodes"])
 @pytest.mark.parametrize(
-    "error", [FULL, ValueError("row 7"), OSError(28, "No space left on device", "x")], ids=repr
+    ("error", "code", "cause"),
+    [
+        (FULL, 74, FULL.problem),
+        (OSError(28, "No space left on device", "rows.bin"), 74, "rows.bin: No space left"),
+        (RuntimeError("I/O error: (os error 28)"), 74, "No space left on device"),
+        (RuntimeError("os error 122"), 74, "Disk quota exceeded"),
+        (ValueError("row 7"), 70, "Rank {rank} failed: ValueError: row 7"),
+    ],
+    ids=["save", "write", "library", "quota", "bug"],
 )
 def test_cause_and_exit_code_of_each_rank_survive_a_full_disk(
-    tmp_path: Path, kind: Kind, error: BaseException
+    tmp_path: Path, kind: Kind, error: BaseException, code: int, cause: str
 ) -> None:
     with small_disk(tmp_path / "disk", kind, size="1m") as disk:
         for rank in (0, 1):
             reserve_of(disk.path, rank).make()
             record_start(disk.path, rank, time=1.0, host="n1", pid=rank)
         disk.fill()
-        codes = [end_with(error, disk.path, rank) for rank in (0, 1)]
-        assert read_exit_codes(disk.path, 2) == tuple(codes)
+        assert [end_with(error, disk.path, rank) for rank in (0, 1)] == [code, code]
+        assert read_exit_codes(disk.path, 2) == (code, code)
         failures = read_failures(disk.path)
         assert sorted(failure.rank for failure in failures) == [0, 1]
-        assert codes == ([70, 70] if isinstance(error, ValueError) else [74, 74])
-        assert all(str(error.args[-1]).split(".")[0] in f.problem for f in failures)
+        assert all(cause.format(rank=each.rank) in each.problem for each in failures)
         assert not list(disk.path.glob("*.reserve"))
 
 

@@ -101,6 +101,22 @@ def test_a_full_disk_is_reported_once_and_fails_at_the_end(
     assert capsys.readouterr().out.count("No space left on device") == 1
 
 
+@pytest.mark.fault("C10")
+def test_a_handle_that_the_server_has_forgotten_is_opened_again(tmp_path: Path) -> None:
+    """A write to this process's memory at address 0 is a real EIO."""
+    path = tmp_path / "metrics.jsonl"
+    rows = JsonlWriter(path)
+    assert rows.append({"step": 1}) is None
+    broken = os.open("/proc/self/mem", os.O_WRONLY)
+    with pytest.raises(OSError, match="Input/output error"):
+        os.write(broken, b"row")
+    os.dup2(broken, rows._file)
+    assert rows.append({"step": 2}) is None
+    rows.close()
+    os.close(broken)
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+
+
 @pytest.mark.fault("M2")
 def test_rows_that_wait_for_a_full_disk_are_bounded_and_all_missing_ones_are_counted(
     monkeypatch: pytest.MonkeyPatch,
