@@ -162,7 +162,7 @@ def test_records_logs_and_checkpoints_on_one_full_disk_end_in_one_sentence_and_r
         assert cause in problem
         assert remedy.startswith("To fix: delete files")
         assert err.count("To fix: ") == 1
-        assert resumable.startswith("Run r is resumable, last checkpoint: step 6.")
+        assert resumable.startswith("Run r is resumable, last checkpoint: step 6")
         assert "Traceback" not in out + err + logs(run)
         assert "probably killed" not in out + err
         (end,) = [e for e in run.read_events() if e["event"] == "attempt_finished"]
