@@ -1,6 +1,7 @@
 """The run directory: the only place that knows the names in it.
 
 runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed, what was typed
+         identity.json model/                  what it began with; the base's config and tokenizer
          expert.json curation.json             what `ftdist expert` was asked, and how it curates
          code/ code.sha256                     the code that a cluster's jobs run
          jobs/                                 submitit's files and the logs of every rank
@@ -75,6 +76,16 @@ class RunDir:
     def plan(self) -> Path:
         """The plan: computed from the config and the packed library."""
         return self.root / "plan.json"
+
+    @property
+    def identity(self) -> Path:
+        """What the run began with: digests of model, tokenizer and library, and deciding keys."""
+        return self.root / "identity.json"
+
+    @property
+    def model(self) -> Path:
+        """The run's copy of the base model's config, tokenizer and chat template."""
+        return self.root / "model"
 
     @property
     def overrides(self) -> Path:

@@ -41,7 +41,7 @@ def export_run(
     if config.cluster.executor == "slurm":
         return _submit(run, config, saved=saved)
     read_plan(run)  # a damaged one is reported before a model is loaded
-    _refuse_without_checkpoint(run)
+    _refuse_without_checkpoint(run, config)
     supervisor = supervise(run, config)
     with supervisor.exclusive():
         known = len(damages(run))
@@ -59,13 +59,13 @@ def _submit(run: RunDir, config: RunConfig, *, saved: RunConfig) -> Submitted:
     queue = Queue()
     after = queued_jobs_of(run, stages=("prepare", "train"), queue=queue)
     if not after:
-        _refuse_without_checkpoint(run)
+        _refuse_without_checkpoint(run, config)
     refuse_second_job("export", run, queue=queue)
     save_config(saved, run.config)
     job = submit_stage("export", run, config, after=after, queue=queue)
     return Submitted(run=run, job=job, after=tuple(after))
 
 
-def _refuse_without_checkpoint(run: RunDir) -> None:
+def _refuse_without_checkpoint(run: RunDir, config: RunConfig) -> None:
     refuse_all_damaged(run)
-    raise_together(list(export_problems(run)))
+    raise_together(list(export_problems(run, config)))

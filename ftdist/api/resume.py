@@ -5,16 +5,19 @@ from collections.abc import Sequence
 from ftdist_launch.attempts import Finished, newest_step
 from ftdist_launch.local.supervisor import refuse_all_damaged
 from ftdist_launch.lock import run_lock
-from ftdist_launch.setup.resume import MAY_CHANGE, read_config, replan
+from ftdist_launch.setup.resume import read_config, replan
 from ftdist_launch.setup.run_setup import read_plan, write_plan
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import refuse_second_job
 from ftdist_launch.slurm.submit import submit_again
 
 from ftdist.api.jobs import Supervise
+from ftdist.checkpoint.vanished import accept_restart
+from ftdist.config.resume_keys import MAY_CHANGE
 from ftdist.config.saved_config import override_config
 from ftdist.config.schema import RunConfig
 from ftdist.io.progress import LogFn
+from ftdist.io.units import format_count
 from ftdist.rundir import RunDir
 
 
@@ -25,7 +28,7 @@ def resume_run(
 
     Args:
         run: the run.
-        overrides: keys of `MAY_CHANGE`.
+        overrides: keys of `MAY_CHANGE` and `resume`.
         supervise: shows its progress.
         log: for messages to the user.
 
@@ -35,22 +38,27 @@ def resume_run(
     Raises:
         FtdistError: it cannot be resumed like this.
     """
-    config = override_config(read_config(run), overrides, allowed=MAY_CHANGE)
+    config = override_config(read_config(run), overrides, allowed=(*MAY_CHANGE, "resume."))
     refuse_all_damaged(run)
     _remove_stop_file(run, log=log)
     on_cluster = config.cluster.executor == "slurm"
     if run.plan.is_file() or not on_cluster:
         steps, newest = read_plan(run).steps, newest_step(run)
         if newest is not None and newest >= steps:
+            if config.resume.accept:
+                _accept(run, config, log=log)
             return None
     if on_cluster:
         return _submit(run, config, overrides, log=log)
+    accepted = config.resume
     config, plan = replan(run, config, log=log)
     supervisor = supervise(run, config, steps=steps)
     with supervisor.exclusive():
         _record_overrides(run, overrides)
         write_plan(run, config=config, plan=plan)
-        if newest is None:
+        if accepted.restart:
+            _restart(run, log=log)
+        elif newest is None:
             log(f"Run {run.name} has no checkpoint yet: it starts from the beginning.")
         return supervisor.train(plan, requested_by="resume")
 
@@ -60,8 +68,11 @@ def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: Lo
     queue, plan = Queue(), None
     with run_lock(run, log=log):
         refuse_second_job("train", run, queue=queue)
+        accepted = config.resume
         if run.plan.is_file():
             config, plan = replan(run, config, log=log)
+        if accepted.restart:
+            _restart(run, log=log)
         _record_overrides(run, overrides)
         return submit_again(run, config, plan, queue=queue)
 
@@ -71,6 +82,19 @@ def _remove_stop_file(run: RunDir, *, log: LogFn) -> None:
     if run.stop.exists():
         run.stop.unlink(missing_ok=True)
         log(f"Removed {run.stop}, which had stopped the run.")
+
+
+def _accept(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
+    """Take what is there in place of what a complete run began with: to export or compare it."""
+    with run_lock(run, log=log):
+        write_plan(run, config=config, plan=read_plan(run))
+
+
+def _restart(run: RunDir, *, log: LogFn) -> None:
+    vanished = accept_restart(run)
+    where = "the beginning" if vanished.found is None else f"step {vanished.found}"
+    lost = format_count(vanished.steps_lost, "step")
+    log(f"Run {run.name} resumes from {where}: {lost} lost. Its metrics so far stay on record.")
 
 
 def _record_overrides(run: RunDir, overrides: Sequence[str]) -> None:

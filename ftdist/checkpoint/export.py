@@ -11,6 +11,7 @@ import torch
 from huggingface_hub import split_state_dict_into_shards_factory
 from torch import Tensor
 
+from ftdist.checkpoint.changed_models import small_files
 from ftdist.checkpoint.manifest import Manifest, read_manifest
 from ftdist.checkpoint.model_card import model_card, with_note
 from ftdist.checkpoint.store import CheckpointStore
@@ -58,6 +59,7 @@ def export(run_dir: Path) -> Exported:
         run_dir: of a run with a committed checkpoint.
 
     Raises:
+        ConfigError: the files of the tokenizer have changed, the run's own copy too.
         StorageError: there is no checkpoint, or the reloaded model answers otherwise.
     """
     run = RunDir(run_dir)
@@ -70,7 +72,7 @@ def export(run_dir: Path) -> Exported:
     with storage_errors("export to", run.export), atomic_dir(run.export, replace=True) as tmp:
         limit = int(config.export.max_shard_gib * GIB)
         _write_weights(checkpoint, manifest, tmp, dtype=TORCH_DTYPE[dtype], limit_bytes=limit)
-        _write_companions(config, tmp, dtype=dtype)
+        _write_companions(small_files(run, config), tmp, dtype=dtype)
         plan = Plan.from_json(run.plan.read_text())
         write_whole(tmp / "README.md", model_card(run, config, plan, step=manifest.step))
         has_logits = any(record.name == REFERENCE_LOGITS for record in manifest.files)
@@ -140,10 +142,10 @@ def _unsharded(
         yield name, values.reshape(shape)
 
 
-def _write_companions(config: RunConfig, folder: Path, *, dtype: str) -> None:
+def _write_companions(base: Path, folder: Path, *, dtype: str) -> None:
+    """Write the config, tokenizer and chat template that the run trained with."""
     from transformers import AutoConfig, AutoTokenizer
 
-    base = Path(config.model.path)
     model_config = AutoConfig.from_pretrained(base, trust_remote_code=False)
     model_config.dtype = TORCH_DTYPE[dtype]
     model_config.save_pretrained(folder)

@@ -76,7 +76,7 @@ class CheckpointSearch:
             raise StorageError(
                 f"No undamaged checkpoint is left in {self._root}; damaged: {', '.join(names)}.",
                 remedy="restore the files from a copy and remove `.damaged` from the folder's "
-                "name, or delete these folders to start at step 0.",
+                "name, or delete these folders and resume with resume.restart=true.",
             )
         return None
 

@@ -31,6 +31,7 @@ _BATCH_KEYS = (
 _GROUP_KEYS = ("cluster.nodes", "cluster.tasks_per_node", "batch.sequence_parallel_size")
 """The arguments of `_group_problems`."""
 
+_RESUME_KEYS = ("resume.accept", "resume.restart")
 _TIMEOUT_KEYS = ("cluster.step_timeout_s", "cluster.collective_timeout_s")
 """The arguments of `_timeout_problems`."""
 
@@ -152,8 +153,8 @@ def _cross_checks(
     batch = sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2])
     if batch and AUTO not in batch[:2] and not problems:
         problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
-    if is_new and (timeouts := sound(*_TIMEOUT_KEYS)):
-        problems += _timeout_problems(*map(int, timeouts))
+    if is_new:
+        problems += _new_run_problems(sound(*_TIMEOUT_KEYS), sound(*_RESUME_KEYS))
     for check, names in _CHECKS:
         if checked := sound(*names):
             problems += check(*checked)
@@ -163,6 +164,16 @@ def _cross_checks(
         problems += _profiled_problems([int(step) for step in steps])
     if triple := sound("optim.schedule", "optim.warmup_ratio", "optim.decay_ratio"):
         problems += _schedule_problems(triple[0], float(triple[1]), float(triple[2]))
+    return problems
+
+
+def _new_run_problems(timeouts: list[Any] | None, resume: list[Any] | None) -> list[Problem]:
+    problems = [] if timeouts is None else _timeout_problems(*map(int, timeouts))
+    if resume is not None and any(resume):
+        problem = (
+            "resume.accept and resume.restart are for `ftdist resume`: a new run keeps neither."
+        )
+        problems.append(Problem(problem, "leave them out.", _RESUME_KEYS[0]))
     return problems
 
 

@@ -13,7 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ftdist.dist.world import World
-from ftdist.errors import StorageError, TransientStorageError
+from ftdist.errors import (
+    ConfigError,
+    DataError,
+    ModelError,
+    StorageError,
+    TransientStorageError,
+)
 from ftdist.io.retry import is_passing
 
 Value = TypeVar("Value")
@@ -147,7 +153,8 @@ def on_rank0(action: Callable[[], Json], *, world: World) -> Json:
         world: this rank.
 
     Raises:
-        StorageError: it raised OSError or StorageError; the same message on every rank.
+        FtdistError: it raised one of `_SHARED`, or OSError (a StorageError); the same message on
+            every rank.
     """
     outcome = broadcast_json(_outcome(action) if world.is_rank0 else None, world=world)
     _raise_problem(outcome, rank=0)
@@ -165,7 +172,8 @@ def all_or_none(action: Callable[[], Value], *, world: World) -> Value:
         this rank's value.
 
     Raises:
-        StorageError: some rank raised OSError or StorageError; the same message on every rank.
+        FtdistError: some rank raised one of `_SHARED`, or OSError (a StorageError); the same
+            message on every rank.
     """
     outcome = _outcome(action)
     if max_over_ranks(float("problem" in outcome)) > 0:
@@ -176,18 +184,23 @@ def all_or_none(action: Callable[[], Value], *, world: World) -> Value:
     return value
 
 
+_SHARED = (ConfigError, DataError, ModelError, TransientStorageError, StorageError)
+"""Errors of one rank that all ranks raise; a class before its parent."""
+
+
 def _outcome(action: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"value": action()}
-    except StorageError as error:
-        passing = isinstance(error, TransientStorageError)
-        return {"problem": error.problem, "remedy": error.remedy, "passing": passing}
+    except _SHARED as error:
+        kind = next(index for index, kind in enumerate(_SHARED) if isinstance(error, kind))
+        return {"problem": error.problem, "remedy": error.remedy, "kind": kind}
     except OSError as error:
         remedy = "free space or repair the file system."
-        return {"problem": f"{error}.", "remedy": remedy, "passing": is_passing(error)}
+        kind = _SHARED.index(TransientStorageError if is_passing(error) else StorageError)
+        return {"problem": f"{error}.", "remedy": remedy, "kind": kind}
 
 
 def _raise_problem(outcome: Json, *, rank: int) -> None:
     if "problem" in outcome:
-        kind = TransientStorageError if outcome["passing"] else StorageError
+        kind = _SHARED[outcome["kind"]]
         raise kind(f"Rank {rank}: {outcome['problem']}", remedy=outcome["remedy"])

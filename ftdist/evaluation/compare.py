@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ftdist.checkpoint.changed_models import refuse_changed_base, refuse_changed_export
 from ftdist.checkpoint.model_card import with_scores
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
@@ -54,7 +55,8 @@ def compare(run_dir: Path) -> None:
             is one, override the run's config.
 
     Raises:
-        ConfigError: there are no probes, or `compare.json` cannot be used.
+        ConfigError: there are no probes, `compare.json` cannot be used, or a model's files are not
+            those that the run began with, or that the export wrote.
         DataError: a probe cannot be used.
         ModelError: the run has not been exported, or a model cannot be loaded.
     """
@@ -63,6 +65,8 @@ def compare(run_dir: Path) -> None:
     settings = config.eval
     show_answers = answers_wanted(run, config)
     _require_export(run)
+    refuse_changed_base(run, config)
+    refuse_changed_export(run)
     eval_set = read_eval_set(settings, library=Path(config.library.path))
     device = evaluation_device(config)
     _log_size(eval_set)

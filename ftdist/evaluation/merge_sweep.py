@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ftdist.checkpoint.changed_models import refuse_changed_base, refuse_changed_export
 from ftdist.checkpoint.merge_setting import MergeSetting
 from ftdist.checkpoint.model_card import with_scores
 from ftdist.checkpoint.weight_interpolation import write_merged_model
@@ -101,13 +102,16 @@ def merge_models(run_dir: Path) -> None:
             exists, override the run's config.
 
     Raises:
-        ConfigError: an alpha is invalid, all are 0, or a pattern matches nothing.
+        ConfigError: an alpha is invalid, all are 0, a pattern matches nothing, or a model has
+            changed.
         DataError: a probe is invalid.
         ModelError: the models do not match, or one cannot be loaded.
         StorageError: the disk is full.
     """
     run, started = RunDir(run_dir), time.monotonic()
     config = requested_config(run, load_config(run.config), stage="merge")
+    refuse_changed_base(run, config)
+    refuse_changed_export(run)
     settings = merge_settings(config.merge)
     eval_set = read_eval_set(config.eval, library=Path(config.library.path))
     onto = config.merge.onto

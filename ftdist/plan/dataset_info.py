@@ -70,6 +70,9 @@ class PackedDatasetInfo:
 
     sources: tuple[PackedSourceInfo, ...]
 
+    checksum: str = ""
+    """SHA-256 of the packed arrays, as they were written."""
+
     sequence_length: int = 0
     """Tokens per packed sequence."""
 

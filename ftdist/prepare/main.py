@@ -21,6 +21,7 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.config.schema.types import AUTO
 from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.packed_checksums import cache_damage, write_checksums
 from ftdist.data.packed_dataset import CARD, PackedLibrary, source_folder
 from ftdist.errors import DataError, ModelError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
@@ -39,12 +40,11 @@ from ftdist.prepare.skipped_files import skipped_lines
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever the same input would be packed or written in another way."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What transformers raises for files that are not what they should be."""
-
 
 MEASURED_BYTES = 64 * 2**20
 """Size of the sources up to which `batch.sequence_length=auto` reads them to choose a length. They
@@ -99,13 +99,17 @@ def _prepare(
     )
     key = _key(sources, encoder=encoder, settings=settings)
     folder = Path(config.library.cache_dir).expanduser().absolute() / key
-    if not (folder / CARD).is_file():
+    damage = cache_damage(folder)
+    if damage:
+        sys.stderr.write(f"prepare: {folder} is damaged ({'; '.join(damage)}): packing it again\n")
+    if damage or not (folder / CARD).is_file():
         _build(
             folder,
             sources=sources,
             encoder=encoder,
             settings=settings,
             private=config.run.private,
+            replace=bool(damage),
         )
     facts = PackedLibrary.open(folder).facts
     if settings.teacher and not any(source.distilled_tokens for source in facts.sources):
@@ -226,13 +230,14 @@ def _build(
     encoder: ChatEncoder,
     settings: BuildSettings,
     private: bool,
+    replace: bool,
 ) -> None:
     """Write the packed library atomically; the first of several processes wins.
 
     It resumes from what a process has written that was killed or ran out of space or memory.
     """
     try:
-        with atomic_dir(folder, private=private, resume=True) as tmp:
+        with atomic_dir(folder, private=private, replace=replace, resume=True) as tmp:
             remove_stale_dirs(folder.parent, resumable=True)
             try:
                 _write(tmp, folder, sources=sources, encoder=encoder, settings=settings)
@@ -274,6 +279,7 @@ def _write(
     info = PackedDatasetInfo(
         path=str(folder),
         key=folder.name,
+        checksum=write_checksums(tmp),
         sources=tuple(facts),
         sequence_length=settings.sequence_length,
         fixed_opening=not any(card["other_openings"] for card in cards),

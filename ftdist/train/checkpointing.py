@@ -13,6 +13,7 @@ from ftdist.checkpoint.read_back import read_back
 from ftdist.checkpoint.retention import SOUND
 from ftdist.checkpoint.room import planned_room
 from ftdist.checkpoint.store import CheckpointStore, checkpoint_name
+from ftdist.checkpoint.vanished import refuse_vanished
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
 from ftdist.dist.collectives import all_or_none, gather_json, max_over_ranks, on_rank0
@@ -24,7 +25,7 @@ from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.background import BackgroundWork
 from ftdist.train.committer import CheckpointCommitter
 from ftdist.train.parameter_check import ParameterCheck
-from ftdist.train.restore import find_newest_verified, refuse_other_run
+from ftdist.train.restore import find_newest_verified, identity_metadata, refuse_other_run
 from ftdist.train.rollbacks import discard_voided
 from ftdist.train.shard_writer import PendingSave, ShardWriter
 from ftdist.zero.engine import Zero3Engine
@@ -67,11 +68,7 @@ class Checkpointer:
         self._engine = engine
         self._store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep_latest)
         # What a checkpoint must share with the run that loads it.
-        self._identity = {
-            "library_key": plan.library.key,
-            "seed": config.run.seed,
-            "dtype": engine.dtype,
-        }
+        self._identity = identity_metadata(run, config, plan, dtype=engine.dtype)
         self._shard_writer = ShardWriter(engine, reference_row=reference_row)
         self._best = best
         self._guard = guard
@@ -96,15 +93,17 @@ class Checkpointer:
             optimizer steps done: the next step to run; 0 where nothing was ever committed.
 
         Raises:
-            StorageError: the checkpoints are damaged, or belong to another run; on every rank.
+            ConfigError: the checkpoint belongs to another run; on every rank.
+            StorageError: the checkpoints are damaged or have vanished; on every rank.
         """
+        self._on_rank0(lambda: refuse_vanished(self._run))
         self._on_rank0(lambda: discard_voided(self._store, self._run))
         checkpoint = find_newest_verified(
             self._store, attempt=self._attempt, world=self._world, on_damaged=self._record_damage
         )
         step = 0
         if checkpoint is not None:
-            refuse_other_run(checkpoint, self._identity)
+            refuse_other_run(self._run, checkpoint, self._identity)
             read_shards(self._engine, checkpoint.folder, checkpoint.metadata)
             step = checkpoint.step
         self._parameters.accept(step)

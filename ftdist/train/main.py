@@ -43,6 +43,7 @@ from ftdist.train.model_checks import (
 )
 from ftdist.train.probe_eval import ProbeEval
 from ftdist.train.profiler import StepProfiler
+from ftdist.train.verify_inputs import verify_inputs
 from ftdist.train.watches import build_watches
 from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
@@ -89,6 +90,7 @@ def _train(
     run: RunDir, config: RunConfig, plan: Plan, *, world: World, attempt: int, stop: StopRequest
 ) -> LoopEnd:
     """Build everything, continue from the newest checkpoint, and train. Collective."""
+    verify_inputs(run, config, plan, world=world)
     engine, summary = _build_engine(config, plan, world=world)
     set_collective_timeout(config.cluster.collective_timeout_s)  # DeepSpeed's own groups too
     guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.checkpoint.manifest import MANIFEST, FileRecord, check_files, share_of
+from ftdist.checkpoint.run_identity import RunIdentity, refuse_other_checkpoint
 from ftdist.checkpoint.search import CheckpointSearch
 from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import all_gather_json, all_or_none, max_over_ranks, on_rank0
 from ftdist.dist.world import World
-from ftdist.errors import StorageError
+from ftdist.errors import ConfigError
 from ftdist.io.retry import wait_for
+from ftdist.plan.plan import Plan
+from ftdist.rundir import RunDir
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,23 +101,39 @@ def _verify(folder: Path, records: Sequence[FileRecord], *, world: World) -> lis
     return [problem for of_rank in all_gather_json(own, world=world) for problem in of_rank]
 
 
-def refuse_other_run(checkpoint: VerifiedCheckpoint, identity: Mapping[str, Any]) -> None:
+def identity_metadata(run: RunDir, config: RunConfig, plan: Plan, *, dtype: str) -> dict[str, Any]:
+    """What a checkpoint records of the run that writes it."""
+    recorded = RunIdentity.read(run)
+    return {
+        "library_key": plan.library.key,
+        "seed": config.run.seed,
+        "dtype": dtype,
+        "identity": None if recorded is None else recorded.digests(),
+    }
+
+
+def refuse_other_run(run: RunDir, checkpoint: VerifiedCheckpoint, own: Mapping[str, Any]) -> None:
     """Refuse a checkpoint that another run wrote.
 
     Args:
+        run: that is about to load it.
         checkpoint: about to be loaded.
-        identity: what it must share with this run.
+        own: what this run records in its checkpoints: `identity_metadata`.
 
     Raises:
-        StorageError: it differs.
+        ConfigError: it differs.
     """
+    written = checkpoint.metadata
+    if own["identity"] is not None and written["identity"] is not None:
+        refuse_other_checkpoint(run, checkpoint.folder, written)
+        return
     differing = [
-        f"{field} was {checkpoint.metadata[field]} and is {value}"
-        for field, value in identity.items()
-        if checkpoint.metadata[field] != value
+        f"{field}: was {written[field]}, is {value}"
+        for field, value in own.items()
+        if field != "identity" and written[field] != value
     ]
     if differing:
-        raise StorageError(
+        raise ConfigError(
             f"Checkpoint {checkpoint.folder} belongs to another run: {'; '.join(differing)}.",
             remedy="start a new run with `ftdist train` under another run.name.",
         )

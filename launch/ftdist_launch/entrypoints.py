@@ -64,6 +64,7 @@ def export(run_dir: str) -> None:
     """Export the best committed checkpoint, or the newest, as a model folder: one process."""
     run = RunDir(Path(run_dir))
     with rank_process(run.attempts / "export"):
+        from ftdist.checkpoint.changed_models import export_digests
         from ftdist.checkpoint.export import export as export_run
         from ftdist.config.saved_config import load_config
         from ftdist.observe.wandb.stage_upload import upload_artifacts
@@ -74,6 +75,7 @@ def export(run_dir: str) -> None:
             step=exported.step,
             dtype=exported.dtype,
             unchecked=exported.unchecked,
+            files=export_digests(run.export),
         )
         if exported.unchecked is not None:
             sys.stdout.write(f"Warning: {exported.unchecked}\n")

@@ -15,7 +15,11 @@ Resume a run from its newest valid checkpoint; the result is the same as without
 Keys of cluster, tracking, checkpoint, export, early_stopping and in-training eval may change, and
 those that divide or place the same computation: batch.allow_uneven, batch.micro_batch_size,
 batch.sequence_parallel_size, model.activation_checkpointing, model.activation_offload,
-model.mlp_tiles, engine.offload_*. Other keys would make it a different run."""
+model.mlp_tiles, engine.offload_*. Other keys would make it a different run.
+
+A run continues only with the model, tokenizer, library and config.yaml that it began with; what
+differs is listed, and resume.accept=[tokenizer] takes what is there now. Where checkpoints have
+vanished, it starts over only with resume.restart=true."""
 
 
 def main(arguments: Sequence[str]) -> int:

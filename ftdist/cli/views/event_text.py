@@ -100,6 +100,11 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "rolled_back": _rolled_back,
     "signal_delay_too_short": _signal_delay_too_short,
     "checkpoint_corrupt": lambda event: f"corrupt checkpoint set aside: {event['problem']}",
+    "changes_accepted": lambda event: f"accepted changes of {', '.join(event['sections'])}",
+    "restart_accepted": lambda event: (
+        f"checkpoints up to step {event['recorded']} have vanished: restart accepted, "
+        f"{format_count(event['steps_lost'], 'step')} lost"
+    ),
     "stage_started": lambda event: f"stage {event['stage']} started",
     "stage_finished": _stage_finished,
     "stage_interrupted": lambda event: f"stage {event['stage']} was interrupted and restarts",

@@ -17,6 +17,7 @@ from ftdist.config.schema.training import (
     ExportConfig,
     ModelConfig,
     OptimConfig,
+    ResumeConfig,
     RunSection,
     TrainConfig,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "MergeConfig",
     "ModelConfig",
     "OptimConfig",
+    "ResumeConfig",
     "RunConfig",
     "RunSection",
     "SourceConfig",
@@ -59,4 +61,5 @@ class RunConfig:
     eval: EvalConfig
     early_stopping: EarlyStoppingConfig
     merge: MergeConfig
+    resume: ResumeConfig
     cluster: ClusterConfig

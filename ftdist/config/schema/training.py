@@ -274,6 +274,22 @@ class CheckpointConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class ResumeConfig:
+    """Answers to refusals of `ftdist resume`, for once. A run does not keep them."""
+
+    accept: list[Literal["model", "tokenizer", "library", "config"]]
+    """What may differ from what the run began with: [model] its base model's config and weights,
+    [tokenizer], [library] the packed library, [config] keys that were changed in config.yaml by
+    hand.
+    """
+
+    restart: bool
+    """Whether to resume without checkpoints that have vanished: from the newest that is left, or
+    from the beginning.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class ExportConfig:
     """The exported model. Values: conf/export/."""
 

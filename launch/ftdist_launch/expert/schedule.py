@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ftdist.config.keys import comparison_keys
+from ftdist.config.resume_keys import MAY_CHANGE
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
@@ -18,7 +19,6 @@ from ftdist.library.store.dataset import MANIFEST
 from ftdist.rundir import RunDir
 from ftdist_launch.expert.request import ExpertRequest
 from ftdist_launch.expert.stages import STAGES, Stage, StageName, read_stages
-from ftdist_launch.setup.resume import MAY_CHANGE
 
 DOCUMENTS = "library.sources"
 """In place of the keys of a curation whose settings or documents changed."""

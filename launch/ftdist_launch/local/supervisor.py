@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ftdist.checkpoint.store import CheckpointStore
+from ftdist.checkpoint.vanished import refuse_vanished
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
 from ftdist.io.filesystem import storage_error
@@ -84,6 +85,9 @@ class Supervisor:
         Args:
             plan: of the config in the run directory.
             requested_by: "train" or "resume".
+
+        Raises:
+            StorageError: checkpoints that were committed have vanished.
         """
         run, limit = self.run, self.config.cluster.max_attempts_without_progress
         record_request(run, by=requested_by)
@@ -104,6 +108,8 @@ class Supervisor:
                 after_attempt(run, self.config, finished)
                 if finished.outcome != "requeue":
                     return finished
+                with recorded_refusal(run):
+                    refuse_vanished(run)
                 self.log(_restart_message(finished, number=number))
 
     def once(self, stage: str) -> Finished:
@@ -169,6 +175,22 @@ def _code(failure: RankFailure | None) -> int:
     return (
         FtdistError.exit_code if failure is None else max(failure.exit_code, FtdistError.exit_code)
     )
+
+
+@contextmanager
+def recorded_refusal(run: RunDir) -> Iterator[None]:
+    """Record an error of the body as the end of training: no attempt starts that could."""
+    try:
+        yield
+    except FtdistError as error:
+        run.record_event(
+            "stage_finished",
+            stage="train",
+            exit_code=error.exit_code,
+            cause=error.problem,
+            remedy=error.remedy,
+        )
+        raise
 
 
 def refuse_all_damaged(run: RunDir) -> None:

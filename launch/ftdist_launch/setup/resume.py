@@ -4,14 +4,18 @@ import dataclasses
 from pathlib import Path
 
 from ftdist.checkpoint.room import planned_room, require_room
-from ftdist.config.keys import TRAINING_EVAL_KEYS
+from ftdist.checkpoint.run_identity import refuse_changed_run
+from ftdist.checkpoint.vanished import refuse_vanished
+from ftdist.config.resume_keys import NOTHING_ACCEPTED
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
+from ftdist.data.packed_checksums import find_damage
 from ftdist.errors import DataError
 from ftdist.io.progress import LogFn
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
+from ftdist_launch.setup.identity import describe_code
 from ftdist_launch.setup.machine_plan import plan_again, run_device
 from ftdist_launch.setup.preflight import (
     Machine,
@@ -27,43 +31,25 @@ from ftdist_launch.setup.run_setup import (
     read_plan,
 )
 
-MAY_CHANGE = (
-    "cluster.",
-    "tracking.",
-    "checkpoint.",
-    "export.",
-    "early_stopping.",
-    *TRAINING_EVAL_KEYS,
-    "train.max_skipped_steps",
-    "train.loss_spike",
-    "train.loss_spike_threshold",
-    "train.rollback_steps",
-    "train.max_rollbacks",
-    "train.compare_ranks_every_steps",
-    "batch.allow_uneven",
-    "batch.micro_batch_size",
-    "batch.sequence_parallel_size",
-    "model.activation_checkpointing",
-    "model.activation_offload",
-    "model.mlp_tiles",
-    "engine.offload_optimizer",
-    "engine.offload_parameters",
-)
-"""Keys and prefixes of keys that `ftdist resume` takes: they do not change what a run computes."""
-
 
 def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Plan]:
     """The config and plan of a run that continues.
 
     Args:
         run: to continue.
-        config: of the run, with the keys of `MAY_CHANGE` that the user overrides.
+        config: of the run, with the keys of `MAY_CHANGE` and `resume` that the user overrides.
         log: for messages to the user.
+
+    Returns:
+        Both; the config has the keys of `resume` yet, for `write_plan`.
 
     Raises:
         FtdistError: everything that keeps the run from continuing.
     """
+    if not config.resume.restart:
+        refuse_vanished(run)
     before = read_plan(run)
+    refuse_changed_run(run, config, before, accept=config.resume.accept)
     # The Hub's cache may have been cleared.
     config = dataclasses.replace(config, eval=resolve_eval(config.eval, log=log))
     machine = Machine.here()
@@ -74,7 +60,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
             *executor_problems(config, machine=machine),
         ]
     )
-    for note in machine_notes(config, machine=machine):
+    for note in filter(None, (describe_code(run), *machine_notes(config, machine=machine))):
         log(note)
     world_size = config.cluster.world_size
     if world_size // config.batch.sequence_parallel_size != before.data_parallel_size:
@@ -95,7 +81,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
 
 
 def read_config(run: RunDir) -> RunConfig:
-    """The config of a run.
+    """The config of a run, without what an earlier resume was told.
 
     Raises:
         StorageError: the file cannot be read, or is damaged.
@@ -103,18 +89,28 @@ def read_config(run: RunDir) -> RunConfig:
     """
     copy = run.attempt(run.newest_attempt()) / "config.yaml"
     remedy = f"copy {copy} there." if copy.is_file() else "restore it from a backup."
-    return load_config(run.config, remedy=remedy)
+    config = load_config(run.config, remedy=remedy)
+    return dataclasses.replace(config, resume=NOTHING_ACCEPTED)
 
 
 def _library(config: RunConfig, before: Plan, *, log: LogFn) -> PackedDatasetInfo:
-    """The packed library of the run; packed again where the cache was cleared."""
-    if Path(before.library.path).is_dir():
+    """The packed library of the run; packed again where the cache was cleared or is damaged.
+
+    Raises:
+        DataError: it would be packed in another way: its source has changed.
+    """
+    folder, checksum = Path(before.library.path), before.library.checksum
+    damage = find_damage(folder, checksum=checksum) if folder.is_dir() else ["it is gone"]
+    if not damage:
         return before.library
+    log(f"Packing the library again, because of {folder}: {'; '.join(damage)}.")
     data = resolve_library(config.library, log=log, recorded=True)
     library = prepare_library(dataclasses.replace(config, library=data))
-    if library.key != before.library.key:
+    is_same = (library.key, library.checksum) == (before.library.key, checksum)
+    if not is_same and "library" not in config.resume.accept:
         raise DataError(
             f"The library in {config.library.path} is not the one that the run started with.",
-            remedy="put the old one back, or start a new run with `ftdist train`.",
+            remedy="put the old one back, start a new run with `ftdist train`, or continue with "
+            "this one: resume.accept=[library].",
         )
     return library

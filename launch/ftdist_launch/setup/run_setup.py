@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ftdist.config.resume_keys import NOTHING_ACCEPTED
 from ftdist.config.saved_config import dump_config, save_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.config.schema.types import HUB_NAME_PATTERN
@@ -26,6 +27,7 @@ from ftdist.plan.planner import plan_with_choices
 from ftdist.plan.recipe import describe_choices, resolve_recipe
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
+from ftdist_launch.setup.identity import record_identity
 from ftdist_launch.setup.machine_plan import check_memory, run_device, with_threads
 from ftdist_launch.setup.plan_elsewhere import elsewhere_problems
 from ftdist_launch.setup.preflight import (
@@ -225,8 +227,9 @@ def make_run_dir(
             if on_made is not None:
                 on_made(run)
             if plan is not None:
-                write_whole(run.plan, plan.to_json() + "\n")
                 config = replace(config, model=replace(config.model, dtype=plan.dtype))
+                record_identity(run, config, plan)
+                write_whole(run.plan, plan.to_json() + "\n")
             save_config(config, run.config)
         except BaseException:
             shutil.rmtree(run.root, ignore_errors=True)  # this frees its name
@@ -235,11 +238,15 @@ def make_run_dir(
 
 
 def write_plan(run: RunDir, *, config: RunConfig, plan: Plan) -> None:
-    """Write the config and plan of the next attempt.
+    """Write the config and plan of the next attempt, and what the run is with them.
 
     The config first: one whose numbers are `auto` must not have a plan.
+
+    Raises:
+        ConfigError: the run is not what it began with: see `record_identity`.
     """
-    save_config(config, run.config)
+    record_identity(run, config, plan)
+    save_config(replace(config, resume=NOTHING_ACCEPTED), run.config)
     write_whole(run.plan, plan.to_json() + "\n")
 
 

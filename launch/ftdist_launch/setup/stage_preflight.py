@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from ftdist.checkpoint.changed_models import (
+    refuse_changed_base,
+    refuse_changed_export,
+    small_files,
+)
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
@@ -14,8 +19,9 @@ from ftdist.rundir import RunDir
 from ftdist_launch.setup.preflight import errors_of
 
 
-def export_problems(run: RunDir) -> Iterator[FtdistError]:
-    """A run without a checkpoint to export."""
+def export_problems(run: RunDir, config: RunConfig) -> Iterator[FtdistError]:
+    """A run without a checkpoint to export, or without the tokenizer that it trained with."""
+    yield from errors_of(lambda: small_files(run, config))
     if not CheckpointStore(run.checkpoints, keep=1).committed():
         yield ConfigError(
             f"Run {run.name} has no checkpoint to export yet.",
@@ -63,7 +69,7 @@ def base_missing(run: RunDir, config: RunConfig, *, remedy: str) -> Iterator[Ftd
 def compare_problems(
     run: RunDir, config: RunConfig, *, exported: bool = True
 ) -> Iterator[FtdistError]:
-    """A run without an exported model, its base model or evaluation questions.
+    """A run without an exported model, its base model or questions, or with other models.
 
     Args:
         run: the run.
@@ -72,7 +78,10 @@ def compare_problems(
     """
     if exported:
         yield from export_missing(run, verb="compare")
+        yield from errors_of(lambda: refuse_changed_export(run))
     yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
+    if Path(config.model.path).is_dir():
+        yield from errors_of(lambda: refuse_changed_base(run, config))
     yield from errors_of(lambda: read_eval_set(config.eval, library=Path(config.library.path)))
 
 

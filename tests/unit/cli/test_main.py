@@ -295,7 +295,7 @@ def test_a_run_with_only_damaged_checkpoints_shows_how_to_repair_it(
     assert cli.main([verb, str(run.root)]) == 74
     output = capsys.readouterr().err
     assert "step-00000004.damaged" in output
-    assert "or delete these folders to start at step 0" in output
+    assert "or delete these folders and resume with" in output
 
 
 def complete(root: Path) -> RunDir:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from ftdist_launch.setup.preflight import context_problems
-from ftdist_launch.setup.resume import MAY_CHANGE
 from torch import nn
 
 from ftdist.config.compose import compose
+from ftdist.config.resume_keys import MAY_CHANGE
 from ftdist.config.saved_config import override_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError

@@ -176,6 +176,18 @@ def stops_after_a_step_then_is_done(run_dir: str) -> None:
     run_rank(folder_of(run_dir), rank_main)
 
 
+def stops_and_loses_its_checkpoints(run_dir: str) -> None:
+    def rank_main(rank: RankInfo) -> int:
+        if rank.rank == 0:
+            commit_step(run_dir, 3)
+            run = RunDir(Path(run_dir))
+            run.append_event("checkpoint_saved", step=3, attempt=1)
+            run.checkpoints.rename(run.root / "purged")
+        return 75
+
+    run_rank(folder_of(run_dir), rank_main)
+
+
 def saves_on_request(run_dir: str) -> None:
     def rank_main(rank: RankInfo) -> int:
         heard: list[int] = []
@@ -308,6 +320,18 @@ def test_a_stopped_attempt_is_followed_by_the_next(trial: Trial) -> None:
         "Starting attempt 2 from step 3."
     ]
     assert [a.checkpoint for a in read_status(trial.run).attempts] == [3, 3]
+
+
+@pytest.mark.fault("M1", "C5")
+@pytest.mark.timeout(60)
+def test_checkpoints_that_vanish_between_attempts_end_the_run(trial: Trial) -> None:
+    with pytest.raises(StorageError, match=r"at step 3, but .* 3 steps would be lost"):
+        trial.train(stops_and_loses_its_checkpoints)
+    assert trial.run.newest_attempt() == 1
+    status = read_status(trial.run)
+    assert status.state == "failed"
+    assert (status.error or "").startswith("Run r has committed a checkpoint at step 3")
+    assert trial.messages == []  # nobody said that another attempt starts
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Keys that a resume changes, and those that it may not."""
 
 import pytest
-from ftdist_launch.setup.resume import MAY_CHANGE
 
+from ftdist.config.resume_keys import MAY_CHANGE
 from ftdist.config.saved_config import override_config
 from ftdist.errors import ConfigError
 from tests.support.runs.fake_runs import some_config
