@@ -230,7 +230,7 @@ def _of_section(
     return found
 
 
-def _changed_keys(before: Path, after: Path, *, was: str) -> list[tuple[str, Any, Any]]:
+def _changed_keys(before: Path, after: Path, *, was: object) -> list[tuple[str, Any, Any]]:
     """Keys of two JSON files with different values; none where that cannot be told in a few.
 
     Args:

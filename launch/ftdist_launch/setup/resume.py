@@ -49,7 +49,6 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
     if not config.resume.restart:
         refuse_vanished(run)
     before = read_plan(run)
-    refuse_changed_run(run, config, before, accept=config.resume.accept)
     # The Hub's cache may have been cleared.
     config = dataclasses.replace(config, eval=resolve_eval(config.eval, log=log))
     machine = Machine.here()
@@ -60,6 +59,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
             *executor_problems(config, machine=machine),
         ]
     )
+    refuse_changed_run(run, config, before, accept=config.resume.accept)
     for note in filter(None, (describe_code(run), *machine_notes(config, machine=machine))):
         log(note)
     world_size = config.cluster.world_size

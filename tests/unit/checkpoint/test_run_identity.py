@@ -19,6 +19,7 @@ from ftdist.checkpoint.changed_models import (
 from ftdist.checkpoint.model_files import weight_digests
 from ftdist.checkpoint.run_identity import (
     RunIdentity,
+    Section,
     refuse_changed_run,
     refuse_other_checkpoint,
 )
@@ -61,7 +62,7 @@ class Trained:
     def change_tokenizer(self) -> None:
         self._write("tokenizer.json", {"model": {"vocab": {"b": 0}}})
 
-    def accept(self, *sections: str) -> None:
+    def accept(self, *sections: Section) -> None:
         told = replace(self.config.resume, accept=list(sections))
         record_identity(self.run, replace(self.config, resume=told), self.plan)
 
