@@ -4,19 +4,24 @@ A run must not start over because its checkpoints are out of sight. Imports no t
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.checkpoint.damage import damaged_names
-from ftdist.checkpoint.store import CheckpointStore
-from ftdist.errors import ConfigError, StorageError
+from ftdist.checkpoint.store import CheckpointStore, checkpoint_name
+from ftdist.errors import ConfigError, StorageError, TransientStorageError
 from ftdist.io.jsonl import read_json_lines
+from ftdist.io.retry import wait_for
 from ftdist.io.units import format_count
 from ftdist.observe.metrics import SAVE_TOTAL_S, STEP, TIME
 from ftdist.rundir import RunDir
 
 RESTART_ACCEPTED = "restart_accepted"
 """The event of a user who gives up checkpoints that have vanished."""
+
+LATE_S = 10.0
+"""How long nodes wait for a checkpoint that another one has committed."""
 
 _ANY_OLDER = 0
 """In place of a step: the newest one was damaged, and which older ones were kept is unknown."""
@@ -70,13 +75,21 @@ def find_vanished(run: RunDir) -> Vanished | None:
     return Vanished(run=run, recorded=last, found=found)
 
 
-def refuse_vanished(run: RunDir) -> None:
+def refuse_vanished(run: RunDir, *, patience_s: float = 0.0) -> None:
     """Refuse to continue from an older checkpoint, or from the beginning, without being asked to.
+
+    Args:
+        run: the run.
+        patience_s: how long a checkpoint that another node has committed may take to show here.
 
     Raises:
         StorageError: the newest checkpoint on record is gone.
     """
     vanished = find_vanished(run)
+    if vanished is not None and patience_s:
+        with suppress(TransientStorageError):
+            wait_for(run.checkpoints / checkpoint_name(vanished.recorded), deadline_s=patience_s)
+        vanished = find_vanished(run)
     if vanished is not None:
         raise vanished.error()
 

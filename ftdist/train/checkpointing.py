@@ -13,7 +13,7 @@ from ftdist.checkpoint.read_back import read_back
 from ftdist.checkpoint.retention import SOUND
 from ftdist.checkpoint.room import planned_room
 from ftdist.checkpoint.store import CheckpointStore, checkpoint_name
-from ftdist.checkpoint.vanished import refuse_vanished
+from ftdist.checkpoint.vanished import LATE_S, refuse_vanished
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
 from ftdist.dist.collectives import all_or_none, gather_json, max_over_ranks, on_rank0
@@ -96,7 +96,7 @@ class Checkpointer:
             ConfigError: the checkpoint belongs to another run; on every rank.
             StorageError: the checkpoints are damaged or have vanished; on every rank.
         """
-        self._on_rank0(lambda: refuse_vanished(self._run))
+        self._on_rank0(lambda: refuse_vanished(self._run, patience_s=LATE_S))
         self._on_rank0(lambda: discard_voided(self._store, self._run))
         checkpoint = find_newest_verified(
             self._store, attempt=self._attempt, world=self._world, on_damaged=self._record_damage

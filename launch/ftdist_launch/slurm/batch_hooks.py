@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ftdist.checkpoint.vanished import refuse_vanished
+from ftdist.checkpoint.vanished import LATE_S, refuse_vanished
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, CrashLoopError, FtdistError
@@ -124,7 +124,7 @@ def _begin_attempt(run: RunDir) -> int | None:
             f"No new checkpoint after {attempts_without_progress(events)} consecutive attempts.",
             remedy=f"see `ftdist status {run.name}` and the logs, then run `ftdist resume`.",
         )
-    refuse_vanished(run)
+    refuse_vanished(run, patience_s=LATE_S)
     if run.newest_attempt() == 0:
         config = resolve_device(run, config)
     number = start_attempt(run, config, read_plan(run), **_job_fields())

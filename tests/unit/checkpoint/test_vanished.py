@@ -1,6 +1,7 @@
 """Checkpoints that the record knows and the folder lacks: real folders, real records."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,24 @@ def test_the_word_is_recorded_and_holds_for_what_had_vanished_alone(tmp_path: Pa
     remove(run, 2)
     with pytest.raises(StorageError, match="2 steps would be lost"):
         refuse_vanished(run)
+
+
+def test_checkpoints_that_a_roll_back_left_behind_have_not_vanished(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "r", 6, 9)
+    run.append_event("rolled_back", attempt=1, spike=10, to_step=6, first=6, end=10)
+    run.append_event("attempt_started", attempt=2, checkpoint=9)  # not dropped yet
+    remove(run, 9)
+    refuse_vanished(run)
+    remove(run, 6)
+    with pytest.raises(StorageError, match="holds none"):
+        refuse_vanished(run)
+
+
+def test_a_checkpoint_that_shows_late_is_waited_for(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "r", 3)
+    remove(run, 3)
+    folder, kept = run.checkpoints / "step-00000003", run.root / "purged-3"
+    timer = threading.Timer(0.5, lambda: kept.rename(folder))
+    timer.start()
+    refuse_vanished(run, patience_s=30.0)
+    timer.join()

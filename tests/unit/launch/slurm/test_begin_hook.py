@@ -17,6 +17,7 @@ def test_vanished_checkpoints_start_no_ranks_and_are_the_end_of_the_run(
     run = launched_run(tmp_path)
     take_snapshot(run)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setattr(batch_hooks, "LATE_S", 0.1)
     run.append_event("checkpoint_saved", step=14, attempt=1)
     assert batch_hooks.main(["begin", "train", str(run.root)]) == 74
     shown = capsys.readouterr()
