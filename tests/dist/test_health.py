@@ -50,7 +50,8 @@ def poisoned(world: World, run_dir: Path, bad_steps: list[int]) -> tuple[int, st
 
     def bad_forward(self: Zero3Engine, batch: Any) -> Any:
         loss, losses = forward(self, batch)
-        bad = math.nan if done + 1 in bad_steps and world.rank == 1 else 1.0
+        is_bad = done + 1 in bad_steps and world.rank == 1 and torch.is_grad_enabled()
+        bad = math.nan if is_bad else 1.0
         return loss * bad, losses * bad
 
     def counted_step(*args: Any, **more: Any) -> Any:
