@@ -11,6 +11,7 @@ import pytest
 from ftdist.io.jsonl import read_json_lines
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
+from ftdist.train.attempt_guard import CHECK_EVERY_S
 from tests.support.slurm.cluster import Login, SlurmLab, logged_in
 from tests.support.slurm.queued_runs import (
     STEPS,
@@ -212,6 +213,30 @@ def test_a_run_ended_by_scancel_saves_is_not_requeued_and_resumes_when_asked(
     login("resume", "r")
     login.wait_for_state(login.job("r"), "COMPLETED")
     assert [start["step"] for start in events(run, "training_started")] == [0, halt["step"]]
+    assert_equal(run, uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.fault("L12")
+def test_a_stop_file_ends_a_queued_run_until_somebody_resumes_it(
+    login: Login, ingredients: Path, uninterrupted: RunDir
+) -> None:
+    job = submit(login, ingredients, "r")
+    run = login.run("r")
+    wait_for_step(login, run, 5)
+    with standing_still(login.lab.ranks("node2")[0]):
+        run.stop.touch()
+        time.sleep(CHECK_EVERY_S)
+    login.wait_for_state(job, "COMPLETED")
+    (halt,) = events(run, "training_stopped")
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["stopped"]
+    assert committed(run) == [halt["step"]]
+    assert login.lab.starts(job) == ["COMPLETED"]
+    assert left_over(login) == []
+
+    login("resume", "r")
+    assert not run.stop.exists()
+    login.wait_for_state(login.job("r"), "COMPLETED")
     assert_equal(run, uninterrupted)
 
 
