@@ -195,6 +195,7 @@ def test_preemption_without_grace_time_repeats_no_more_than_one_save_interval(
     assert left_over(login) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L12")
 def test_a_run_ended_by_scancel_saves_is_not_requeued_and_resumes_when_asked(
     login: Login, ingredients: Path, uninterrupted: RunDir
