@@ -32,7 +32,8 @@ _GROUP_KEYS = ("cluster.nodes", "cluster.tasks_per_node", "batch.sequence_parall
 """The arguments of `_group_problems`."""
 
 _RESUME_KEYS = ("resume.accept", "resume.restart")
-_TIMEOUT_KEYS = ("cluster.step_timeout_s", "cluster.collective_timeout_s")
+
+_TIMEOUT_KEYS = ("cluster.step_timeout_s", "cluster.load_timeout_s")
 """The arguments of `_timeout_problems`."""
 
 MAX_PROFILED_STEPS = 10
@@ -203,13 +204,13 @@ def _group_problems(nodes: int, tasks_per_node: int, sequence_parallel_size: int
     return []
 
 
-def _timeout_problems(step_s: int, collective_s: int) -> list[Problem]:
-    """Collectives of steps that may last longer than any collective."""
-    if step_s <= collective_s:
+def _timeout_problems(step_s: int, load_s: int) -> list[Problem]:
+    """Later steps that may last longer than the first one."""
+    if step_s <= load_s:
         return []
-    step, collective = _TIMEOUT_KEYS
-    problem = f"{step}={step_s} is more than {collective}={collective_s}, which limits it."
-    return [Problem(problem, f"set {step} to at most {collective_s}, or raise {collective}.", step)]
+    step, load = _TIMEOUT_KEYS
+    problem = f"{step}={step_s} is more than {load}={load_s}, which limits it."
+    return [Problem(problem, f"set {step} to at most {load_s}, or raise {load}.", step)]
 
 
 def _hpz_problems(size: Any, nodes: Any, tasks_per_node: Any) -> list[Problem]:

@@ -14,11 +14,19 @@ class Heartbeat:
 
     Args:
         log: for the lines.
+        on_beat: called at every report, also at those that are not logged.
         clock: seconds since any fixed time.
     """
 
-    def __init__(self, log: LogFn, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        log: LogFn,
+        *,
+        on_beat: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
+        self._on_beat = on_beat
         self._clock = clock
         self._title = ""
         self._started = self._logged = clock()
@@ -40,6 +48,7 @@ class Heartbeat:
             total: how much it is in all.
             noun: what is counted, in the plural.
         """
+        self._on_beat()
         now = self._clock()
         if now - self._logged < EVERY_S:
             return

@@ -9,6 +9,7 @@ import torch
 
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import Device, open_device, use_deterministic_kernels
+from ftdist.dist.phases import COLLECTIVE_MARGIN_S
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.observe.system_metrics import monitor_node
@@ -46,7 +47,7 @@ def joined_ranks(
             world,
             rendezvous=rendezvous or run.attempt(attempt) / "rendezvous",
             device=device,
-            timeout_s=config.cluster.collective_timeout_s,
+            timeout_s=config.cluster.load_timeout_s + COLLECTIVE_MARGIN_S,
             init_timeout_s=config.cluster.init_timeout_s,
         ),
         monitor_node(

@@ -13,7 +13,7 @@ import torch
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import gather_over_ranks
 from ftdist.dist.device import Device, wait_for_device
-from ftdist.dist.timeouts import StepTimeouts
+from ftdist.dist.phases import PhaseClock
 from ftdist.nn.optim import learning_rate
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.throughput import StepClock
@@ -60,6 +60,9 @@ class Instruments:
 
     hardware: Hardware
     profiler: StepProfiler
+    phases: PhaseClock
+    """Told what this rank does."""
+
     startup_s: float
     """From the start of this process to the loop."""
 
@@ -107,9 +110,7 @@ class Loop:
         self._guard = watches.guard
         self._instruments = instruments
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
-        self._timeouts = StepTimeouts(
-            step_s=config.cluster.step_timeout_s, other_s=config.cluster.collective_timeout_s
-        )
+        self._phases = instruments.phases
         self._wait_s = 0.0
         """How long this rank waited for the others at the end of the step before."""
 
@@ -136,8 +137,10 @@ class Loop:
             end = self._train(first_step, clock=clock)
             if isinstance(end, LoopEnd):
                 return end
-            self._saves.drain(last=True)
-            first_step, startup_s = self._watches.rollback.apply(end), 0.0
+            with self._phases.phase("save"):
+                self._saves.drain(last=True)
+            with self._phases.phase("load"):
+                first_step, startup_s = self._watches.rollback.apply(end), 0.0
 
     def _train(self, first_step: int, *, clock: StepClock) -> LoopEnd | RollBack:
         """Train until the end, a stop or a roll-back."""
@@ -145,12 +148,13 @@ class Loop:
         steps = self._watches.rollback.steps(range(first_step, total_steps))
         with closing(self._batches.prefetch(steps)) as batches:
             for step in steps:
+                self._phases.begin_step(step + 1)
                 with clock.waiting_for_data():
                     batch = next(batches)
                 rate = learning_rate(step, total_steps=total_steps, config=self._config.optim)
                 self._engine.set_learning_rate(rate)
                 seed_step(self._config.run.seed, step=step, rank=world.rank)
-                with self._instruments.profiler.record(step + 1), self._timeouts.step():
+                with self._instruments.profiler.record(step + 1):
                     result = train_step(
                         self._engine,
                         batch.micro_batches,
@@ -158,6 +162,7 @@ class Loop:
                         sources=len(batch.loss_tokens),
                     )
                     report = self._share(result)
+                self._phases.end_step()
                 times = clock.step_done(batch.tokens)
                 with clock.pause():
                     row = metrics_row(
@@ -181,14 +186,16 @@ class Loop:
         health = self._watches.health
         spike = health.after_step(done, row, non_finite_ranks=report.non_finite_ranks)
         self._watches.agreement.after_step(done)
-        self._saves.after_step(done, all_written=report.all_written)
+        with self._phases.phase("save"):
+            self._saves.after_step(done, all_written=report.all_written)
         complete = done == self._plan.steps
         wants_stop = report.wants_stop and not complete
         result = None
         if not wants_stop and self._evaluator.is_due(done, last=complete):
-            result = self._evaluator.run(
-                done, row, last=complete, should_stop=self._guard.should_stop
-            )
+            with self._phases.phase("evaluate"):
+                result = self._evaluator.run(
+                    done, row, last=complete, should_stop=self._guard.should_stop
+                )
             # An evaluation is cut short by a stop that comes meanwhile.
             wants_stop = self._guard.should_stop() and not complete
         ends = complete or (result is not None and result.verdict.ends)
@@ -198,17 +205,19 @@ class Loop:
             self._logger.log(done, row)
             self._watches.stop_time.check(row)
         if health.has_diverged:
-            self._saves.drain(last=True)
+            with self._phases.phase("save"):
+                self._saves.drain(last=True)
             raise health.diverged_error()
         roll_back = self._watches.rollback.plan(spike)
         if roll_back is not None:
             return roll_back
         is_best = result is not None and result.verdict.is_best
-        self._saves.save_if_due(
-            done, is_best=is_best, last=wants_stop or ends, is_sound=health.is_sound
-        )
-        if ends:
-            self._saves.end()
+        with self._phases.phase("save"):
+            self._saves.save_if_due(
+                done, is_best=is_best, last=wants_stop or ends, is_sound=health.is_sound
+            )
+            if ends:
+                self._saves.end()
         if wants_stop:
             return LoopEnd(reason="stopped", step=done)
         return LoopEnd(reason="complete", step=done) if ends else None
@@ -253,13 +262,15 @@ class Loop:
 
     def _run_overdue_eval(self, step: int) -> EvalResult | None:
         """Evaluate, and keep as the best, what the attempt before this one had no time for."""
-        result = self._evaluator.run_if_overdue(step, should_stop=self._guard.should_stop)
+        with self._phases.phase("evaluate"):
+            result = self._evaluator.run_if_overdue(step, should_stop=self._guard.should_stop)
         if result is None:
             return None
         if self._logger is not None and result.row:
             self._logger.log(step, result.row)
         if result.verdict.is_best:
-            self._saves.save_if_due(step, is_best=True, last=False)
+            with self._phases.phase("save"):
+                self._saves.save_if_due(step, is_best=True, last=False)
         return result
 
     def _note(self, text: str) -> None:

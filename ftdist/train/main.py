@@ -11,6 +11,7 @@ import psutil
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import device_name
+from ftdist.dist.phases import PhaseClock, ProgressMemory
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.timeouts import set_collective_timeout
 from ftdist.dist.world import Rendezvous, World
@@ -52,21 +53,31 @@ REFERENCE_TOKENS = 32
 """Length of the row whose logits an export must reproduce."""
 
 
-def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | None = None) -> int:
+def main(
+    run_dir: Path,
+    world: World,
+    *,
+    attempt: int,
+    rendezvous: Rendezvous | None = None,
+    progress: ProgressMemory | None = None,
+) -> int:
     """Train one attempt of a run, from its newest checkpoint to its end. Collective.
 
-    The ranks meet at `rendezvous`, by default at a file of the attempt. Returns 0 if the run is
-    complete, 75 if it was stopped and should be started again.
+    The ranks meet at `rendezvous`, by default at a file of the attempt, and report their progress
+    to `progress`, if somebody watches. Returns 0 if the run is complete, 75 if it was stopped and
+    should be started again.
     """
     run = RunDir(run_dir)
     config = load_config(wait_for(run.config))
+    phases = PhaseClock(config.cluster, progress)
     plan = _read_plan(run)
     _refuse_other_world_size(plan, world, name=run.name)
     world = replace(world, sequence_parallel_size=plan.sequence_parallel_size)
     with joined_ranks(
         run, config, world, device=plan.device, attempt=attempt, rendezvous=rendezvous
     ) as stop:
-        end = _train(run, config, plan, world=world, attempt=attempt, stop=stop)
+        phases.enter("load")
+        end = _train(run, config, plan, world=world, attempt=attempt, stop=stop, phases=phases)
         if world.is_rank0:
             run.record_event(
                 f"training_{end.reason}", step=end.step, attempt=attempt, signal=stop.signal_name
@@ -87,12 +98,19 @@ def _read_plan(run: RunDir) -> Plan:
 
 
 def _train(
-    run: RunDir, config: RunConfig, plan: Plan, *, world: World, attempt: int, stop: StopRequest
+    run: RunDir,
+    config: RunConfig,
+    plan: Plan,
+    *,
+    world: World,
+    attempt: int,
+    stop: StopRequest,
+    phases: PhaseClock,
 ) -> LoopEnd:
     """Build everything, continue from the newest checkpoint, and train. Collective."""
     verify_inputs(run, config, plan, world=world)
     engine, summary = _build_engine(config, plan, world=world)
-    set_collective_timeout(config.cluster.collective_timeout_s)  # DeepSpeed's own groups too
+    phases.limit_collectives(set_collective_timeout)  # DeepSpeed's own groups too
     guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
     batches = _build_batches(config, plan, engine)
     best = _build_tracker(config)
@@ -100,11 +118,13 @@ def _train(
     checkpointer = Checkpointer(
         run, engine, config=config, plan=plan, reference_row=reference_row, best=best, guard=guard
     )
-    heartbeat = Heartbeat(print_line if world.is_rank0 else no_log)
-    probe_eval = _build_probe_eval(
-        run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat
-    )
+    heartbeat = Heartbeat(print_line if world.is_rank0 else no_log, on_beat=phases.progress)
+    with phases.phase("evaluate"):
+        probe_eval = _build_probe_eval(
+            run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat
+        )
     first_step = _restore(checkpointer, probe_eval)
+    phases.progress()
     hardware = measure_hardware(engine.device, dtype=engine.dtype)
     notes = (*checkpointer.damage, summary, hardware.describe())
     with (
@@ -140,9 +160,16 @@ def _train(
                 note=no_log if logger is None else logger.note,
             ),
             instruments=_build_instruments(
-                run, config, engine, attempt=attempt, hardware=hardware, logger=logger
+                run,
+                config,
+                engine,
+                attempt=attempt,
+                hardware=hardware,
+                logger=logger,
+                phases=phases,
             ),
         ).run(first_step=first_step)
+        phases.enter("save")  # logs and threads end
         if logger is not None and end.reason == "stopped":
             logger.close("requeue")
     return end
@@ -237,6 +264,7 @@ def _build_instruments(
     attempt: int,
     hardware: Hardware,
     logger: MetricLogger | None,
+    phases: PhaseClock,
 ) -> Instruments:
     profiler = StepProfiler(
         config.train.profile_steps if engine.world.is_rank0 else None,
@@ -248,6 +276,7 @@ def _build_instruments(
         logger=logger,
         hardware=hardware,
         profiler=profiler,
+        phases=phases,
         startup_s=time.time() - psutil.Process().create_time(),
     )
 

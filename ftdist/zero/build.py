@@ -108,7 +108,7 @@ def _share_rows(
     """The exchange between ranks that share rows, attached to models. None: no ranks share rows."""
     if world.sequence_parallel_size == 1:
         return None
-    shared = SequenceParallel(world, timeout_s=config.cluster.collective_timeout_s)
+    shared = SequenceParallel(world, timeout_s=config.cluster.load_timeout_s)
     for model in models:
         shared.attach(model)
     return shared

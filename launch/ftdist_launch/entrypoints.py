@@ -8,8 +8,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from ftdist.dist.phases import ProgressMemory
 from ftdist.rundir import RunDir
-from ftdist_launch.local.submit import ATTEMPT
+from ftdist_launch.local.submit import ATTEMPT, START_S
 from ftdist_launch.rank_process import on_slurm, rank_process
 from ftdist_launch.slurm.sbatch import CURATION
 
@@ -17,7 +18,8 @@ from ftdist_launch.slurm.sbatch import CURATION
 def train(run_dir: str) -> None:
     """One rank of an attempt of a run."""
     run, attempt = RunDir(Path(run_dir)), int(os.environ[ATTEMPT])
-    with rank_process(run.attempt(attempt)) as info:
+    progress = ProgressMemory(start_s=float(os.environ[START_S]))
+    with rank_process(run.attempt(attempt), progress) as info:
         from ftdist.dist.gate import KEY
         from ftdist.dist.rendezvous import Address
         from ftdist.dist.world import World
@@ -31,7 +33,7 @@ def train(run_dir: str) -> None:
                 secret=os.environ.pop(KEY),  # no child of this process needs it
             )
         world = World(**asdict(info))
-        sys.exit(main(run.root, world, attempt=attempt, rendezvous=address))
+        sys.exit(main(run.root, world, attempt=attempt, rendezvous=address, progress=progress))
 
 
 def curate(work_dir: str) -> None:

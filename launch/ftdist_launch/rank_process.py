@@ -1,20 +1,20 @@
 """One rank of a stage: signals, logs, and how it ended, for the launcher to read."""
 
-import faulthandler
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 import psutil
 
+from ftdist.dist.phases import ProgressMemory
 from ftdist.dist.visible_gpus import (
     NUM_NAMED,
     VISIBLE,
@@ -33,6 +33,7 @@ from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_errors import report_failure
 from ftdist_launch.rank_failures import FAILED, reserve_of
 from ftdist_launch.rank_records import record_exit, record_start
+from ftdist_launch.watchdog import start_watchdog
 
 STOP_SIGNALS = (signal.SIGUSR2, signal.SIGTERM)
 """Signals that ask a rank to stop."""
@@ -49,7 +50,7 @@ class RankInfo:
 
 
 @contextmanager
-def rank_process(folder: Path) -> Iterator[RankInfo]:
+def rank_process(folder: Path, progress: ProgressMemory | None = None) -> Iterator[RankInfo]:
     """Run the `with` block as one rank, and record in `folder` how it ended.
 
     Errors are reported, and end the process with the exit code of their class; `sys.exit` in the
@@ -57,6 +58,7 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
 
     Args:
         folder: of this attempt, made by the launcher.
+        progress: what the rank reports its progress to; None: it may take forever.
 
     Raises:
         SystemExit: with the exit code, unless it is 0: then submitit records a success.
@@ -70,28 +72,23 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
         _use_node_cache(Path(os.environ[NODE_CACHE]))
     if on_slurm():
         _refuse_other_code()
-    with _stacks_file(folder, info.rank) as stacks:
-        faulthandler.enable(stacks, all_threads=True)
-        faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
-        # Before training listens there is nothing to save: a stop signal ends the rank at once.
-        for number in STOP_SIGNALS:
-            signal.signal(number, _stop_before_training)
-        if EXIT_WITH in os.environ:
-            exit_with(int(os.environ[EXIT_WITH]), exit_code=RequeueError.exit_code)
-        exit_code = 0
-        try:
-            reserve_of(folder, info.rank).make()
-            record_start(wait_for(folder), info.rank, **_start())
-            yield info
-        except SystemExit as exit_:
-            exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the rank reports it and ends
-            exit_code = report_failure(error, folder=folder, rank=info.rank)
-        _ignore_stop_signals()
-        record_exit(folder, info.rank, exit_code)
-        with suppress(ValueError):
-            faulthandler.unregister(signal.SIGUSR1)
-        faulthandler.disable()
+    watchdog = start_watchdog(folder, info.rank, progress or ProgressMemory())
+    # Before training listens there is nothing to save: a stop signal ends the rank at once.
+    for number in STOP_SIGNALS:
+        signal.signal(number, _stop_before_training)
+    if EXIT_WITH in os.environ:
+        exit_with(int(os.environ[EXIT_WITH]), exit_code=RequeueError.exit_code)
+    exit_code = 0
+    try:
+        reserve_of(folder, info.rank).make()
+        record_start(wait_for(folder), info.rank, **_start(), watchdog=watchdog)
+        yield info
+    except SystemExit as exit_:
+        exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the rank reports it and ends
+        exit_code = report_failure(error, folder=folder, rank=info.rank)
+    _ignore_stop_signals()
+    record_exit(folder, info.rank, exit_code)
     if exit_code == 0 and not _has_room(folder):
         sys.exit(0)  # else submitit writes its result, and fails with a traceback
     # srun takes any first code but 0 for a failure and kills the other ranks, which may be saving.
@@ -102,24 +99,6 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
 def _has_room(folder: Path) -> bool:
     room = free_room(folder)
     return room.gib > 0 and room.files != 0
-
-
-@contextmanager
-def _stacks_file(folder: Path, rank: int) -> Iterator[TextIO]:
-    """The file for stack traces, or the log where it cannot be made; removed if it stays empty."""
-    path = folder / f"stacks-{rank:05d}.txt"
-    try:
-        file = path.open("w", encoding="utf-8")
-    except OSError:
-        assert sys.__stderr__ is not None
-        yield sys.__stderr__
-        return
-    with file:
-        yield file
-        is_empty = not os.fstat(file.fileno()).st_size
-    if is_empty:
-        with suppress(OSError):
-            path.unlink()  # nobody asked: no file per rank is left
 
 
 def _choose_gpus(local_rank: int) -> None:

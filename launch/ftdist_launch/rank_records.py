@@ -3,7 +3,7 @@
     ranks-node3.jsonl  {"rank": 12, "event": "start", "host": ..., "pid": ...}
                        {"rank": 12, "event": "exit", "exit_code": 0}
 
-A killed rank leaves no exit.
+A killed rank leaves no exit; of one that hangs, its watchdog leaves a line (`hangs.py`).
 """
 
 import json
@@ -28,31 +28,51 @@ def record_start(folder: Path, rank: int, **fields: Any) -> None:
         **fields: its host and process, and the size of its log.
     """
     with storage_errors("write", folder):
-        append_json_line(_file(folder), {"rank": rank, "event": "start", **fields})
+        record_event(folder, rank, "start", **fields)
 
 
 def record_exit(folder: Path, rank: int, exit_code: int) -> None:
     """Record that a rank of this node ends; on a full disk in a file of its own, its reserve."""
-    row = {"rank": rank, "event": "exit", "exit_code": exit_code}
     reserve = reserve_of(folder, rank)
     try:
-        append_json_line(_file(folder), row, deadline_s=LAST_WORDS_S)
+        record_event(folder, rank, "exit", deadline_s=LAST_WORDS_S, exit_code=exit_code)
     except OSError:
-        own = _file(folder).with_stem(f"{_file(folder).stem}-{rank:05d}")
-        reserve.keep(own, json.dumps(row) + "\n")
+        shared = node_file(folder, "ranks", "jsonl")
+        row = {"rank": rank, "event": "exit", "exit_code": exit_code}
+        reserve.keep(shared.with_stem(f"{shared.stem}-{rank:05d}"), json.dumps(row) + "\n")
     reserve.release()
+
+
+def record_event(
+    folder: Path, rank: int, event: str, *, deadline_s: float | None = None, **fields: Any
+) -> None:
+    """Record something about a rank of this node.
+
+    Args:
+        folder: of the attempt.
+        rank: which one.
+        event: what.
+        deadline_s: how long passing errors are tried again; None: the default.
+        **fields: of the event.
+
+    Raises:
+        OSError: the disk refused it.
+    """
+    path = node_file(folder, "ranks", "jsonl")
+    append_json_line(path, {"rank": rank, "event": event, **fields}, deadline_s=deadline_s)
 
 
 def read_starts(folder: Path) -> dict[int, dict[str, Any]]:
     """The recorded starts of an attempt, by rank."""
-    return {row["rank"]: row for row in _rows(folder) if row.get("event") == "start"}
+    return {row["rank"]: row for row in read_rows(folder) if row.get("event") == "start"}
 
 
 def read_exit_codes(folder: Path, ranks: int) -> tuple[int | None, ...]:
     """The exit code of each rank; None: it left none, because it runs or was killed."""
     # A failure is recorded first, and its record may have taken the room of the other.
     codes = {failure.rank: failure.exit_code for failure in read_failures(folder)}
-    codes |= {row["rank"]: int(row["exit_code"]) for row in _rows(folder) if row["event"] == "exit"}
+    rows = (row for row in read_rows(folder) if row.get("event") == "exit")
+    codes |= {row["rank"]: int(row["exit_code"]) for row in rows}
     return tuple(codes.get(rank) for rank in range(ranks))
 
 
@@ -62,10 +82,12 @@ def forget_ranks(folder: Path) -> None:
         path.unlink()
 
 
-def _file(folder: Path) -> Path:
-    return folder / f"ranks-{re.sub(r'[^A-Za-z0-9_.-]', '-', node_name())}.jsonl"
+def node_file(folder: Path, name: str, suffix: str) -> Path:
+    """A file of this node in the folder of an attempt, such as `ranks-node3.jsonl`."""
+    return folder / f"{name}-{re.sub(r'[^A-Za-z0-9_.-]', '-', node_name())}.{suffix}"
 
 
-def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """All records of an attempt, those of a node in the order in which they were written."""
     for path in sorted(folder.glob("ranks-*.jsonl")):
         yield from read_json_lines(path)

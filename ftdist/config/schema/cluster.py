@@ -47,18 +47,24 @@ class ClusterConfig:
     """Seconds before the time limit at which SLURM signals a job to save a checkpoint and end."""
 
     init_timeout_s: PositiveInt
-    """Seconds that ranks wait for each other at the start."""
+    """Seconds that a rank may take to start, and that ranks then wait for each other."""
 
-    collective_timeout_s: PositiveInt
-    """Seconds after which an unfinished collective ends the attempt, while restoring, saving or
-    evaluating and in the first step.
+    load_timeout_s: PositiveInt
+    """Seconds without progress after which a rank hangs while it loads model and checkpoint, and
+    in the first step, which compiles.
     """
 
     step_timeout_s: PositiveInt
-    """Seconds after which an unfinished collective of a later step ends the attempt; more, up to
-    `collective_timeout_s`, if a step takes longer than a fifth of it. It includes waiting for a
-    rank that logs or reads data: keep it above the longest pause of the file system.
+    """Seconds after which a rank hangs in a later step, with its data and its log; more, up to
+    `load_timeout_s`, if the first step took longer than a fifth of it. Keep it above the longest
+    pause of the file system.
     """
+
+    save_timeout_s: PositiveInt
+    """Seconds after which a rank hangs while training waits for a checkpoint."""
+
+    eval_timeout_s: PositiveInt
+    """Seconds without a new batch or token after which a rank hangs in an evaluation."""
 
     max_attempts_without_progress: PositiveInt
     """Consecutive attempts without a new checkpoint after which the run is given up."""

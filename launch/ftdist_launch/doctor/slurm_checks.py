@@ -139,7 +139,7 @@ def _preemption(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator
             "preemption",
             f"{rule.by} suspend those of {name} (PreemptMode={rule.mode})",
             consequence="a suspended run keeps its GPU memory, and its collectives time out",
-            remedy="use another partition or QOS, or raise cluster.collective_timeout_s",
+            remedy="use another partition or QOS, or raise cluster.step_timeout_s",
         )
 
 
@@ -265,8 +265,8 @@ def _node_loss(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[
             "never noticed (SlurmdTimeout=0)"
             if silent_s == 0
             else f"noticed after {format_duration(silent_s)} (SlurmdTimeout)",
-            consequence="the other nodes of a run wait for a lost one until a collective times out",
-            remedy="lower cluster.step_timeout_s and collective_timeout_s to a few minutes",
+            consequence="the other nodes of a run wait for a lost one for cluster.step_timeout_s",
+            remedy="lower cluster.step_timeout_s to a few minutes",
         )
     else:
         yield SLURM.ok("lost nodes", f"noticed after {format_duration(silent_s)}")

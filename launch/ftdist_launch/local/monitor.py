@@ -13,6 +13,7 @@ import psutil
 
 from ftdist.io.progress import LogFn
 from ftdist_launch.attempts import OK_CODES, JobExit
+from ftdist_launch.hangs import hang_failures
 from ftdist_launch.local.processes import children_of, handled, is_alive, memory_kills, send
 from ftdist_launch.rank_failures import (
     exited_silently,
@@ -31,6 +32,9 @@ GRACE_S = 5.0
 
 STACKS_S = 0.5
 """How long a rank may take to write its stack traces before it is killed."""
+
+WATCHDOG_S = 5.0
+"""How long the watchdogs of ranks that have ended may take to exit."""
 
 OK_GRACE_S = 120.0
 """How long ranks may take to exit once one has exited without a failure."""
@@ -172,7 +176,9 @@ class _Ranks:
         if not self.killed:
             self.update()
             self.killed = True
-            send(signal.SIGUSR1, *self.running())
+            # A stopped process runs no signal handler.
+            for number in (signal.SIGCONT, signal.SIGUSR1):
+                send(number, *self.running())
             time.sleep(STACKS_S)
         send(signal.SIGKILL, *self.running())
 
@@ -185,10 +191,12 @@ class _Ranks:
         send(signal.SIGKILL, *self.running())
 
     def job_exit(self) -> JobExit:
+        self._wait_for_watchdogs()
         out_of_memory = memory_kills() > self.memory_kills
         codes = read_exit_codes(self.folder, self.job.num_tasks)
         failures = read_failures(self.folder)
         failures += read_log_failures(self.folder, codes, log_of=self._log)
+        failures += hang_failures(self.folder)
         reported = {failure.rank for failure in failures}
         for rank, gone in self.gone_at.items():
             if rank not in reported:
@@ -200,6 +208,13 @@ class _Ranks:
         return JobExit(
             exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory
         )
+
+    def _wait_for_watchdogs(self) -> None:
+        """They end with their ranks, after they have written what they know."""
+        pids = [start.get("watchdog", 0) for start in read_starts(self.folder).values()]
+        deadline = time.monotonic() + WATCHDOG_S
+        while any(map(psutil.pid_exists, pids)) and time.monotonic() < deadline:
+            time.sleep(POLL_S / 4)
 
     def _log(self, rank: int) -> Path:
         return Path(self.job.task(rank).paths.stdout)

@@ -38,6 +38,9 @@ NODE_CACHE = "FTDIST_NODE_CACHE"
 ATTEMPT = "FTDIST_ATTEMPT"
 """Environment variable: number of the attempt that a training rank belongs to."""
 
+START_S = "FTDIST_START_S"
+"""Environment variable: seconds that a training rank may take until it has read its config."""
+
 MAX_WARNING_S = 60
 """Maximum seconds before its time limit at which a job is asked to save and stop."""
 
@@ -126,6 +129,7 @@ def common_environment(cluster: ClusterConfig) -> dict[str, str]:
         # DeepSpeed reads pickles; they must not execute code.
         "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
         "PYTHONUNBUFFERED": "1",
+        START_S: str(cluster.init_timeout_s),
         # Else `python -m` imports files of the current folder before packages.
         "PYTHONSAFEPATH": "1",
     }

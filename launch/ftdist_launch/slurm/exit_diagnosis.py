@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ftdist_launch.attempts import OK_CODES, JobExit
+from ftdist_launch.hangs import hang_failures
 from ftdist_launch.rank_failures import (
     RankFailure,
     exited_silently,
@@ -49,6 +50,7 @@ def read_job_exit(folder: Path, *, ranks: int, log: Path, log_start: int) -> Job
     out_of_memory = False
     if any(code not in OK_CODES for code in codes):
         failures += read_log_failures(folder, codes, log_of=lambda rank: _log_of(log, rank))
+        failures += hang_failures(folder)
         reported = {failure.rank for failure in failures}
         for killed in _killed_ranks(_lines(log, log_start), log=log):
             out_of_memory |= "out of memory" in killed.problem

@@ -247,15 +247,13 @@ def test_a_wsd_schedule_that_decays_during_warmup_is_refused() -> None:
     assert error.remedy == "set optim.decay_ratio to at most 0.7."
 
 
-def test_a_step_that_may_last_longer_than_any_collective_is_refused() -> None:
-    error = _refused(*NEEDED, "cluster.step_timeout_s=1801", "cluster.collective_timeout_s=1800")
-    assert "cluster.step_timeout_s=1801 is more than cluster.collective_timeout_s=1800" in str(
-        error
-    )
+def test_later_steps_that_may_last_longer_than_the_first_one_are_refused() -> None:
+    error = _refused(*NEEDED, "cluster.step_timeout_s=1801", "cluster.load_timeout_s=1800")
+    assert "cluster.step_timeout_s=1801 is more than cluster.load_timeout_s=1800" in str(error)
     assert error.remedy == (
-        "set cluster.step_timeout_s to at most 1800, or raise cluster.collective_timeout_s."
+        "set cluster.step_timeout_s to at most 1800, or raise cluster.load_timeout_s."
     )
-    compose([*NEEDED, "cluster.step_timeout_s=1800", "cluster.collective_timeout_s=1800"])
+    compose([*NEEDED, "cluster.step_timeout_s=1800", "cluster.load_timeout_s=1800"])
 
 
 def test_the_command_line_overrides_the_experiment_and_the_experiment_the_group() -> None:

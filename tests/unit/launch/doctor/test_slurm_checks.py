@@ -66,8 +66,7 @@ and is charged a whole node | set cluster.cpu_partition to a partition of small 
 ok process tracking | proctrack/cgroup
 ok accounting | `sacct` shows how jobs ended
 warn lost nodes | never noticed (SlurmdTimeout=0) | the other nodes of a run wait for a lost one \
-until a collective times out | lower cluster.step_timeout_s and collective_timeout_s to a \
-few minutes
+for cluster.step_timeout_s | lower cluster.step_timeout_s to a few minutes
 """
 
 ODD = """\
@@ -80,7 +79,7 @@ both kinds: it runs at the pace of the slower one, or fails | set cluster.constr
 '%f %G'` lists features)
 warn preemption | jobs of partition vip suspend those of all (PreemptMode=SUSPEND) | a suspended \
 run keeps its GPU memory, and its collectives time out | use another partition or QOS, or raise \
-cluster.collective_timeout_s
+cluster.step_timeout_s
 ok requeue | jobs are requeued after lost nodes and preemption
 ok KillWait | 30 s between SIGTERM and SIGKILL
 ok time limit | none on all
@@ -95,8 +94,7 @@ process may take memory of your GPUs | request all GPUs of a node (cluster.gpus_
 warn accounting | AccountingStorageType=none: `sacct` shows nothing | `ftdist status` cannot show \
 how a job ended that left no record | read the job's log (`ftdist logs R`)
 warn lost nodes | noticed after 30m00s (SlurmdTimeout) | the other nodes of a run wait for a lost \
-one until a collective times out | lower cluster.step_timeout_s and collective_timeout_s to a \
-few minutes
+one for cluster.step_timeout_s | lower cluster.step_timeout_s to a few minutes
 warn federation | shared with west | a job may start on another cluster, which may not see these \
 files | ask the administrators how to keep jobs on this cluster, and try a short run
 """

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from ftdist_launch.attempts import Finished, newest_step
+from ftdist_launch.hangs import stacks_file
 from ftdist_launch.local.leftover_ranks import refuse_leftover_ranks
 from ftdist_launch.local.processes import children_of, is_alive, send, started_s
 from ftdist_launch.local.supervisor import Supervisor
@@ -248,7 +249,7 @@ def test_one_rank_that_fails_ends_the_others_within_seconds(trial: Trial) -> Non
     assert finished.failure.problem == "The disk has 0 bytes free."
     assert not ranks_alive(trial.run)
     # The rank that was waiting wrote where it was before it was ended.
-    assert "rank_main" in (trial.run.attempt(1) / "stacks-00000.txt").read_text()
+    assert "rank_main" in stacks_file(trial.run.attempt(1)).read_text()
 
 
 @pytest.mark.timeout(60)
