@@ -2,12 +2,14 @@
 
 import multiprocessing
 import os
-import threading
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from ftdist.io.child_process import end_with_parent
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -82,7 +84,7 @@ def run_alone(
 
 def _initialise() -> None:
     _use_one_tokenizer_thread()
-    _exit_with_parent()
+    end_with_parent(os.getppid(), number=signal.SIGKILL)  # the queue would block a normal exit
 
 
 def _use_one_tokenizer_thread() -> None:
@@ -91,15 +93,3 @@ def _use_one_tokenizer_thread() -> None:
     One thread of its own: without any, tokenizing takes a third longer.
     """
     os.environ |= {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}
-
-
-def _exit_with_parent() -> None:
-    """Exit when the parent process ends, however it ends."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)  # the executor's queue would block a normal exit
-
-    threading.Thread(target=wait, daemon=True).start()

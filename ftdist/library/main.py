@@ -3,11 +3,8 @@
 python -m ftdist.library.main [check | inspect] CONFIG.json OUT.json
 """
 
-import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,8 +21,6 @@ from ftdist.library.base_model import open_base_model
 from ftdist.library.check_config import check_curation, curation_inputs
 from ftdist.library.pipeline import curate
 from ftdist.library.stages.publish import Published
-
-_PARENT_POLL_S = 0.5
 
 
 def check_config_file(path: Path) -> None:
@@ -85,7 +80,7 @@ def _read_config(path: Path) -> CurateConfig:
 
 def main(arguments: Sequence[str]) -> int:
     """Curate the library of a config file, or check it; the result goes into OUT.json."""
-    _exit_with_parent(os.getppid())
+    signal.signal(signal.SIGTERM, _exit)  # it comes when the parent process ends, too
     *options, config, result = arguments
 
     def compute() -> dict[str, object]:
@@ -98,18 +93,6 @@ def main(arguments: Sequence[str]) -> int:
         return {"card": library.card, "folder": str(library.folder)}
 
     return write_result(Path(result), compute)
-
-
-def _exit_with_parent(parent: int) -> None:
-    """Exit and clean up on SIGTERM, and when the parent process is gone, even if it was killed."""
-    signal.signal(signal.SIGTERM, _exit)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_POLL_S)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _exit(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's shape

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ftdist.config.schema import RunConfig
+from ftdist.io import child_process
 from ftdist.observe.wandb.api import offline_reason
 from ftdist.rundir import RunDir
 from ftdist_launch.attempts import Finished
@@ -51,10 +52,9 @@ def upload_failure(run: RunDir, config: RunConfig) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder, suppress(OSError):
         child = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "ftdist.observe.wandb.sync"),
-                *(str(run.root), str(Path(folder) / "result.json")),
-            ],
+            child_process.command(
+                "ftdist.observe.wandb.sync", [str(run.root), str(Path(folder) / "result.json")]
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -140,6 +140,7 @@ def exited_silently(
     out_of_memory: bool = False,
     problem: str = "",
     remedy: str = "",
+    host: str | None = None,
 ) -> RankFailure:
     """The failure of a rank that left no report.
 
@@ -150,8 +151,10 @@ def exited_silently(
         out_of_memory: whether its machine ran out of memory.
         problem: what else is known of its end.
         remedy: what else to do about it.
+        host: its node, if the node may be at fault.
     """
     if out_of_memory:
+        host = None
         problem = f"Rank {rank} was killed because the machine ran out of memory."
         remedy = (
             "set model.activation_checkpointing=full, lower batch.micro_batch_size or "
@@ -165,6 +168,7 @@ def exited_silently(
         exit_code=NO_EXIT_FILE,
         traceback="",
         expected=True,
+        host=host,
     )
 
 

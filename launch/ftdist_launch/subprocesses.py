@@ -12,6 +12,7 @@ from typing import Any
 
 from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import ConfigError, FtdistError, StorageError
+from ftdist.io import child_process
 from ftdist.io.progress import is_quiet
 from ftdist.observe.wandb.api import WandbError
 from ftdist_launch.local.processes import handled
@@ -36,7 +37,7 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
         output = hidden.fileno() if quiet else sys.stderr.fileno()
         # In its own session: Ctrl-C reaches only this process, which terminates the child.
         child = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            child_process.command(module, arguments),
             stdout=output,
             stderr=output if quiet else None,
             env=environment(),
@@ -69,7 +70,7 @@ def run_interactive(module: str, arguments: Sequence[str]) -> int:
     The child handles Ctrl-C, which the terminal sends to both; this process ignores it.
     """
     sys.stdout.flush()
-    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment())
+    child = subprocess.Popen(child_process.command(module, arguments), env=environment())
     with handled(signal.SIG_IGN, signal.SIGINT):
         code = _wait(child)
     # As a shell reports a child that was killed by a signal.

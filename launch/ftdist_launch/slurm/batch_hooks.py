@@ -40,10 +40,10 @@ from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.run_state import recorded_end
 from ftdist_launch.setup.code_snapshot import verify_snapshot
 from ftdist_launch.setup.run_setup import read_plan
-from ftdist_launch.slurm.excluded_nodes import NO_NODE_LEFT, can_move, exclude_nodes
+from ftdist_launch.slurm.excluded_nodes import NO_NODE_LEFT, can_move, exclude_nodes, lost_node
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, rank0_log, read_job_exit
 from ftdist_launch.slurm.first_attempt import resolve_device
-from ftdist_launch.slurm.job_causes import slurm_cause
+from ftdist_launch.slurm.job_causes import NODE_LOST, slurm_cause
 from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
 from ftdist_launch.slurm.sbatch import job_label
 from ftdist_launch.slurm.stage_end import end_stage, log_line, record_failure, record_stop
@@ -209,7 +209,8 @@ def _finish(
         if was_cancelled:
             failure = None  # it was killed on request
         elif cause_by_slurm is not None:
-            failure = dataclasses.replace(failure, problem=cause_by_slurm)
+            host = lost_node(started.get("hosts", ())) if cause_by_slurm == NODE_LOST else None
+            failure = dataclasses.replace(failure, problem=cause_by_slurm, host=host)
     may_move = can_move(run, config.cluster, failure, others=read_failures(run.attempt(number)))
     if failure is not None and not may_move:
         failure = dataclasses.replace(failure, remedy=NO_NODE_LEFT)

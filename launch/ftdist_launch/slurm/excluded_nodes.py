@@ -1,10 +1,10 @@
-"""Nodes whose GPU is missing or faulty: the requeued job runs without them."""
+"""Nodes that the requeued job runs without: their GPU is faulty, or ranks failed there twice."""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from ftdist.config.schema import ClusterConfig
@@ -13,6 +13,9 @@ from ftdist.rundir import RunDir
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.sbatch import job_label
+
+MAX_FAILURES = 2
+"""Attempts in which ranks of a node hung, were killed or were lost, until the run leaves it."""
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """Pauses between attempts: SLURM changes a requeued job once it is waiting."""
@@ -59,7 +62,64 @@ def can_move(
     for each in (failure, *others):
         if each.exit_code == DeviceError.exit_code and each.host is not None:
             faulty.setdefault(each.host, each)
-    excluded = {*excluded_nodes(run), *_expanded(cluster.exclude), *faulty}
+    left = _nodes_left(run, cluster, without=faulty)
+    if left is None:
+        return True
+    if left < cluster.nodes:
+        return False
+    for host, each in faulty.items():
+        run.record_event("node_excluded", host=host, cause=each.problem)
+    return True
+
+
+def exclude_repeated(run: RunDir, cluster: ClusterConfig, failure: RankFailure | None) -> None:
+    """Record the node of a failure as excluded if attempts failed there too often.
+
+    Not if too few nodes were left: then the run goes on with it, as long as it makes progress. Call
+    it before the end of the attempt is recorded.
+
+    Args:
+        run: that failed.
+        cluster: what its job needs.
+        failure: the first one of the attempt.
+    """
+    if failure is None or failure.host is None or failure.host in excluded_nodes(run):
+        return
+    host = failure.host
+    failed = [*_failed_attempts(run, host), run.newest_attempt()]
+    if len(failed) < MAX_FAILURES:
+        return
+    left = _nodes_left(run, cluster, without=[host])
+    if left is None or left < cluster.nodes:
+        return
+    attempts = " and ".join(map(str, failed[-MAX_FAILURES:]))
+    cause = f"Ranks failed on it in attempts {attempts}. The last time: {failure.problem}"
+    run.record_event("node_excluded", host=host, cause=cause)
+
+
+def lost_node(hosts: Collection[str]) -> str | None:
+    """The only one of some nodes that SLURM has lost; None if it is another number of them."""
+    try:
+        lost = set(hosts) - Queue().usable_nodes(None)
+    except SlurmError:
+        return None
+    return lost.pop() if len(lost) == 1 else None
+
+
+def _failed_attempts(run: RunDir, host: str) -> list[int]:
+    """Attempts that failed on a node since the run was last requested by hand."""
+    failed: list[int] = []
+    for event in run.read_events():
+        if event.get("event") == "run_requested":
+            failed = []
+        if event.get("event") == "attempt_finished" and event.get("failed_host") == host:
+            failed.append(int(event["attempt"]))
+    return failed
+
+
+def _nodes_left(run: RunDir, cluster: ClusterConfig, *, without: Collection[str]) -> int | None:
+    """Nodes that the job could use without those excluded; None: SLURM does not answer."""
+    excluded = {*excluded_nodes(run), *_expanded(cluster.exclude), *without}
     try:
         usable = Queue().usable_nodes(
             os.environ.get("SLURM_JOB_PARTITION"),
@@ -68,12 +128,8 @@ def can_move(
         )
     except SlurmError as error:
         sys.stderr.write(f"{error}\n")
-        return True
-    if len(usable - excluded) < cluster.nodes:
-        return False
-    for host, each in faulty.items():
-        run.record_event("node_excluded", host=host, cause=each.problem)
-    return True
+        return None
+    return len(usable - excluded)
 
 
 def exclude_nodes(run: RunDir, cluster: ClusterConfig) -> None:

@@ -23,6 +23,9 @@ _NODE_LOST = re.compile(r"^srun: error: Node failure on (\S+)|CANCELLED AT .* DU
 _CANCELLED = re.compile(r"^slurmstepd\S*: error: \*\*\* JOB \d+ ON \S+ CANCELLED AT \S+ \*\*\*$")
 """If SLURM itself ends a job, its reason follows the time."""
 
+_ENDED_BY_SLURM = re.compile(r"CANCELLED AT \S+ DUE TO (?!NODE FAILURE)")
+"""As for a time limit or a preemption: no node is at fault."""
+
 _EXITED = re.compile(r"Exited with exit code|Terminated")
 
 
@@ -64,8 +67,9 @@ def read_job_exit(folder: Path, *, ranks: int, log: Path, log_start: int) -> Job
 
 def _killed_ranks(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
     """Killed ranks and lost nodes, in the order in which `srun` reports them."""
-    now = time.time()
+    now, at_fault = time.time(), True
     for line in lines:
+        at_fault = at_fault and not _ENDED_BY_SLURM.search(line)
         if lost := _NODE_LOST.search(line):
             yield exited_silently(
                 -1,
@@ -73,6 +77,7 @@ def _killed_ranks(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
                 log=log,
                 problem=f"SLURM lost {lost[1] or 'a node'} and the ranks on it.",
                 remedy="nothing: the run resumes when SLURM finds nodes for it.",
+                host=lost[1],
             )
         ended = _TASKS_ENDED.match(line)
         if ended is None or _EXITED.search(ended[3]):
@@ -85,6 +90,7 @@ def _killed_ranks(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
             log=log,
             out_of_memory="out of memory" in cause.lower(),
             problem=f"Rank {rank} on {node} exited without an error report: {cause.strip()}.",
+            host=node if at_fault else None,
         )
 
 

@@ -4,8 +4,10 @@ from contextlib import suppress
 
 from ftdist_launch.slurm.client import Queue, SlurmError
 
+NODE_LOST = "SLURM lost a node of the job and the ranks on it."
+
 _CAUSES = {
-    "NODE_FAIL": "SLURM lost a node of the job and the ranks on it.",
+    "NODE_FAIL": NODE_LOST,
     "PREEMPTED": "The job was preempted before its ranks had saved.",
     "REQUEUED": "The job was requeued before its ranks had saved.",
     "TIMEOUT": "The job reached its time limit before its ranks had saved.",
