@@ -15,12 +15,11 @@ from ftdist.dist.phases import PhaseClock, ProgressMemory
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.timeouts import set_collective_timeout
 from ftdist.dist.world import Rendezvous, World
-from ftdist.errors import ConfigError, RequeueError
+from ftdist.errors import RequeueError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
-from ftdist.io.filesystem import storage_errors
 from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.progress import no_log
-from ftdist.io.retry import retry_passing, wait_for
+from ftdist.io.retry import wait_for
 from ftdist.io.units import GIB, format_count
 from ftdist.observe.console import print_line
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
@@ -42,6 +41,7 @@ from ftdist.train.model_checks import (
     describe_frozen,
     refuse_kl_without_chunked_head,
 )
+from ftdist.train.plan_of_run import read_plan, refuse_other_world_size
 from ftdist.train.probe_eval import ProbeEval
 from ftdist.train.profiler import StepProfiler
 from ftdist.train.verify_inputs import verify_inputs
@@ -70,8 +70,8 @@ def main(
     run = RunDir(run_dir)
     config = load_config(wait_for(run.config))
     phases = PhaseClock(config.cluster, progress)
-    plan = _read_plan(run)
-    _refuse_other_world_size(plan, world, name=run.name)
+    plan = read_plan(run)
+    refuse_other_world_size(plan, world, name=run.name)
     world = replace(world, sequence_parallel_size=plan.sequence_parallel_size)
     with joined_ranks(
         run, config, world, device=plan.device, attempt=attempt, rendezvous=rendezvous
@@ -83,18 +83,6 @@ def main(
                 f"training_{end.reason}", step=end.step, attempt=attempt, signal=stop.signal_name
             )
     return 0 if end.reason == "complete" else RequeueError.exit_code
-
-
-def _read_plan(run: RunDir) -> Plan:
-    """The plan of the run, once it and the packed library show on this node.
-
-    Raises:
-        StorageError: they cannot be read.
-    """
-    with storage_errors("read", run.plan):
-        plan = Plan.from_json(retry_passing(wait_for(run.plan).read_text))
-    wait_for(Path(plan.library.path))
-    return plan
 
 
 def _train(
@@ -173,14 +161,6 @@ def _train(
         if logger is not None and end.reason == "stopped":
             logger.close("requeue")
     return end
-
-
-def _refuse_other_world_size(plan: Plan, world: World, *, name: str) -> None:
-    if plan.world_size != world.size:
-        raise ConfigError(
-            f"The plan is for {plan.world_size} ranks, but {world.size} were started.",
-            remedy=f"start them with `ftdist resume {name}`, which makes a new plan.",
-        )
 
 
 def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3Engine, str]:

@@ -74,14 +74,14 @@ def asleep_in_the_evaluation(run_dir: str) -> None:
     """As a rank whose data loader or file system does not answer, outside of any collective."""
     from ftdist.train import evaluator
 
-    held_out_loss = evaluator.held_out_loss
+    held_out_loss = vars(evaluator)["held_out_loss"]
 
-    def fall_asleep(*args: Any, **kwargs: Any) -> float | None:
+    def fall_asleep(*args: Any, **kwargs: Any) -> Any:
         if read_rank_info().rank == 1 and os.environ[ATTEMPT] == "1":
             time.sleep(600)
         return held_out_loss(*args, **kwargs)
 
-    evaluator.held_out_loss = fall_asleep
+    vars(evaluator)["held_out_loss"] = fall_asleep
     entrypoints.train(run_dir)
 
 

@@ -48,7 +48,8 @@ def can_move(
     """Whether enough nodes are left without those that failed.
 
     If this attempt failed for a GPU, all nodes that reported such a failure are recorded as
-    excluded.
+    excluded; after another failure its node, if that was the second one there. Call it before the
+    end of the attempt is recorded.
 
     Args:
         run: that failed.
@@ -56,7 +57,10 @@ def can_move(
         failure: the first one of the attempt.
         others: failures of all ranks of the attempt.
     """
-    if failure is None or failure.exit_code != DeviceError.exit_code or failure.host is None:
+    if failure is None or failure.host is None:
+        return True
+    if failure.exit_code != DeviceError.exit_code:
+        _exclude_repeated(run, cluster, failure, host=failure.host)
         return True
     faulty: dict[str, RankFailure] = {}
     for each in (failure, *others):
@@ -72,20 +76,15 @@ def can_move(
     return True
 
 
-def exclude_repeated(run: RunDir, cluster: ClusterConfig, failure: RankFailure | None) -> None:
-    """Record the node of a failure as excluded if attempts failed there too often.
+def _exclude_repeated(
+    run: RunDir, cluster: ClusterConfig, failure: RankFailure, *, host: str
+) -> None:
+    """Record a node as excluded if attempts failed there too often.
 
-    Not if too few nodes were left: then the run goes on with it, as long as it makes progress. Call
-    it before the end of the attempt is recorded.
-
-    Args:
-        run: that failed.
-        cluster: what its job needs.
-        failure: the first one of the attempt.
+    Not if too few nodes were left: then the run goes on with it, as long as it makes progress.
     """
-    if failure is None or failure.host is None or failure.host in excluded_nodes(run):
+    if host in excluded_nodes(run):
         return
-    host = failure.host
     failed = [*_failed_attempts(run, host), run.newest_attempt()]
     if len(failed) < MAX_FAILURES:
         return
