@@ -6,7 +6,7 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
          code/ code.sha256                     the code that a cluster's jobs run
          jobs/                                 submitit's files and the logs of every rank
          attempts/N/                           of one start: its ranks and measurements, a file per
-                                               node each; failures and, if asked for, stacks
+                                               node each; failures, stacks of ranks that hung
          events.jsonl metrics.jsonl            the records of truth
          evals.jsonl                           evaluations during training, one per line
          checkpoints/step-00001200/            committed; a `.partial` is not one

@@ -102,8 +102,8 @@ def _describe(error: BaseException, *, folder: Path, rank: int, trace_file: Path
         exit_code = HangError.exit_code
         problem = f"Rank {rank} timed out waiting for another rank: {message}"
         remedy = (
-            f"read where each rank was in {folder}/stacks-*.txt; if a step takes longer than "
-            "cluster.collective_timeout_s, raise it."
+            f"read where each rank was in {folder}/stacks-*.txt; if a step can take so long, raise "
+            "cluster.step_timeout_s."
         )
     else:
         exit_code, is_expected = FtdistError.exit_code, False

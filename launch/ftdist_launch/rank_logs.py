@@ -89,7 +89,9 @@ def read_log_failures(
     ]
     if timeouts:
         first = min(timeouts, key=lambda rank: _modified(log_of(rank)))
-        problem = _hang_problem(first, timeouts, nodes=nodes, complete=len(tails) == len(codes))
+        is_complete = len(tails) == len(codes)
+        absent = [rank for rank in nodes if rank not in timeouts]
+        problem = _hang_problem(first, timeouts, nodes=nodes, complete=is_complete)
         remedy = (
             f"read where each rank was in {folder}/stacks-*.txt; raise cluster.step_timeout_s if a "
             "step can take so long. If it is always the same node, set cluster.exclude."
@@ -103,7 +105,7 @@ def read_log_failures(
                 exit_code=HangError.exit_code,
                 traceback="",
                 expected=True,
-                host=nodes[first],
+                host=nodes[absent[0]] if len(absent) == 1 and is_complete else None,
             )
         )
     return failures

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.restart_policy import NO_EXIT_FILE
 from ftdist_launch.slurm.excluded_nodes import can_move, excluded_nodes
 from ftdist_launch.slurm.sinfo_fields import count_gpus, has_features
 
 from ftdist.errors import DeviceError, HangError
+from ftdist.rundir import RunDir
 from tests.support.runs.fake_runs import launched_run, slurm_config
 
 SINFO = """cat <<'E'
@@ -71,6 +73,42 @@ def test_all_nodes_whose_gpu_failed_in_an_attempt_are_excluded_at_once(
     others = [failed("a3"), failed("a1"), failed("a2", exit_code=HangError.exit_code)]
     assert can_move(run, cluster, failed("a1"), others=others)
     assert excluded_nodes(run) == ["a1", "a3"]
+
+
+def end_attempt(run: RunDir, number: int, failure: RankFailure) -> None:
+    run.attempt(number).mkdir()
+    assert can_move(run, slurm_config("cluster.nodes=1").cluster, failure)
+    run.append_event("attempt_finished", attempt=number, failed_host=failure.host)
+
+
+@pytest.mark.fault("L8", "L5", "L4")
+def test_a_node_is_excluded_after_its_second_failure_whatever_it_was(
+    command: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    command("sinfo", SINFO)
+    run = launched_run(tmp_path)
+    end_attempt(run, 1, failed("a1", exit_code=HangError.exit_code))
+    end_attempt(run, 2, failed("a2", exit_code=NO_EXIT_FILE))
+    assert excluded_nodes(run) == []
+    end_attempt(run, 3, failed("a1", exit_code=NO_EXIT_FILE))
+    assert excluded_nodes(run) == ["a1"]
+    (event,) = (e for e in run.read_events() if e["event"] == "node_excluded")
+    assert event["cause"] == "Ranks failed on it in attempts 1 and 3. The last time: a1 failed."
+    # A person who asks for the run again begins anew.
+    run.append_event("run_requested", by="resume")
+    end_attempt(run, 4, failed("a2", exit_code=HangError.exit_code))
+    assert excluded_nodes(run) == []
+
+
+@pytest.mark.fault("L8")
+def test_a_run_does_not_exclude_its_way_to_nothing(
+    command: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    command("sinfo", "cat <<'E'\na1|mix|(null)|(null)\na2|idle|(null)|(null)\nE")
+    run = launched_run(tmp_path)
+    for number, host in enumerate(("a1", "a1", "a2", "a2", "a2"), start=1):
+        end_attempt(run, number, failed(host, exit_code=HangError.exit_code))
+    assert excluded_nodes(run) == ["a1"]  # without a2 too, no node were left
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 
 from tests.support.runs.fake_runs import leave
 
+CANCELLED = "slurmstepd: error: *** JOB 7 ON node1 CANCELLED AT 2026-12-01T10:00:00"
+
 
 @pytest.fixture
 def attempt(tmp_path: Path) -> Path:
@@ -88,3 +90,29 @@ def test_a_job_cancelled_by_hand_differs_from_a_preempted_one(
         file.write(f"{message} ***\n")
     assert ended_by_hand(log, 0)
     assert not ended_by_hand(log, log.stat().st_size)
+
+
+@pytest.mark.fault("L8", "L1", "L2")
+@pytest.mark.parametrize(
+    ("first_line", "host"),
+    [
+        ("srun: error: some other line", "node2"),
+        (
+            f"{CANCELLED} DUE TO TIME LIMIT ***",
+            None,
+        ),
+        (
+            f"{CANCELLED} DUE TO PREEMPTION ***",
+            None,
+        ),
+    ],
+)
+def test_a_node_is_not_blamed_for_ranks_that_slurm_ended(
+    attempt: Path, tmp_path: Path, first_line: str, host: str | None
+) -> None:
+    record_start(attempt, 1)
+    log = tmp_path / "log"
+    log.write_text(f"{first_line}\nsrun: error: node2: task 1: Killed\n")
+    job_exit = read_job_exit(attempt, ranks=2, log=log, log_start=0)
+    assert job_exit.failure is not None
+    assert job_exit.failure.host == host
