@@ -4,9 +4,12 @@ import os
 import pickle
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ftdist_launch.setup.preflight import run_problems
+from ftdist_launch.slurm.own_files import require_own_files
 from ftdist_launch.slurm.sbatch import JobRequest, setup
 
 from ftdist.cli.main import main
@@ -142,6 +145,31 @@ def test_a_folder_of_config_that_others_may_change_is_refused(tmp_path: Path) ->
     folder.parent.chmod(0o777)
     with pytest.raises(ConfigError, match=r"The config folder .* mode 0777"):
         compose(words)
+
+
+@as_root
+@pytest.mark.fault("M10", "XA")
+@pytest.mark.parametrize("key", ["python", "container"])
+def test_a_program_of_another_user_in_a_config_is_not_submitted(key: str, tmp_path: Path) -> None:
+    program = tmp_path / "theirs/bin/python"
+    program.parent.mkdir(parents=True)
+    program.symlink_to("/bin/sh")
+    config = slurm_config(f"cluster.{key}={program}")
+    request = replace(_request(_run(tmp_path / "r")), cluster=config.cluster)
+    require_own_files(request)
+    _given_away(program.parent)
+    with pytest.raises(ConfigError, match=rf"cluster\.{key} .* belongs to user {OTHER}"):
+        require_own_files(request)
+
+
+@as_root
+@pytest.mark.fault("M10", "S10")
+def test_no_run_is_made_where_others_could_replace_it(tmp_path: Path) -> None:
+    assert list(run_problems(RunDir(tmp_path / "runs/r"))) == []
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs").chmod(0o777)
+    (problem,) = run_problems(RunDir(tmp_path / "runs/r"))
+    assert "has mode 0777" in problem.problem
 
 
 # The batch script, which is the first thing of a job that runs

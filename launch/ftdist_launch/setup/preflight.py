@@ -70,7 +70,6 @@ def check_run(config: RunConfig, *, executor_problems: Iterable[FtdistError], ne
             *context_problems(config),
             *executor_problems,
             *(run_problems(run_dir(config)) if new else ()),
-            *errors_of(run_dir(config).require_own),
         ]
     )
 
@@ -267,7 +266,8 @@ def machine_notes(config: RunConfig, *, machine: Machine) -> Iterator[str]:
 
 
 def run_problems(run: RunDir) -> Iterator[FtdistError]:
-    """A run directory that is in use already or cannot be created."""
+    """A run directory that is in use already, cannot be created, or that others could replace."""
+    yield from errors_of(run.require_own)
     if "%" in str(run.root):
         yield ConfigError(
             f"The path of the run directory {run.root} contains %, which submitit replaces.",
