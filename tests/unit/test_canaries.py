@@ -87,7 +87,6 @@ def test_yaml_makes_no_objects(canary: Canary, tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("S5")
-@pytest.mark.timeout(120)
 def test_a_script_beside_the_data_is_not_executed(canary: Canary, tmp_path: Path) -> None:
     source = tmp_path / "widget"
     source.mkdir()
