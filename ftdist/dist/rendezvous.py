@@ -65,7 +65,7 @@ def open_store(address: Address, *, rank: int, size: int, local_size: int, timeo
     ):
         gate = Gate(listener, secret=address.secret)
         own, port = listener.getsockname()[:2]
-        own = own if listener.family == socket.AF_INET else _LOOPBACK
+        own = _LOOPBACK if own in ("0.0.0.0", "::") else own
         # torch closes the descriptor that it gets.
         store = _store(own, port, size=size, timeout_s=timeout_s, fd=os.dup(listener.fileno()))
         gate.admit(door, count=size - 1, deadline=deadline)
@@ -111,13 +111,19 @@ def _listen(host: str, port: int, *, name: str) -> socket.socket:
     Raises:
         HangError: another program uses the port.
     """
+    found = None
     with suppress(OSError):
         found = socket.gethostbyname(host)
         # In a machine's own list of hosts its name may lead to the loopback interface.
         if host == _LOOPBACK or not found.startswith("127."):
             return socket.create_server((found, port), backlog=_BACKLOG)
     try:
-        return _listen_everywhere(port)
+        if found is not None or not socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), backlog=_BACKLOG)
+        family = socket.AF_INET6
+        return socket.create_server(
+            ("", port), family=family, backlog=_BACKLOG, dualstack_ipv6=True
+        )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -125,10 +131,3 @@ def _listen(host: str, port: int, *, name: str) -> socket.socket:
             f"Port {port} of {name} is used by another program.",
             remedy="start the run again for another port, or set cluster.master_port.",
         ) from None
-
-
-def _listen_everywhere(port: int) -> socket.socket:
-    if not socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), backlog=_BACKLOG)
-    family = socket.AF_INET6
-    return socket.create_server(("", port), family=family, backlog=_BACKLOG, dualstack_ipv6=True)
