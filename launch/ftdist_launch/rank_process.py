@@ -97,7 +97,10 @@ def rank_process(folder: Path, progress: ProgressMemory | None = None) -> Iterat
 
 
 def _has_room(folder: Path) -> bool:
-    room = free_room(folder)
+    try:
+        room = free_room(folder)
+    except OSError:
+        return False
     return room.gib > 0 and room.files != 0
 
 
