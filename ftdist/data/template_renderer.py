@@ -7,6 +7,7 @@ question is answered once per template, by what it writes of an example.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,8 +18,15 @@ from transformers.utils import chat_template_utils
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import Span
 from ftdist.data.template_errors import ignored_tools
+from ftdist.data.template_trial import EndlessTemplateError, render_limit, try_in_child
 from ftdist.data.thoughts import BEGIN, END
 from ftdist.errors import DataError, ModelError
+
+_REFUSALS = (
+    *(TemplateError, TypeError, ValueError, LookupError, AttributeError),
+    *(EndlessTemplateError, MemoryError, RecursionError),
+)
+"""What a template raises that does not take a conversation, or never ends."""
 
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
@@ -74,23 +82,34 @@ class TemplateRenderer:
             DataError: the template rejects the conversation.
         """
         try:
-            if not marks and not any("reasoning_content" in message for message in messages):
-                return self._render_plain(messages, tools, prompt=prompt), []
-            texts, indices = chat_template_utils.render_jinja_template(
-                conversations=[[dict(message) for message in messages]],
-                tools=tools,
-                chat_template=self.source,
-                add_generation_prompt=prompt,
-                return_assistant_tokens_mask=marks,
-                **self.special_tokens,
-            )
-        except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+            with render_limit():
+                return self._render(messages, tools, prompt=prompt, marks=marks)
+        except _REFUSALS as error:
+            reason = str(error).rstrip(".") or type(error).__name__
             roles = ", ".join(message["role"] for message in messages)
             raise DataError(
-                f"The model's chat template refuses a conversation of {roles}: "
-                f"{str(error).rstrip('.')}.",
+                f"The model's chat template refuses a conversation of {roles}: {reason}.",
                 remedy="change the conversation to what the template takes, or the template.",
             ) from error
+
+    def _render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: list[Any] | None,
+        *,
+        prompt: bool,
+        marks: bool,
+    ) -> tuple[str, list[Span]]:
+        if not marks and not any("reasoning_content" in message for message in messages):
+            return self._render_plain(messages, tools, prompt=prompt), []
+        texts, indices = chat_template_utils.render_jinja_template(
+            conversations=[[dict(message) for message in messages]],
+            tools=tools,
+            chat_template=self.source,
+            add_generation_prompt=prompt,
+            return_assistant_tokens_mask=marks,
+            **self.special_tokens,
+        )
         return texts[0], [(first, end) for first, end in indices[0]] if marks else []
 
     def _render_plain(
@@ -174,9 +193,24 @@ class TemplateRenderer:
         except DataError:
             return None
 
+    def _try_several(self) -> None:
+        """Render short conversations of several forms."""
+        chat = [QUESTION, {"role": "assistant", "content": ANSWER}]
+        for messages in (chat, [*chat, *chat], [_SYSTEM, *chat]):
+            for prompt in (False, True):
+                with suppress(TemplateError, TypeError, ValueError, LookupError, AttributeError):
+                    self._render(messages, None, prompt=prompt, marks=False)
+
     def _check(self) -> None:
         """Refuse a template that cannot render anything, before a conversation is blamed for it."""
         simplest = [Message(role="user", content="a"), Message(role="assistant", content="b")]
+        try:
+            try_in_child(self._try_several)
+        except EndlessTemplateError as error:
+            raise ModelError(
+                f"The model's chat template {error}.",
+                remedy="correct the model folder's chat_template.jinja, or take another model.",
+            ) from error
         try:
             self.render(simplest)
         except DataError as error:

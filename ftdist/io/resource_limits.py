@@ -44,7 +44,7 @@ def limited(*, memory_gib: float, cpu_s: float) -> Iterator[None]:
     in_main_thread = threading.current_thread() is threading.main_thread()
     earlier = signal.signal(signal.SIGPROF, _out_of_time) if in_main_thread else None
     try:
-        _set_soft(resource.RLIMIT_DATA, _data_bytes() + int(memory_gib * 2**30), data)
+        _set_soft(resource.RLIMIT_DATA, data_bytes() + int(memory_gib * 2**30), data)
         _set_soft(resource.RLIMIT_CPU, end_s, cpu)
         if in_main_thread:
             signal.setitimer(signal.ITIMER_PROF, cpu_s, 1.0)  # again, if a destructor swallows it
@@ -68,7 +68,7 @@ def _set_soft(which: int, value: int, limits: tuple[int, int]) -> None:
     resource.setrlimit(which, (min(known), hard))
 
 
-def _data_bytes() -> int:
+def data_bytes() -> int:
     """What RLIMIT_DATA counts of this process; without /proc, so much that nothing is limited."""
     try:
         found = re.search(r"^VmData:\s+(\d+) kB$", _STATUS.read_text(), re.MULTILINE)
