@@ -11,6 +11,7 @@ from ftdist_launch.rank_failures import FAILED
 from ftdist.config.schema import RunConfig
 from ftdist.io.progress import LogFn
 from ftdist.rundir import RunDir
+from ftdist.text.terminal import plain
 
 HIDDEN = ("submitit ", FAILED)
 """Prefixes of log lines from submitit, and of errors that are reported at the end."""
@@ -36,7 +37,9 @@ class Copy:
         self._print(self._log.remaining())
 
     def _print(self, lines: Iterator[LogLine]) -> None:
-        text = "".join(f"{line.text}\n" for line in lines if not line.text.startswith(HIDDEN))
+        text = "".join(
+            f"{plain(line.text)}\n" for line in lines if not line.text.startswith(HIDDEN)
+        )
         if not text or self._is_closed:
             return
         try:
@@ -78,7 +81,7 @@ class Output:
 
     def _log(self, message: str) -> None:
         if not self._quiet:
-            sys.stdout.write(f"{message}\n")
+            sys.stdout.write(f"{plain(message)}\n")
             sys.stdout.flush()
 
     def _view(self, log: Path) -> Nothing | Copy:

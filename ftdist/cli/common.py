@@ -18,6 +18,7 @@ from ftdist.cli.doc_pages import with_page_paths
 from ftdist.errors import ConfigError
 from ftdist.io.progress import is_quiet
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
+from ftdist.text.terminal import plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,14 +161,14 @@ def log(message: str) -> None:
 def report(message: str) -> None:
     """Print to stderr what went wrong or what to do next, also with --quiet."""
     with suppress(OSError):
-        sys.stderr.write(f"{with_page_paths(message)}\n")
+        sys.stderr.write(f"{plain(with_page_paths(message))}\n")
         sys.stderr.flush()
 
 
 def print_result(result: str) -> None:
     """Print a result to stdout, ignoring a closed one."""
     with suppress(OSError):
-        sys.stdout.write(f"{with_page_paths(result)}\n")
+        sys.stdout.write(f"{plain(with_page_paths(result))}\n")
         sys.stdout.flush()
 
 
@@ -187,7 +188,7 @@ def print_plan(rows: Iterable[tuple[str, str]], *, title: str) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 

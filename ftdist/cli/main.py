@@ -17,6 +17,7 @@ from ftdist import __version__
 from ftdist.cli.doc_pages import with_page_paths
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 from ftdist.io.progress import QUIET
+from ftdist.text.terminal import plain
 
 COMMAND_GROUPS = {
     "All in one": {
@@ -191,7 +192,7 @@ def _exit_on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG0
 def _print_error(message: str, exit_code: int) -> int:
     with suppress(OSError):
         sys.stdout.flush()
-        sys.stderr.write(f"{with_page_paths(message)}\n")
+        sys.stderr.write(f"{plain(with_page_paths(message))}\n")
     return exit_code
 
 

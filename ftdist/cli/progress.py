@@ -19,6 +19,7 @@ from ftdist.io.units import format_duration
 from ftdist.observe.console import MEAN_STEPS
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
+from ftdist.text.terminal import plain
 
 
 def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Supervisor:
@@ -90,7 +91,7 @@ class Bar:
         self._progress.start()
         for line in lines:
             if line.text.strip() and not line.text.startswith((*HIDDEN, "step ")):
-                self._progress.console.print(line.text, markup=False, highlight=False)
+                self._progress.console.print(plain(line.text), markup=False, highlight=False)
         for row in (json.loads(line.text) for line in rows):
             self._held_out = row.get(HELD_OUT_LOSS.name, self._held_out)
             if LOSS.name in row:

@@ -59,7 +59,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         without_probe_sentence(card),
     )
     for sentence in filter(None, sentences):
-        console.print(sentence)
+        console.print(plain(sentence))
     if chats := card["chats"]:
         counts = ", ".join(f"{name}: {number(count)}" for name, count in chats.items())
         console.print(f"{counts.capitalize()}.")

@@ -21,6 +21,7 @@ from ftdist.library.base_model import open_base_model
 from ftdist.library.check_config import check_curation, curation_inputs
 from ftdist.library.pipeline import curate
 from ftdist.library.stages.publish import Published
+from ftdist.text.terminal import plain
 
 
 def check_config_file(path: Path) -> None:
@@ -101,7 +102,7 @@ def _exit(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a sig
 
 def _log(line: str) -> None:
     with suppress(OSError):  # the terminal may be gone
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{plain(line)}\n")
         sys.stderr.flush()
 
 

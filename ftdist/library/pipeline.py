@@ -92,10 +92,12 @@ def _curate(
     endpoint: OpenAiEndpoint | None,
 ) -> Published:
     config, cache_dir = context.config, context.cache_dir
+    is_new = not cache_dir.exists()
     for folder in (cache_dir / "read", cache_dir / "samples", cache_dir):
         folder.mkdir(parents=True, exist_ok=True)
         remove_stale_dirs(folder)
-    cache_dir.chmod(0o700)
+    if is_new:  # a folder that was there may be shared, with a mode of its owner's choice
+        cache_dir.chmod(0o700)
     read = read_sources(sources, context=context)
     encoder = None if model is None else model.encoder
     refused = {} if encoder is None else find_refused_rows(read, encoder=encoder)

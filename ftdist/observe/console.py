@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ftdist.io.units import format_duration
 from ftdist.observe import metrics
 from ftdist.observe.metrics import Row
+from ftdist.text.terminal import plain
 
 MEAN_STEPS = 20
 """How many values a running mean covers."""
@@ -118,7 +119,7 @@ class Console:
 def print_line(text: str) -> None:
     """Print one line at once; a closed or full output is ignored."""
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(plain(text) + "\n")
         sys.stdout.flush()
     except (OSError, ValueError):
         return

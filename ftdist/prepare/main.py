@@ -39,6 +39,7 @@ from ftdist.prepare.mixture import find_source_files, kl_source_names, weighed
 from ftdist.prepare.skipped_files import skipped_lines
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
+from ftdist.text.terminal import plain
 
 FORMAT = 7
 """Raised whenever the same input would be packed or written in another way."""
@@ -64,7 +65,7 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
     """
     sources = find_source_files(config)
     for line in skipped_lines(sources):
-        sys.stderr.write(f"prepare: {line}\n")
+        sys.stderr.write(f"prepare: {plain(line)}\n")
     check_model(config.model)
     length = config.batch.sequence_length
     if length != AUTO:

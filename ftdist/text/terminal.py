@@ -11,6 +11,8 @@ def plain(text: str) -> str:
 
     Text of a library or a model must not be able to control the terminal.
     """
+    if text.isprintable() and text.isascii():
+        return text
     return "".join(
         c
         for c in text

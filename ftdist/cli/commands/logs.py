@@ -26,6 +26,7 @@ from rich.text import Text
 from ftdist.cli.common import RunParser, log
 from ftdist.errors import INTERRUPTED
 from ftdist.rundir import RunDir
+from ftdist.text.terminal import plain
 
 DESCRIPTION = """\
 Show the logs of all ranks of a run, merged by time: [rank] time line. Default: those of the newest
@@ -175,4 +176,4 @@ def prefix(line: LogLine, *, width: int) -> str:
 
 def without_escapes(text: str) -> str:
     """A line without terminal control sequences."""
-    return _ESCAPES.sub("", text)
+    return plain(_ESCAPES.sub("", text))

@@ -1,10 +1,13 @@
 """How wide the output may be, and which characters it can show."""
 
 import os
+import re
 import sys
 
 from rich.console import Console
 from rich.text import Text
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 FALLBACK_WIDTH = 80
 """Of a single frame in a file or a pipe."""
@@ -23,7 +26,13 @@ def has_unicode(console: Console) -> bool:
 
 
 def printable(line: Text, console: Console) -> Text:
-    """A line with only such characters as the output can encode; others become "?"."""
+    """A line with only such characters as the output can encode and show; others become "?".
+
+    What controls a terminal is one of these: names and causes may come from somebody else's run.
+    """
+    if (shown := _CONTROLS.sub("?", line.plain)) != line.plain:
+        line = line.copy()
+        line.plain = shown
     if not console.options.ascii_only:
         return line
     plain = line.plain.replace("…", ".").encode(console.encoding, errors="replace")
