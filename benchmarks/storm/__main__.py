@@ -44,7 +44,8 @@ KEYS = (
     "batch.tokens=2048",
     "cluster.signal_delay_s=60",
     "cluster.step_timeout_s=15",
-    "cluster.collective_timeout_s=60",
+    "cluster.save_timeout_s=30",
+    "cluster.load_timeout_s=120",
     "cluster.init_timeout_s=120",
 )
 
