@@ -1,6 +1,7 @@
 """How ranks meet, and what is said when they do not."""
 
 import socket
+import time
 
 import pytest
 
@@ -27,6 +28,12 @@ def meet(world: World, size: int, port: int, init_timeout_s: float) -> float | s
         return str(error)
 
 
+def meet_late(world: World, port: int) -> float | str:
+    if world.rank == 1:
+        time.sleep(6.0)
+    return meet(world, 2, port, 60.0)
+
+
 @pytest.fixture
 def port() -> int:
     with socket.socket() as probe:
@@ -36,6 +43,11 @@ def port() -> int:
 
 def test_ranks_rendezvous_at_the_address_of_rank_0(run_ranks: RunRanks, port: int) -> None:
     assert run_ranks(3, meet, 3, port, 60.0, group=False) == [6.0, 6.0, 6.0]
+
+
+@pytest.mark.fault("L14")
+def test_ranks_wait_for_a_slow_node(run_ranks: RunRanks, port: int) -> None:
+    assert run_ranks(2, meet_late, port, group=False) == [3.0, 3.0]
 
 
 @pytest.mark.fault("L14")

@@ -255,11 +255,19 @@ def test_no_hang_is_no_failure(tmp_path: Path) -> None:
     assert hang_failures(tmp_path) == []
 
 
+def test_a_rank_in_a_native_collective_waits() -> None:
+    line = (
+        '  File "/x/deepspeed/zero/partition_parameters.py", line 2 in _allgather_params_coalesced'
+    )
+    assert is_waiting(f"Current thread 0x1 (most recent call first):\n{line}\n")
+
+
 @pytest.mark.parametrize(
     ("frames", "waits"),
     [
         (["torch/distributed/distributed_c10d.py", "ftdist/train/loop.py"], True),
         (["time.py", "ftdist/train/evaluator.py", "ftdist/train/loop.py"], False),
+        (["zero/stage3.py", "zero/engine.py", "ftdist/train/step.py"], False),
         (["queue.py", "a.py", "b.py", "c.py", "torch/distributed/distributed_c10d.py"], False),
     ],
 )
