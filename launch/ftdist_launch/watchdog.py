@@ -65,14 +65,14 @@ def start_watchdog(folder: Path, rank: int, memory: ProgressMemory) -> int:
     stacks = os.memfd_create("stacks")
     faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     faulthandler.enable()  # of a crash, to the log
-    ends, kept = os.pipe()
+    ends, held = os.pipe()
     watched = os.getpid()
     pid = os.fork()
     if pid:
         os.close(ends)
         return pid
     try:
-        os.close(kept)  # the end of the rank closes it: the watchdog wakes
+        os.close(held)  # the end of the rank closes it: the watchdog wakes
         _let_go()
         _Watchdog(folder=folder, rank=rank, pid=watched, memory=memory, stacks=stacks).run(ends)
     finally:
