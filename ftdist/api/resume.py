@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from ftdist_launch.attempts import Finished, newest_step
+from ftdist_launch.local.leftover_ranks import is_unsupervised
 from ftdist_launch.local.supervisor import refuse_all_damaged
-from ftdist_launch.lock import run_lock
+from ftdist_launch.lock import break_lock, is_held, run_lock
+from ftdist_launch.lost_attempts import record_lost_attempt
 from ftdist_launch.setup.resume import read_config, replan
 from ftdist_launch.setup.run_setup import read_plan, write_plan
 from ftdist_launch.slurm.client import Queue
@@ -39,6 +41,8 @@ def resume_run(
         FtdistError: it cannot be resumed like this.
     """
     config = override_config(read_config(run), overrides, allowed=(*MAY_CHANGE, "resume."))
+    if config.resume.take_over:
+        break_lock(run, log=log)
     refuse_all_damaged(run)
     _remove_stop_file(run, log=log)
     on_cluster = config.cluster.executor == "slurm"
@@ -47,6 +51,7 @@ def resume_run(
         if newest is not None and newest >= steps:
             if config.resume.accept:
                 _accept(run, config, log=log)
+            _record_lost(run)
             return None
     if on_cluster:
         return _submit(run, config, overrides, log=log)
@@ -68,6 +73,8 @@ def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: Lo
     queue, plan = Queue(), None
     with run_lock(run, log=log):
         refuse_second_job("train", run, queue=queue)
+        if (lost := record_lost_attempt(run)) is not None:
+            log(lost)
         accepted = config.resume
         if run.plan.is_file():
             config, plan = replan(run, config, log=log)
@@ -75,6 +82,13 @@ def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: Lo
             _restart(run, log=log)
         _record_overrides(run, overrides)
         return submit_again(run, config, plan, queue=queue)
+
+
+def _record_lost(run: RunDir) -> None:
+    """Record the end of a complete run whose `ftdist` was killed."""
+    if not is_held(run) and not is_unsupervised(run):
+        with run_lock(run):
+            record_lost_attempt(run)
 
 
 def _remove_stop_file(run: RunDir, *, log: LogFn) -> None:

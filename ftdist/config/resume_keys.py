@@ -31,7 +31,7 @@ MAY_CHANGE = (
 )
 """Keys and prefixes of keys that `ftdist resume` takes: they do not change what a run computes."""
 
-NOTHING_ACCEPTED = ResumeConfig(accept=[], restart=False)
+NOTHING_ACCEPTED = ResumeConfig(accept=[], restart=False, take_over=False)
 
 _NOT_COMPARED = (
     *("run.name", "run.root", "run.private", "resume.", "eval.", "merge.", "library.cache_dir"),

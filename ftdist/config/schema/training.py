@@ -288,6 +288,11 @@ class ResumeConfig:
     from the beginning.
     """
 
+    take_over: bool
+    """Whether to take the run over from a process or job of another machine or container, which is
+    known to have ended.
+    """
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ExportConfig:
