@@ -1,4 +1,4 @@
-"""A job that has to be requeued: leftovers, a controller that is away, a second job, `scancel`."""
+"""A job that has to be requeued: leftovers, a controller that is away, a local command beside it."""
 
 import os
 import signal
@@ -125,7 +125,7 @@ def test_a_controller_that_stays_away_leaves_a_checkpoint_and_the_code_of_a_requ
 
 
 @pytest.mark.fault("L13")
-def test_a_second_job_of_a_run_and_a_local_one_are_refused_by_name(
+def test_a_local_command_is_refused_while_a_job_trains_and_names_it(
     login: Login, ingredients: Path
 ) -> None:
     job = submit(
@@ -136,12 +136,6 @@ def test_a_second_job_of_a_run_and_a_local_one_are_refused_by_name(
     refused = login("resume", "r", "cluster.executor=local", code=ConfigError.exit_code)
     assert f"locked by job {job} on" in refused.stderr
     assert "RUNNING" in refused.stderr
-    (script,) = (run.jobs / "train").glob("submission_file_*.sh")
-    second = login.lab.client("sbatch", "--parsable", str(script)).strip()
-    login.wait_for_state(second, "FAILED", timeout_s=LONG_S)
-    assert login.lab.exit_code(second) == ConfigError.exit_code
-    (start,) = events(run, "start_refused")
-    assert (start["job"], f"locked by job {job} on" in start["cause"]) == (second, True)
     assert len(events(run, "attempt_started")) == 1
     assert read_status(run).state == "running"
 
@@ -151,19 +145,3 @@ def test_a_second_job_of_a_run_and_a_local_one_are_refused_by_name(
     (end,) = events(run, "attempt_finished")
     assert (end["outcome"], end["cause"]) == ("stopped", "It was cancelled with `ftdist cancel`.")
     assert not run.lock.exists()
-
-
-@pytest.mark.fault("L12")
-def test_a_job_that_is_cancelled_by_scancel_is_stopped_and_not_requeued(
-    login: Login, ingredients: Path
-) -> None:
-    job = submit(login, ingredients, "r", "checkpoint.every_steps=5")
-    run = login.run("r")
-    wait_for_step(login, run, 7)
-    login.lab.client("scancel", job)
-    login.wait_for_state(job, "CANCELLED")
-    (end,) = wait_for_ends(login, run, 1)
-    assert (end["outcome"], end["cause"]) == ("stopped", "Its job was cancelled with `scancel`.")
-    assert read_status(run).state == "stopped"
-    assert len(login.lab.starts(job)) == 1
-    assert left_over(login) == []
