@@ -1,4 +1,4 @@
-"""A job that has to be requeued: leftovers, a controller that is away, a local command beside it."""
+"""A job that has to be requeued: leftovers, a controller away, a local command beside it."""
 
 import os
 import signal
