@@ -13,6 +13,7 @@ from ftdist_launch.rank_records import node_file, read_rows, record_event
 _WAITS = re.compile(
     r"torch/distributed/|deepspeed/comm/|ftdist/dist/collectives\.py|in wait_for_device\b"
     r"|in \w*(all_?gather|all_?reduce|reduce_scatter|all_?to_?all|broadcast|barrier)\w*"
+    r"|/deepspeed/.* in wait$"
 )
 """Files and functions of collectives; native ones do not show, only what has called them."""
 _TOP_FRAMES = 4
