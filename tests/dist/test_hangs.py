@@ -138,4 +138,5 @@ def test_a_rank_asleep_outside_of_collectives_is_found_and_the_run_goes_on(
     run = train(tmp_path / "r", ingredients, asleep_in_the_evaluation)
     cause = assert_equal_after_a_hang(run, whole)
     assert "in the evaluation after step 3 (phase evaluate): it was in no collective" in cause
+    assert "as did" not in cause  # the other rank waited in a collective of DeepSpeed
     assert "fall_asleep" in stacks_file(run.attempt(1)).read_text()

@@ -256,11 +256,13 @@ def test_no_hang_is_no_failure(tmp_path: Path) -> None:
     assert hang_failures(tmp_path) == []
 
 
-def test_a_rank_in_a_native_collective_waits() -> None:
-    line = (
-        '  File "/x/deepspeed/zero/partition_parameters.py", line 2 in _allgather_params_coalesced'
-    )
-    assert is_waiting(f"Current thread 0x1 (most recent call first):\n{line}\n")
+@pytest.mark.parametrize("function", ["_allgather_params_coalesced", "wait"])
+def test_a_rank_in_a_native_collective_waits(function: str) -> None:
+    lines = [
+        '  File "/x/deepspeed/utils/nvtx.py", line 33 in wrapped_fn',
+        f'  File "/x/deepspeed/runtime/zero/partition_parameters.py", line 765 in {function}',
+    ]
+    assert is_waiting("\n".join(["Thread 0x1 (most recent call first):", *lines]))
 
 
 @pytest.mark.parametrize(
