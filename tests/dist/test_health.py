@@ -79,7 +79,7 @@ def test_three_skipped_steps_end_the_attempt_name_their_samples_and_evict_nothin
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, "checkpoint.every_steps=1", world_size=2)
     run.attempt(1).mkdir(parents=True)
-    ends = run_ranks(2, poisoned, run.root, [4, 5, 6, 7, 8], group=False, timeout_s=240)
+    ends = run_ranks(2, poisoned, run.root, [4, 5, 6, 7, 8], group=False, timeout_s=600)
     assert [code for code, _ in ends] == [DivergedError.exit_code] * 2
     assert "for 3 consecutive steps (steps 4 to 6)" in ends[0][1]
     skipped = [event for event in run.read_events() if event["event"] == "step_skipped"]
@@ -109,7 +109,7 @@ def test_no_checkpoint_is_made_while_steps_are_skipped_and_one_follows(
         world_size=2,
     )
     run.attempt(1).mkdir(parents=True)
-    ends = run_ranks(2, poisoned, run.root, [4], group=False, timeout_s=240)
+    ends = run_ranks(2, poisoned, run.root, [4], group=False, timeout_s=600)
     assert ends == [(0, "")] * 2
     assert saved(run) == [2, 5, 6, 8]
 
@@ -162,7 +162,7 @@ def test_ruined_parameters_are_not_saved_and_the_last_good_checkpoint_stays(
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, *("checkpoint.every_steps=1",), world_size=2)
     run.attempt(1).mkdir(parents=True)
-    ends = run_ranks(2, changed, run.root, "ruin", 4, group=False, timeout_s=240)
+    ends = run_ranks(2, changed, run.root, "ruin", 4, group=False, timeout_s=600)
     assert [code for code, _ in ends] == [DivergedError.exit_code] * 2
     assert ends[0][1].startswith("The parameters are ruined after step 5: their norm is ")
     assert kept(run) == [3, 4]
@@ -191,7 +191,7 @@ def test_a_flipped_bit_on_one_rank_names_the_rank_and_nothing_is_saved(
         world_size=3,
     )
     run.attempt(1).mkdir(parents=True)
-    ends = run_ranks(3, changed, run.root, change, 3, group=False, timeout_s=240)
+    ends = run_ranks(3, changed, run.root, change, 3, group=False, timeout_s=600)
     codes = [RequeueError.exit_code] * 3
     codes[faulty] = DeviceError.exit_code
     assert [code for code, _ in ends] == codes
@@ -240,7 +240,7 @@ def test_a_spike_rolls_back_and_the_run_ends_as_one_that_never_saw_those_steps(
     )
     run = make_run(tmp_path / "run", ingredients, *settings, world_size=2, steps=30)
     run.attempt(1).mkdir(parents=True)
-    codes = run_ranks(2, spiking, run.root, 1, 22, 25, group=False, timeout_s=240)
+    codes = run_ranks(2, spiking, run.root, 1, 22, 25, group=False, timeout_s=600)
     assert codes == [RequeueError.exit_code] * 2
     events = list(run.read_events())
     (event,) = [event for event in events if event["event"] == "rolled_back"]
@@ -271,7 +271,7 @@ def test_two_checkpoints_stay_while_training_and_one_is_left_at_its_end(
         world_size=2,
     )
     run.attempt(1).mkdir(parents=True)
-    codes = run_ranks(2, attempt, run.root, 1, 0, 4, group=False, timeout_s=240)
+    codes = run_ranks(2, attempt, run.root, 1, 0, 4, group=False, timeout_s=600)
     assert codes == [RequeueError.exit_code] * 2
     assert len(kept(run)) == 2
     assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
