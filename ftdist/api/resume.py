@@ -44,7 +44,6 @@ def resume_run(
     if config.resume.take_over:
         break_lock(run, log=log)
     refuse_all_damaged(run)
-    _remove_stop_file(run, log=log)
     on_cluster = config.cluster.executor == "slurm"
     if run.plan.is_file() or not on_cluster:
         steps, newest = read_plan(run).steps, newest_step(run)
@@ -59,6 +58,7 @@ def resume_run(
     config, plan = replan(run, config, log=log)
     supervisor = supervise(run, config, steps=steps)
     with supervisor.exclusive():
+        _remove_stop_file(run, log=log)
         _record_overrides(run, overrides)
         write_plan(run, config=config, plan=plan)
         if accepted.restart:
@@ -80,6 +80,7 @@ def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: Lo
             config, plan = replan(run, config, log=log)
         if accepted.restart:
             _restart(run, log=log)
+        _remove_stop_file(run, log=log)
         _record_overrides(run, overrides)
         return submit_again(run, config, plan, queue=queue)
 
@@ -92,7 +93,7 @@ def _record_lost(run: RunDir) -> None:
 
 
 def _remove_stop_file(run: RunDir, *, log: LogFn) -> None:
-    """Whoever resumes a run no longer wants it stopped."""
+    """Whoever resumes a run no longer wants it stopped; call it with the lock of the run."""
     if run.stop.exists():
         run.stop.unlink(missing_ok=True)
         log(f"Removed {run.stop}, which had stopped the run.")

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from ftdist_launch.lock import RunLockedError, run_lock
 
-from ftdist.api.resume import _remove_stop_file
+from ftdist.api.resume import _remove_stop_file, resume_run
+from ftdist.config.saved_config import save_config
 from ftdist.rundir import RunDir
+from tests.support.runs.fake_runs import slurm_config
 
 
 @pytest.mark.fault("L12")
@@ -17,3 +20,13 @@ def test_the_stop_file_is_removed_and_that_is_said(tmp_path: Path) -> None:
         _remove_stop_file(run, log=lines.append)
     assert lines == [f"Removed {run.stop}, which had stopped the run."]
     assert not run.was_cancelled()
+
+
+@pytest.mark.fault("L12", "L13")
+def test_a_resume_that_is_refused_leaves_the_stop_file_where_it_is(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    save_config(slurm_config(), run.config)
+    run.stop.touch()
+    with run_lock(run), pytest.raises(RunLockedError):
+        resume_run(run, [], supervise=lambda *_, **__: None, log=print)
+    assert run.stop.exists()
