@@ -8,9 +8,9 @@ from typing import Literal
 
 from ftdist_launch.attempts import Finished, step_to_export
 from ftdist_launch.local.supervisor import exported_step
+from ftdist_launch.run_config import read_config
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resolve_data import resolve_eval
-from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.run_setup import absolute_paths
 from ftdist_launch.setup.stage_preflight import compare_problems, output_problems
 from ftdist_launch.slurm.client import Queue

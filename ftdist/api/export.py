@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from ftdist_launch.attempts import Finished
 from ftdist_launch.local.supervisor import damages, refuse_all_damaged, unchecked_export
+from ftdist_launch.run_config import read_config
 from ftdist_launch.setup.preflight import raise_together
-from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.run_setup import read_plan
 from ftdist_launch.setup.stage_preflight import export_problems
 from ftdist_launch.slurm.client import Queue

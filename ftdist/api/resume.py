@@ -7,7 +7,8 @@ from ftdist_launch.local.leftover_ranks import is_unsupervised
 from ftdist_launch.local.supervisor import refuse_all_damaged
 from ftdist_launch.lock import break_lock, is_held, run_lock
 from ftdist_launch.lost_attempts import record_lost_attempt
-from ftdist_launch.setup.resume import read_config, replan
+from ftdist_launch.run_config import read_config
+from ftdist_launch.setup.resume import replan
 from ftdist_launch.setup.run_setup import read_plan, write_plan
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import refuse_second_job

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftdist_launch.attempts import Finished
 from ftdist_launch.confirmation import Confirmation
-from ftdist_launch.setup.resume import read_config
+from ftdist_launch.run_config import read_config
 from ftdist_launch.setup.run_setup import read_plan
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.status import RunStatus, read_status

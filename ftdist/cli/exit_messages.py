@@ -2,7 +2,7 @@
 
 from ftdist_launch.attempt_end import describe_loss
 from ftdist_launch.attempts import Finished, step_to_export
-from ftdist_launch.setup.resume import read_config
+from ftdist_launch.run_config import read_config
 
 from ftdist.cli.common import print_result, report
 from ftdist.io.units import format_count

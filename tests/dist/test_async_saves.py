@@ -58,7 +58,7 @@ def killed(world: World, run_dir: Path, number: int, event: str, pattern: str) -
     return attempt(world, run_dir, number, -1, 0)
 
 
-@pytest.mark.fault("C1")
+@pytest.mark.fault("C1", "C13")
 @pytest.mark.timeout(600)  # six attempts
 @pytest.mark.parametrize(
     ("is_async", "kills"),

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
+from ftdist_launch.run_config import read_config
 from ftdist_launch.setup.preflight import raise_together
-from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.stage_preflight import base_missing, export_missing, merged_missing
 from ftdist_launch.subprocesses import run_interactive
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from ftdist_launch.local.supervisor import exported_step
+from ftdist_launch.run_config import read_config
 from ftdist_launch.serving.backends import find_program
 from ftdist_launch.serving.gguf import TYPES, convert, find_converter
 from ftdist_launch.setup.preflight import raise_together
-from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.run_setup import read_plan
 from ftdist_launch.setup.stage_preflight import export_missing
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ftdist_launch.local.submit import private_umask
-from ftdist_launch.setup.resume import read_config
+from ftdist_launch.run_config import read_config
 
 from ftdist.cli.common import RunParser, print_result
 from ftdist.evaluation.report.html import write_page

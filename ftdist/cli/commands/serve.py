@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ftdist_launch.run_config import read_config
 from ftdist_launch.serving.backends import BACKENDS, Backend, choose_backend, listen, running
 from ftdist_launch.serving.verify import max_tokens_of_comparison, read_probes, verify
 from ftdist_launch.setup.preflight import raise_together
-from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.stage_preflight import base_missing, export_missing, merged_missing
 
 from ftdist.cli.common import RunParser, log, print_result

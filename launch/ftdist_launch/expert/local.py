@@ -16,8 +16,9 @@ from ftdist_launch.expert.schedule import Schedule, schedule, write_record
 from ftdist_launch.expert.stages import StageName
 from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.restart_policy import Outcome
+from ftdist_launch.run_config import read_config
 from ftdist_launch.setup.preflight import disk_problems, raise_together
-from ftdist_launch.setup.resume import read_config, replan
+from ftdist_launch.setup.resume import replan
 from ftdist_launch.setup.run_setup import make_run_dir, plan_run, read_plan, write_plan
 
 SupervisorFactory = Callable[..., Supervisor]

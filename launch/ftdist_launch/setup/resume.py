@@ -6,8 +6,6 @@ from pathlib import Path
 from ftdist.checkpoint.room import planned_room, require_room
 from ftdist.checkpoint.run_identity import refuse_changed_run
 from ftdist.checkpoint.vanished import refuse_vanished
-from ftdist.config.resume_keys import NOTHING_ACCEPTED
-from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.packed_checksums import find_damage
 from ftdist.errors import DataError
@@ -78,19 +76,6 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
     )
     require_room(run.checkpoints, planned_room(plan.checkpoint_gib, world_size=world_size))
     return config, plan
-
-
-def read_config(run: RunDir) -> RunConfig:
-    """The config of a run, without what an earlier resume was told.
-
-    Raises:
-        StorageError: the file cannot be read, or is damaged.
-        ConfigError: it is not a config of this version.
-    """
-    copy = run.attempt(run.newest_attempt()) / "config.yaml"
-    remedy = f"copy {copy} there." if copy.is_file() else "restore it from a backup."
-    config = load_config(run.config, remedy=remedy)
-    return dataclasses.replace(config, resume=NOTHING_ACCEPTED)
 
 
 def _library(config: RunConfig, before: Plan, *, log: LogFn) -> PackedDatasetInfo:

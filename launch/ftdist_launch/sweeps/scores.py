@@ -21,7 +21,7 @@ from ftdist.observe.metrics import (
 from ftdist.observe.score_table import SCORE_DOCS, score_table
 from ftdist.rundir import RunDir
 from ftdist_launch.attempts import step_to_export
-from ftdist_launch.setup.resume import read_config
+from ftdist_launch.run_config import read_config
 
 _IN_TRAINING = {
     HELD_OUT_LOSS.name: True,

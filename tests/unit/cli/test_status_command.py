@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,9 +198,9 @@ def test_status_takes_about_a_second_and_imports_nothing_heavy(runs_root: Path) 
         )
     code = (
         "import sys\nfrom ftdist.cli.main import main\nmain(['status'])\n"
-        "assert not {'torch', 'wandb', 'submitit', 'hydra'} & set(sys.modules)"
+        "assert not {'torch', 'numpy', 'wandb', 'submitit', 'hydra'} & set(sys.modules)"
     )
-    begun = time.monotonic()
+    before = os.times()
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])},
@@ -212,7 +211,10 @@ def test_status_takes_about_a_second_and_imports_nothing_heavy(runs_root: Path) 
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done") == 50
-    assert time.monotonic() - begun < 5  # half a second on an idle machine
+    after = os.times()
+    cpu_s = after.children_user + after.children_system
+    cpu_s -= before.children_user + before.children_system
+    assert cpu_s < 3  # half a second; of CPU time, because other tests keep the machine busy
 
 
 @pytest.mark.parametrize("words", [["status"], ["status", "r"], ["watch", "r", "--once"]])
