@@ -16,7 +16,9 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
 """
 
 import errno
+import secrets
 import shlex
+import shutil
 import threading
 import time
 from collections import deque
@@ -207,21 +209,22 @@ class RunDir:
             ConfigError: it exists already, or its folder is not empty.
         """
         self.root.parent.mkdir(parents=True, exist_ok=True)
+        made = self.root.with_name(f".{self.name}.{secrets.token_hex(4)}")
+        made.mkdir()
+        if private:
+            made.chmod(0o700)
+        for folder in (self.jobs, self.attempts, self.checkpoints, self.wandb):
+            (made / folder.name).mkdir()
         try:
-            if self.root.is_dir():
-                self.root.rmdir()  # one that is empty may be taken
-            self.root.mkdir()
+            made.rename(self.root)  # it may be an empty folder
         except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            shutil.rmtree(made)
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                 raise
             raise ConfigError(
                 f"Run {self.name} already exists in {self.root}.",
                 remedy="set another run.name.",
             ) from None
-        if private:
-            self.root.chmod(0o700)
-        for folder in (self.jobs, self.attempts, self.checkpoints, self.wandb):
-            folder.mkdir(exist_ok=True)
 
     def require_own(self) -> None:
         """Refuse a run that another user may change, before anything in it decides what runs.

@@ -294,6 +294,11 @@ def run_exists(run: RunDir) -> ConfigError:
             f"{problem}, and {holder} works on it.",
             remedy=f"watch it with `ftdist watch {run.name}`, or set another run.name.",
         )
+    if not run.exists():
+        return ConfigError(
+            f"{problem}, without a config: another `ftdist` is making it, or was killed meanwhile.",
+            remedy="set another run.name, or delete the folder if no `ftdist` works there.",
+        )
     return ConfigError(
         f"{problem}.",
         remedy=f"continue it with `ftdist resume {run.name}`, or set another run.name.",

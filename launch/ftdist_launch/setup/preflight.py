@@ -273,7 +273,7 @@ def run_problems(run: RunDir) -> Iterator[FtdistError]:
             f"The path of the run directory {run.root} contains %, which submitit replaces.",
             remedy="set run.root to a path without %.",
         )
-    elif run.exists():
+    elif run.exists() or run.jobs.is_dir():
         yield run_exists(run)
     elif run.root.exists() and not (run.root.is_dir() and not any(run.root.iterdir())):
         yield ConfigError(
