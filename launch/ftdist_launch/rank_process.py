@@ -86,6 +86,7 @@ def rank_process(folder: Path, progress: ProgressMemory | None = None) -> Iterat
     except SystemExit as exit_:
         exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the rank reports it and ends
+        _ignore_stop_signals()  # another rank's end brings one
         exit_code = report_failure(error, folder=folder, rank=info.rank)
     _ignore_stop_signals()
     record_exit(folder, info.rank, exit_code)

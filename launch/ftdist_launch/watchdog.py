@@ -136,8 +136,9 @@ class _Watchdog:
 
     def _end_rank(self, progress: Progress, *, state: str, idle_s: float) -> None:
         kernel = kernel_state(self.pid)
-        self._signal(signal.SIGCONT)  # a stopped process runs no signal handler
         stack = self._stack()
+        if state == "T":
+            self._signal(signal.SIGSTOP)  # else the others go on, and their stacks show nothing
         hang = Hang(
             rank=self.rank,
             time=time.time(),
@@ -168,6 +169,7 @@ class _Watchdog:
         """The Python stack of the rank; empty if it does not answer."""
         before = os.fstat(self.stacks).st_size
         self._signal(signal.SIGUSR1)
+        self._signal(signal.SIGCONT)  # a stopped process runs no signal handler
         deadline, size = time.monotonic() + STACK_S, before
         while time.monotonic() < deadline and self._is_alive():
             time.sleep(0.1)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ftdist_launch.hangs import is_waiting
 from ftdist_launch.slurm.sbatch import FIRST_PORT, PORTS
 
 from ftdist.rundir import RunDir
@@ -72,6 +73,7 @@ def test_a_stopped_rank_of_one_node_is_killed_and_all_stacks_are_written(
     assert str(first["cause"]).endswith("its process was stopped (SIGSTOP).")
     for node in ("node1", "node2"):
         assert "ftdist/train/loop.py" in (run.attempt(1) / f"stacks-{node}.txt").read_text()
+    assert is_waiting((run.attempt(1) / "stacks-node1.txt").read_text())
     print(f"ended {end['time'] - stopped:.0f} s after it was stopped")
 
 

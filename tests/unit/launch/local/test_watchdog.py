@@ -277,3 +277,33 @@ def test_a_rank_in_a_native_collective_waits(function: str) -> None:
 def test_the_innermost_frames_tell_whether_a_rank_waits(frames: list[str], waits: bool) -> None:
     lines = [f'  File "/x/{frame}", line 1 in call' for frame in frames]
     assert is_waiting("\n".join(["Current thread 0x1 (most recent call first):", *lines])) is waits
+
+
+COUNTING = """
+import sys, time
+from pathlib import Path
+from ftdist.dist.phases import ProgressMemory
+from ftdist_launch.watchdog import start_watchdog
+start_watchdog(Path(sys.argv[1]), 0, ProgressMemory(start_s=2.0))
+while True:
+    print("on", flush=True)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.fault("L5")
+@pytest.mark.timeout(60)
+def test_a_stopped_rank_writes_its_stack_and_does_not_go_on_before_it_is_killed(
+    tmp_path: Path,
+) -> None:
+    # Otherwise the ranks that wait for it would go on too, and their stacks would not show where.
+    with subprocess.Popen(
+        [sys.executable, "-c", COUNTING, str(tmp_path)], stdout=subprocess.PIPE
+    ) as rank:
+        assert rank.stdout is not None
+        assert rank.stdout.readline() == b"on\n"
+        rank.send_signal(signal.SIGSTOP)
+        lines = rank.stdout.read().count(b"on")
+    assert rank.returncode == -signal.SIGKILL
+    assert 'File "<string>", line ' in stacks_file(tmp_path).read_text()
+    assert lines < 70  # in 3 s, within which it writes its stack, 60; in 5 s before its end, 100
