@@ -36,7 +36,10 @@ MEMORY_MIB=${SLURMLAB_MEMORY_MIB:-8000}
 GPUS=${SLURMLAB_GPUS:-2}             # that each node says it has; nothing is behind them
 GRACE_S=${SLURMLAB_GRACE_S:-30}      # between a preemption's first signal and its SIGTERM
 SILENT_S=${SLURMLAB_SILENT_S:-10}    # until a node that says nothing is down
-MESSAGE_S=${SLURMLAB_MESSAGE_S:-5}   # for one message; a loss is found after SILENT_S and 1 to 2 of it
+# For one message; a loss is found after SILENT_S and 1 to 2 of it. More than KILL_S: the end of a
+# step is answered only after it, and one that is not answered is sent again a minute later, when
+# the requeued job may have a new step of that number.
+MESSAGE_S=${SLURMLAB_MESSAGE_S:-8}
 REQUEUE_S=${SLURMLAB_REQUEUE_S:-5}   # that a requeued job waits at least; 120 by default
 USER_SIGNAL=${SLURMLAB_USER_SIGNAL:-1} # whether a preempted job gets the signal that it asked for
 KILL_S=${SLURMLAB_KILL_S:-5}         # between SIGTERM and SIGKILL
