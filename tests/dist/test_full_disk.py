@@ -58,6 +58,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, ingredients: Path) -> 
     return run
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.fault("C6", "C7")
 @pytest.mark.parametrize(
     ("kind", "cause"),
@@ -76,7 +77,7 @@ def test_a_disk_that_is_full_for_some_steps_costs_one_save_and_nothing_else(
         run.attempt(1).mkdir(parents=True)
         # Row 3 is the first that finds no room, row 6 the first that does again.
         codes = run_ranks(
-            2, attempt_on_a_disk_that_fills, run.root, disk, 3, 6, group=False, timeout_s=240
+            2, attempt_on_a_disk_that_fills, run.root, disk, 3, 6, group=False, timeout_s=600
         )
         assert codes == [0, 0]
         assert curve(run) == curve(undisturbed)
@@ -116,7 +117,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, Any
     """A folder in which the tiny experiment was trained without trouble, and its losses."""
     folder = tmp_path_factory.mktemp("whole")
     process = ftdist(folder, "train", *TINY)
-    out, err = process.communicate(timeout=280)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     return folder, losses(RunDir(folder / "runs/r"))
 
@@ -136,7 +137,7 @@ def logs(run: RunDir) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.fault("C6", "C7", "M2")
 @pytest.mark.parametrize(
     ("kind", "cause"),
@@ -156,7 +157,7 @@ def test_records_logs_and_checkpoints_on_one_full_disk_end_in_one_sentence_and_r
         process = ftdist(tmp_path, "train", *TINY, **variables)
         wait_for_step(run, 7, process)
         disk.fill()
-        out, err = process.communicate(timeout=280)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 74, out + err
         problem, remedy, resumable = err.splitlines()[-3:]
         assert cause in problem
@@ -173,7 +174,7 @@ def test_records_logs_and_checkpoints_on_one_full_disk_end_in_one_sentence_and_r
         assert cause in again.communicate(timeout=120)[0]
         disk.empty()
         process = ftdist(tmp_path, "resume", "r", **variables)
-        out, err = process.communicate(timeout=280)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, out + err
         assert losses(run) == expected
         last = "checkpoints/step-00000040"
