@@ -19,30 +19,19 @@ import errno
 import secrets
 import shlex
 import shutil
-import threading
-import time
-from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ConfigError
-from ftdist.io.jsonl import append_json_line, read_json_lines
+from ftdist.io.event_log import append_event, record_event
+from ftdist.io.jsonl import read_json_lines
 from ftdist.io.ownership import require_own
 
 RUNS_ROOT = Path("runs")
 """Where runs are unless `run.root` says otherwise."""
-
-MAX_UNWRITTEN = 1000
-"""Events that wait for a full disk to take them: the newest."""
-
-_UNWRITTEN: dict[Path, deque[dict[str, Any]]] = {}
-"""Events that the disk has refused, by the file that they belong to."""
-
-_UNWRITTEN_LOCK = threading.Lock()
 
 MAX_NAMED = 8
 """How many runs an error message names."""
@@ -243,24 +232,14 @@ class RunDir:
 
     def append_event(self, kind: str, **fields: Any) -> None:
         """Add one line to `events.jsonl`; safe while other processes add theirs."""
-        append_json_line(self.events, {"time": time.time(), "event": kind, **fields})
+        append_event(self.events, kind, **fields)
 
     def record_event(self, kind: str, **fields: Any) -> bool:
-        """As `append_event`, but a disk that refuses the event does not end a run.
+        """As `append_event`, but without an error on a full disk; returns whether it was written.
 
-        The event is kept, and written by a later call of this process once the disk takes it.
-
-        Returns:
-            Whether it was written.
+        Otherwise a later call of this process writes it.
         """
-        with _UNWRITTEN_LOCK:
-            waiting = _UNWRITTEN.setdefault(self.events, deque(maxlen=MAX_UNWRITTEN))
-            waiting.append({"time": time.time(), "event": kind, **fields})
-            with suppress(OSError):
-                while waiting:
-                    append_json_line(self.events, waiting[0], deadline_s=0.0)
-                    waiting.popleft()
-            return not waiting
+        return record_event(self.events, kind, **fields)
 
     def was_cancelled(self, stage: str = "train") -> bool:
         """Whether the run was cancelled since a stage was last requested, or has a stop file.

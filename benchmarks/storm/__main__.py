@@ -22,13 +22,9 @@ from benchmarks.storm.faults import FAULTS, NothingToStrikeError, Scene
 from benchmarks.storm.judge import is_complete, judge, last_step, rows_of, say
 from benchmarks.storm.results import Strike, Whole, markdown, to_json
 from ftdist.rundir import RunDir
-from tests.support.slurm.cluster import (
-    ENDED,
-    PATIENCE,
-    Login,
-    SlurmLab,
-    logged_in,
-)
+from tests.support.slurm.cluster import ENDED, SlurmLab
+from tests.support.slurm.commands import PATIENCE
+from tests.support.slurm.login import Login, logged_in
 from tests.support.slurm.queued_runs import events, submit
 from tests.support.tiers import missing_cluster
 

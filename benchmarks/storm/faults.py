@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ftdist.checkpoint.manifest import read_manifest
 from ftdist.rundir import RunDir
-from tests.support.slurm.cluster import Login, NodeProcess, SlurmLab
+from tests.support.slurm.cluster import SlurmLab
+from tests.support.slurm.login import Login
+from tests.support.slurm.processes import NodeProcess
 from tests.support.slurm.queued_runs import committed
 
 STARTING_S = 120.0

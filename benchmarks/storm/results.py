@@ -157,7 +157,6 @@ def whole(
     save_s = mean(saves) if saves else 0.0
     restart_s = median(restarts) if restarts else None
     mttf_s = wall_s / len(restarts) if restarts else None
-    known = restart_s is not None and mttf_s is not None
     return Whole(
         faults=len(strikes),
         survived=sum(strike.survived for strike in strikes),
@@ -174,7 +173,7 @@ def whole(
             expected_ettr(
                 step_s=step_s, every=every, save_s=save_s, restart_s=restart_s, mttf_s=mttf_s
             )
-            if known
+            if restart_s is not None and mttf_s is not None
             else None
         ),
         best_interval_s=best_interval(save_s=save_s, mttf_s=mttf_s) if mttf_s else None,

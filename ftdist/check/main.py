@@ -29,8 +29,8 @@ from ftdist.errors import FtdistError, ModelError
 from ftdist.io.child_result import write_result
 from ftdist.plan.model_info import embedding_rows, untrainable
 from ftdist.plan.recipe import max_sequence_length
+from ftdist.prepare.base_model import check_model, load_tokenizer
 from ftdist.prepare.data_files import SourceFiles
-from ftdist.prepare.main import check_model, load_tokenizer
 from ftdist.prepare.mixture import find_source_files
 from ftdist.prepare.skipped_files import skipped_lines
 

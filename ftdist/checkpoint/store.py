@@ -37,7 +37,7 @@ from ftdist.checkpoint.manifest import (
 from ftdist.checkpoint.read_back import read_back
 from ftdist.checkpoint.retention import named_step, sound_steps, steps_to_drop
 from ftdist.checkpoint.search import CheckpointInfo, CheckpointSearch
-from ftdist.config.schema.training import MIN_KEPT
+from ftdist.config.schema.checkpoint import MIN_KEPT
 from ftdist.errors import StorageError
 from ftdist.io import filesystem
 from ftdist.io.jsonl import write_whole

@@ -1,7 +1,8 @@
 """A first rendering of a stranger's chat template, in a process of its own.
 
-Jinja's sandbox keeps a template from running code; it does not keep it from looping for ever or
-from asking for all memory. The trial shows that before the template is used where it matters.
+Jinja's sandbox keeps a template from running code; it does not keep it from looping without
+end or from asking for all memory. The trial shows that before the template is used where it
+matters.
 """
 
 import ctypes

@@ -125,12 +125,7 @@ def merge_models(run_dir: Path) -> None:
     run.merge.mkdir(exist_ok=True)
     remove_stale_dirs(run.merge, name=run.merged_model.name)
     of = _fingerprints(models, eval_set)
-    measured = _stored_scores(run, of)
-    if known := [str(setting) for setting in settings if setting in measured]:
-        log(f"merge: {', '.join(known)}: reusing the scores in {run.merge_candidates}")
-    if missing := [setting for setting in settings if setting not in measured]:
-        measured |= _measure(models, eval_set, of=of, settings=missing)
-    points = [measured[setting] for setting in settings]
+    points = _scores_of_all(models, eval_set, of=of, settings=settings)
     choice = {
         **of,
         **with_choice(points, max_loss_increase=config.merge.max_loss_increase),
@@ -143,6 +138,23 @@ def merge_models(run_dir: Path) -> None:
         write_page(run)
     text = _choice_text(choice, str(settings[choice["chosen"]]), before=before)
     log(f"merge: {text}, in {run.merged_model}, {time.monotonic() - started:.0f} s")
+
+
+def _scores_of_all(
+    models: _Models,
+    eval_set: EvalSet,
+    *,
+    of: dict[str, str],
+    settings: Sequence[MergeSetting],
+) -> list[Scores]:
+    """The scores of every setting; stored ones are reused."""
+    run = models.run
+    measured = _stored_scores(run, of)
+    if known := [str(setting) for setting in settings if setting in measured]:
+        log(f"merge: {', '.join(known)}: reusing the scores in {run.merge_candidates}")
+    if missing := [setting for setting in settings if setting not in measured]:
+        measured |= _measure(models, eval_set, of=of, settings=missing)
+    return [measured[setting] for setting in settings]
 
 
 def _choice_text(choice: Mapping[str, Any], chosen: str, *, before: MergeSweep | None) -> str:

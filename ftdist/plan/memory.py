@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from ftdist.config.schema import RunConfig
-from ftdist.config.schema.training import MIN_KEPT
+from ftdist.config.schema.checkpoint import MIN_KEPT
 from ftdist.config.schema.types import resolved
 from ftdist.io.units import GIB
 from ftdist.nn.logits_chunk import logits_chunk_rows

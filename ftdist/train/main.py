@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -12,7 +12,6 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import device_name
 from ftdist.dist.phases import PhaseClock, ProgressMemory
-from ftdist.dist.preemption import StopRequest
 from ftdist.dist.timeouts import set_collective_timeout
 from ftdist.dist.world import Rendezvous, World
 from ftdist.errors import RequeueError
@@ -20,33 +19,26 @@ from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.progress import no_log
 from ftdist.io.retry import wait_for
-from ftdist.io.units import GIB, format_count
+from ftdist.io.units import GIB
 from ftdist.observe.console import print_line
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
-from ftdist.observe.memory import peak_memory_gib
 from ftdist.plan.duration import estimate_duration
-from ftdist.plan.model_info import read_vocab_size
-from ftdist.plan.plan import Plan, choose_dtype
+from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
+from ftdist.train.checked_engine import build_checked_engine
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.evaluator import Evaluator
 from ftdist.train.hardware import Hardware, measure_hardware
 from ftdist.train.joined_ranks import joined_ranks
 from ftdist.train.loop import Instruments, Loop, LoopEnd
-from ftdist.train.model_checks import (
-    check_shared_rows,
-    choose_head,
-    describe_frozen,
-    refuse_kl_without_chunked_head,
-)
+from ftdist.train.model_checks import describe_frozen
 from ftdist.train.plan_of_run import read_plan, refuse_other_world_size
 from ftdist.train.probe_eval import ProbeEval
 from ftdist.train.profiler import StepProfiler
 from ftdist.train.verify_inputs import verify_inputs
 from ftdist.train.watches import build_watches
-from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
 
 REFERENCE_TOKENS = 32
@@ -77,7 +69,17 @@ def main(
         run, config, world, device=plan.device, attempt=attempt, rendezvous=rendezvous
     ) as stop:
         phases.enter("load")
-        end = _train(run, config, plan, world=world, attempt=attempt, stop=stop, phases=phases)
+        end = _train(
+            _Attempt(
+                run=run,
+                config=config,
+                plan=plan,
+                world=world,
+                number=attempt,
+                guard=AttemptGuard(run, attempt=attempt, stop=stop, world=world),
+                phases=phases,
+            )
+        )
         if world.is_rank0:
             run.record_event(
                 f"training_{end.reason}", step=end.step, attempt=attempt, signal=stop.signal_name
@@ -85,105 +87,105 @@ def main(
     return 0 if end.reason == "complete" else RequeueError.exit_code
 
 
-def _train(
-    run: RunDir,
-    config: RunConfig,
-    plan: Plan,
-    *,
-    world: World,
-    attempt: int,
-    stop: StopRequest,
-    phases: PhaseClock,
-) -> LoopEnd:
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """What one attempt trains, on one rank."""
+
+    run: RunDir
+    config: RunConfig
+    plan: Plan
+    world: World
+    number: int
+    guard: AttemptGuard
+    phases: PhaseClock
+
+
+def _train(attempt: _Attempt) -> LoopEnd:
     """Build everything, continue from the newest checkpoint, and train. Collective."""
-    verify_inputs(run, config, plan, world=world)
-    engine, summary = _build_engine(config, plan, world=world)
+    run, config, plan, phases = attempt.run, attempt.config, attempt.plan, attempt.phases
+    verify_inputs(run, config, plan, world=attempt.world)
+    engine, summary = build_checked_engine(config, plan, world=attempt.world)
     phases.limit_collectives(set_collective_timeout)  # DeepSpeed's own groups too
-    guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
     batches = _build_batches(config, plan, engine)
     best = _build_tracker(config)
     reference_row = batches.reference_row(max_tokens=REFERENCE_TOKENS)
     checkpointer = Checkpointer(
-        run, engine, config=config, plan=plan, reference_row=reference_row, best=best, guard=guard
+        run,
+        engine,
+        config=config,
+        plan=plan,
+        reference_row=reference_row,
+        best=best,
+        guard=attempt.guard,
     )
-    heartbeat = Heartbeat(print_line if world.is_rank0 else no_log, on_beat=phases.progress)
+    heartbeat = Heartbeat(print_line if attempt.world.is_rank0 else no_log, on_beat=phases.progress)
     with phases.phase("evaluate"):
-        probe_eval = _build_probe_eval(
-            run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat
-        )
+        probe_eval = _build_probe_eval(attempt, engine, best=best, heartbeat=heartbeat)
     first_step = _restore(checkpointer, probe_eval)
     phases.progress()
     hardware = measure_hardware(engine.device, dtype=engine.dtype)
     notes = (*checkpointer.damage, summary, hardware.describe())
     with (
-        _open_logger(
-            run, config, plan, engine, attempt=attempt, first_step=first_step, notes=notes
-        ) as logger,
+        _open_logger(attempt, engine, first_step=first_step, notes=notes) as logger,
         checkpointer,
     ):
-        evaluator = Evaluator(
+        loop = _build_loop(
+            attempt,
             engine,
             batches,
-            config=config.eval,
-            plan=plan,
-            probe_eval=probe_eval,
-            logger=logger,
-            heartbeat=heartbeat,
-        )
-        end = Loop(
-            engine,
-            batches,
-            config=config,
-            plan=plan,
             checkpointer=checkpointer,
-            evaluator=evaluator,
-            watches=build_watches(
-                config,
-                plan,
-                engine,
-                batches,
-                checkpointer=checkpointer,
-                restore=lambda: _restore(checkpointer, probe_eval),
-                guard=guard,
-                note=no_log if logger is None else logger.note,
-            ),
-            instruments=_build_instruments(
-                run,
-                config,
-                engine,
-                attempt=attempt,
-                hardware=hardware,
-                logger=logger,
-                phases=phases,
-            ),
-        ).run(first_step=first_step)
+            probe_eval=probe_eval,
+            heartbeat=heartbeat,
+            hardware=hardware,
+            logger=logger,
+        )
+        end = loop.run(first_step=first_step)
         phases.enter("save")  # logs and threads end
         if logger is not None and end.reason == "stopped":
             logger.close("requeue")
     return end
 
 
-def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3Engine, str]:
-    """The engine with the base model, checked, and a sentence about it for the log.
-
-    Raises:
-        ConfigError: sources are trained by KL, and the chunked head does not fit the model.
-        ModelError: the model cannot be trained.
-    """
-    device = plan.device
-    dtype = choose_dtype(config.model.dtype, device=device)
-    peak_memory_gib(device)  # counts from its first call on
-    engine = build_engine(config, plan, world=world, device=device, dtype=dtype)
-    loaded_gib = peak_memory_gib(device)
-    vocab_size = read_vocab_size(Path(config.model.path))
-    difference = choose_head(
-        engine, vocab_size=vocab_size, dtype=dtype, wanted_head=config.model.head
+def _build_loop(
+    attempt: _Attempt,
+    engine: Zero3Engine,
+    batches: BatchSource,
+    *,
+    checkpointer: Checkpointer,
+    probe_eval: ProbeEval | None,
+    heartbeat: Heartbeat,
+    hardware: Hardware,
+    logger: MetricLogger | None,
+) -> Loop:
+    config, plan = attempt.config, attempt.plan
+    evaluator = Evaluator(
+        engine,
+        batches,
+        config=config.eval,
+        plan=plan,
+        probe_eval=probe_eval,
+        logger=logger,
+        heartbeat=heartbeat,
     )
-    check_shared_rows(engine, vocab_size=vocab_size)
-    refuse_kl_without_chunked_head(engine, plan)
-    return engine, (
-        f"{format_count(world.size, 'rank')} on {device} in {dtype}; {engine.head} head (relative "
-        f"difference {difference:.1e}); {loaded_gib:.2f} GiB per rank after loading"
+    watches = build_watches(
+        config,
+        plan,
+        engine,
+        batches,
+        checkpointer=checkpointer,
+        restore=lambda: _restore(checkpointer, probe_eval),
+        guard=attempt.guard,
+        note=no_log if logger is None else logger.note,
+    )
+    return Loop(
+        engine,
+        batches,
+        config=config,
+        plan=plan,
+        checkpointer=checkpointer,
+        evaluator=evaluator,
+        watches=watches,
+        instruments=_build_instruments(attempt, engine, hardware=hardware, logger=logger),
     )
 
 
@@ -212,18 +214,19 @@ def _build_tracker(config: RunConfig) -> BestCheckpointTracker:
 
 
 def _build_probe_eval(
-    run: RunDir,
-    config: RunConfig,
-    engine: Zero3Engine,
-    *,
-    best: BestCheckpointTracker,
-    attempt: int,
-    heartbeat: Heartbeat,
+    attempt: _Attempt, engine: Zero3Engine, *, best: BestCheckpointTracker, heartbeat: Heartbeat
 ) -> ProbeEval | None:
     """The evaluations in training, if there are any; the engine must still hold the base model."""
-    if not config.eval.probes_every_steps:
+    if not attempt.config.eval.probes_every_steps:
         return None
-    probe_eval = ProbeEval(run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat)
+    probe_eval = ProbeEval(
+        attempt.run,
+        attempt.config,
+        engine,
+        best=best,
+        attempt=attempt.number,
+        heartbeat=heartbeat,
+    )
     probe_eval.evaluate_base()
     return probe_eval
 
@@ -237,18 +240,11 @@ def _restore(checkpointer: Checkpointer, probe_eval: ProbeEval | None) -> int:
 
 
 def _build_instruments(
-    run: RunDir,
-    config: RunConfig,
-    engine: Zero3Engine,
-    *,
-    attempt: int,
-    hardware: Hardware,
-    logger: MetricLogger | None,
-    phases: PhaseClock,
+    attempt: _Attempt, engine: Zero3Engine, *, hardware: Hardware, logger: MetricLogger | None
 ) -> Instruments:
     profiler = StepProfiler(
-        config.train.profile_steps if engine.world.is_rank0 else None,
-        run.attempt(attempt) / "profile.json.gz",
+        attempt.config.train.profile_steps if engine.world.is_rank0 else None,
+        attempt.run.attempt(attempt.number) / "profile.json.gz",
         device=engine.device,
         note=print_line,
     )
@@ -256,29 +252,23 @@ def _build_instruments(
         logger=logger,
         hardware=hardware,
         profiler=profiler,
-        phases=phases,
+        phases=attempt.phases,
         startup_s=time.time() - psutil.Process().create_time(),
     )
 
 
 def _open_logger(
-    run: RunDir,
-    config: RunConfig,
-    plan: Plan,
-    engine: Zero3Engine,
-    *,
-    attempt: int,
-    first_step: int,
-    notes: Sequence[str],
+    attempt: _Attempt, engine: Zero3Engine, *, first_step: int, notes: Sequence[str]
 ) -> AbstractContextManager[MetricLogger | None]:
     """On rank 0, the attempt's logger, which has noted its start; None on the others."""
     if not engine.world.is_rank0:
         return nullcontext()
+    run, config, plan = attempt.run, attempt.config, attempt.plan
     logger = open_metric_logger(
         run,
         config,
         plan,
-        attempt=attempt,
+        attempt=attempt.number,
         first_step=first_step,
         # As `ftdist cancel` does it: the guard of this attempt and the launcher read the event.
         on_stop=lambda: run.record_event("cancel_requested", by="wandb", now=False),
@@ -287,7 +277,7 @@ def _open_logger(
     run.record_event(
         "training_started",
         step=first_step,
-        attempt=attempt,
+        attempt=attempt.number,
         head=engine.head,
         trained_parameters=engine.trained_parameters,
         expected_tokens_per_s=expected.tokens_per_s,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
-from ftdist.config.schema.training import CheckpointConfig
+from ftdist.config.schema.checkpoint import CheckpointConfig
 from ftdist.errors import StorageError
 from ftdist.observe import metrics
 

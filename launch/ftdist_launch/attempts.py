@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ftdist import __version__
@@ -28,7 +27,6 @@ from ftdist_launch.attempt_end import (
 )
 from ftdist_launch.local.submit import CHECKOUT
 from ftdist_launch.rank_failures import RankFailure, release_reserves
-from ftdist_launch.rank_records import forget_ranks
 from ftdist_launch.restart_policy import (
     AttemptEnd,
     Outcome,
@@ -163,49 +161,6 @@ def _reserve(run: RunDir, number: int) -> Reserve:
     return Reserve(run.attempt(number) / "end.reserve")
 
 
-def start_stage(run: RunDir, stage: str) -> Path:
-    """The folder for the records of a single-process stage, without those of earlier starts."""
-    folder = run.attempts / stage
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("rank-*.json"):
-        path.unlink()
-    release_reserves(folder)
-    forget_ranks(folder)
-    return folder
-
-
-def record_stage_end(
-    run: RunDir,
-    stage: str,
-    *,
-    outcome: Outcome,
-    exit_code: int,
-    cause: str | None,
-    remedy: str | None = None,
-    **fields: Any,
-) -> None:
-    """Record how a stage ended.
-
-    Args:
-        run: of the stage.
-        stage: that ended.
-        outcome: done, stopped (by a person or a signal) or failed.
-        exit_code: of its process or job.
-        cause: one line; None if it is done.
-        remedy: what to do about it.
-        **fields: further fields of the event.
-    """
-    run.record_event(
-        "stage_finished",
-        stage=stage,
-        outcome=outcome,
-        exit_code=exit_code,
-        cause=cause,
-        remedy=remedy,
-        **fields,
-    )
-
-
 def finish_attempt(
     run: RunDir,
     number: int,
@@ -229,6 +184,44 @@ def finish_attempt(
         can_move: whether another attempt may run on other nodes.
         lost: whether the `ftdist` that supervised it was killed.
     """
+    release_reserves(run.attempt(number))
+    finished = _judge(
+        run, number, job_exit, stop_signal=stop_signal, limit=limit, can_move=can_move
+    )
+    failure = finished.failure
+    is_recorded = run.record_event(
+        "attempt_finished",
+        attempt=number,
+        outcome=finished.outcome,
+        exit_code=finished.exit_code,
+        # Counted: the events are read often, and there may be thousands of ranks.
+        exit_codes=dict(Counter(map(str, job_exit.exit_codes))),
+        checkpoint=finished.step,
+        progressed=finished.num_stalled_attempts == 0,
+        steps_lost=finished.steps_lost,
+        cause=finished.cause,
+        remedy=None if failure is None else failure.remedy,
+        rank=None if failure is None else failure.rank,
+        failed_host=None if failure is None else failure.host,
+        **({} if ended is None else {"ended": ended}),
+        **({"lost": True} if lost else {}),
+    )
+    if not is_recorded:
+        with suppress(OSError):
+            sys.stderr.write(f"The end of attempt {number} cannot be recorded in {run.events}.\n")
+    return finished
+
+
+def _judge(
+    run: RunDir,
+    number: int,
+    job_exit: JobExit,
+    *,
+    stop_signal: int | None,
+    limit: int,
+    can_move: bool,
+) -> Finished:
+    """How a run continues after an attempt, and why the attempt ended."""
     events = list(run.read_events())
     num_stalled = attempts_without_progress(events)
     starts = [event for event in events if event.get("event") == "attempt_started"]
@@ -246,10 +239,9 @@ def finish_attempt(
         attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
-    release_reserves(run.attempt(number))
     failure = own_failure(job_exit.failure, outcome=decision.outcome)
     cause = failure.problem if failure is not None else None
-    finished = Finished(
+    return Finished(
         outcome=decision.outcome,
         exit_code=decision.exit_code,
         failure=failure,
@@ -261,27 +253,6 @@ def finish_attempt(
         ),
         steps_lost=steps_lost(run, number, checkpoint=step),
     )
-    is_recorded = run.record_event(
-        "attempt_finished",
-        attempt=number,
-        outcome=finished.outcome,
-        exit_code=finished.exit_code,
-        # Counted: the events are read often, and there may be thousands of ranks.
-        exit_codes=dict(Counter(map(str, job_exit.exit_codes))),
-        checkpoint=step,
-        progressed=progressed,
-        steps_lost=finished.steps_lost,
-        cause=finished.cause,
-        remedy=None if failure is None else failure.remedy,
-        rank=None if failure is None else failure.rank,
-        failed_host=None if failure is None else failure.host,
-        **({} if ended is None else {"ended": ended}),
-        **({"lost": True} if lost else {}),
-    )
-    if not is_recorded:
-        with suppress(OSError):
-            sys.stderr.write(f"The end of attempt {number} cannot be recorded in {run.events}.\n")
-    return finished
 
 
 def step_to_export(run: RunDir, config: RunConfig) -> int | None:

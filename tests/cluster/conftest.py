@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ftdist.rundir import RunDir
-from tests.support.slurm.cluster import Login, SlurmLab, logged_in
+from tests.support.slurm.cluster import SlurmLab
+from tests.support.slurm.login import Login, logged_in
 from tests.support.slurm.queued_runs import left_over, submit
 from tests.support.tiers import missing_cluster
 

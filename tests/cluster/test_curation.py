@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.slurm.cluster import Login
+from tests.support.slurm.login import Login
 
 MANUAL = "# A-45 Manual\n\n## Reset\n\nHold the green button for 9 seconds, then let go of it.\n"
 KEYS = (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.slurm.cluster import Login, SlurmLab, logged_in
+from tests.support.slurm.cluster import SlurmLab
+from tests.support.slurm.login import Login, logged_in
 
 SLOW = ("root", "tbf", "rate", "100mbit", "burst", "32k", "latency", "50ms")
 """12 MB/s, where the bridge between the nodes carries hundreds."""

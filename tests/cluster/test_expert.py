@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ftdist_launch.expert.stages import read_stages
 
-from tests.support.slurm.cluster import Login
+from tests.support.slurm.login import Login
 from tests.support.slurm.queued_runs import events
 
 MANUAL = "".join(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ftdist.errors import DeviceError
-from tests.support.slurm.cluster import Login
+from tests.support.slurm.login import Login
 from tests.support.slurm.queued_runs import committed, events, submit
 
 

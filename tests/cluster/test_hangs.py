@@ -12,7 +12,7 @@ from ftdist_launch.slurm.sbatch import FIRST_PORT, PORTS
 
 from ftdist.rundir import RunDir
 from tests.support.runs.tiny_runs import curve
-from tests.support.slurm.cluster import Login
+from tests.support.slurm.login import Login
 from tests.support.slurm.queued_runs import (
     STEPS,
     committed,

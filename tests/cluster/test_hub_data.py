@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.loopback_hub import LoopbackHub, loopback_hub
-from tests.support.slurm.cluster import Login
+from tests.support.slurm.login import Login
 from tests.support.slurm.queued_runs import submit
 
 

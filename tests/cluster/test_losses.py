@@ -13,7 +13,9 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import CrashLoopError
 from ftdist.io.jsonl import read_json_lines
 from ftdist.rundir import RunDir
-from tests.support.slurm.cluster import Login, NodeProcess, SlurmLab, logged_in
+from tests.support.slurm.cluster import SlurmLab
+from tests.support.slurm.login import Login, logged_in
+from tests.support.slurm.processes import NodeProcess
 from tests.support.slurm.queued_runs import (
     assert_equal,
     committed,

@@ -10,7 +10,7 @@ from ftdist_launch.status import read_status
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.rundir import RunDir
 from tests.support.runs.tiny_runs import curve, state_hash
-from tests.support.slurm.cluster import Login
+from tests.support.slurm.login import Login
 from tests.support.slurm.queued_runs import (
     STEPS,
     committed,

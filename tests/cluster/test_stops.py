@@ -12,7 +12,8 @@ from ftdist.io.jsonl import read_json_lines
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import CHECK_EVERY_S
-from tests.support.slurm.cluster import Login, SlurmLab, logged_in
+from tests.support.slurm.cluster import SlurmLab
+from tests.support.slurm.login import Login, logged_in
 from tests.support.slurm.queued_runs import (
     STEPS,
     assert_equal,

@@ -16,7 +16,7 @@ from ftdist.io.jsonl import write_whole
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
 from tests.support.runs.tiny_runs import curve, state_hash
-from tests.support.slurm.cluster import Login, copy_checkout, logged_in
+from tests.support.slurm.login import Login, copy_checkout, logged_in
 from tests.support.slurm.queued_runs import (
     STEPS,
     committed,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.slurm.cluster import Login
+from tests.support.slurm.login import Login
 from tests.support.slurm.queued_runs import STEPS, left_over, submit
 from tests.support.wandb import reader
 

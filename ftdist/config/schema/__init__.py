@@ -6,6 +6,7 @@ keys are refused. `values.py` reads numbers with a suffix ("64k", "1M").
 
 from pydantic.dataclasses import dataclass
 
+from ftdist.config.schema.checkpoint import CheckpointConfig, ExportConfig, ResumeConfig
 from ftdist.config.schema.cluster import ClusterConfig
 from ftdist.config.schema.engine import EngineConfig
 from ftdist.config.schema.evaluation import EarlyStoppingConfig, EvalConfig, MergeConfig
@@ -13,11 +14,8 @@ from ftdist.config.schema.library import LibraryConfig, SourceConfig
 from ftdist.config.schema.tracking import TrackingConfig
 from ftdist.config.schema.training import (
     BatchConfig,
-    CheckpointConfig,
-    ExportConfig,
     ModelConfig,
     OptimConfig,
-    ResumeConfig,
     RunSection,
     TrainConfig,
 )

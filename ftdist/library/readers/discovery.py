@@ -110,28 +110,26 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
         else _expand(named, key=key, bad=bad, source=name)
     )
     home = home_of(root)
-    found = [file for file in paths if file != named]
-    beside = not_data(found, key=key) if entry.split is None else set()
+    beside = not_data([f for f in paths if f != named], key=key) if entry.split is None else set()
     for file in paths:
         below = printable(file.relative_to(root).as_posix())
         location = Location(f"{label}: {below}")
         real = os.path.realpath(file)
-        if file.suffix.lower() in _ASSETS or (
-            file != named and (file in beside or is_probes(file))
-        ):
+        is_aside = file != named and (file in beside or is_probes(file))
+        if is_aside or file.suffix.lower() in _ASSETS:
             ignored.append(below)
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
-            is_named = file == named
-            kind = _kind(file, home=None if is_named else home)
+            within = None if file == named else home
+            kind = _kind(file, home=within)
             if kind == "probes":
                 ignored.append(f"{below} (probes)")
             elif isinstance(kind, UnsupportedFile):
                 bad.append(BadRow(kind.reason, location, kind.remedy))
             else:
                 seen[real] = str(location)
-                files.append(FoundFile(file, below, kind, None if is_named else home))
+                files.append(FoundFile(file, below, kind, within))
     if not files and not bad:
         raise _nothing_to_read(f"{key}: {path}", any(os.path.realpath(f) in seen for f in paths))
     return FoundSource(

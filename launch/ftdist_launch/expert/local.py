@@ -9,7 +9,7 @@ from ftdist.errors import FtdistError, RequeueError
 from ftdist.io.progress import LogFn
 from ftdist.rundir import RunDir
 from ftdist_launch.attempt_end import stop_request
-from ftdist_launch.attempts import Finished, newest_step, record_request, record_stage_end
+from ftdist_launch.attempts import Finished, newest_step, record_request
 from ftdist_launch.expert.cluster import forget_plan, forget_requests
 from ftdist_launch.expert.request import ExpertRequest
 from ftdist_launch.expert.schedule import Schedule, schedule, write_record
@@ -20,6 +20,7 @@ from ftdist_launch.run_config import read_config
 from ftdist_launch.setup.preflight import disk_problems, raise_together
 from ftdist_launch.setup.resume import replan
 from ftdist_launch.setup.run_setup import make_run_dir, plan_run, read_plan, write_plan
+from ftdist_launch.stage_records import record_stage_end
 
 SupervisorFactory = Callable[..., Supervisor]
 """Makes a supervisor that shows progress from a run, its config and, for training, its `steps`."""

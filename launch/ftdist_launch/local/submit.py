@@ -75,16 +75,13 @@ def submit_local(
     folder = run.jobs / (stage if attempt is None else f"{stage}-{attempt}")
     executor = submitit.LocalExecutor(folder=folder)
     timeout_s = cluster.timeout_min * 60
-    gpus = visible_gpus() if cluster.device != "cpu" else ()
     executor.update_parameters(
         timeout_min=cluster.timeout_min,
         tasks_per_node=ranks,
         signal_delay_s=min(MAX_WARNING_S, timeout_s // 4),
         stderr_to_stdout=True,
     )
-    # submitit knows indices only, and hides all that are not listed: the rank sets the names.
-    used = gpus if stage in ON_EVERY_GPU else gpus[:ranks]
-    variables = rank_environment(cluster) | {GPUS: ",".join(used)}
+    variables = rank_environment(cluster) | {GPUS: ",".join(_gpus(cluster, stage, ranks=ranks))}
     if attempt is None:
         variables[EXIT_WITH] = str(os.getpid())
     else:
@@ -96,6 +93,15 @@ def submit_local(
     ignored = handled(signal.SIG_IGN, signal.SIGINT, signal.SIGHUP)
     with environment(os.environ | variables), private_umask(private=private), ignored:
         return executor.submit(function, str(run.root))
+
+
+def _gpus(cluster: ClusterConfig, stage: str, *, ranks: int) -> tuple[str, ...]:
+    """Names of the GPUs of a job's ranks, which set them themselves.
+
+    submitit knows indices only, and hides all that are not listed.
+    """
+    gpus = visible_gpus() if cluster.device != "cpu" else ()
+    return gpus if stage in ON_EVERY_GPU else gpus[:ranks]
 
 
 def rank_environment(cluster: ClusterConfig) -> dict[str, str]:

@@ -24,9 +24,7 @@ from ftdist_launch.attempts import (
     finish_attempt,
     newest_step,
     record_request,
-    record_stage_end,
     start_attempt,
-    start_stage,
 )
 from ftdist_launch.local.leftover_ranks import STAGE_TIMEOUT_S, refuse_leftover_ranks
 from ftdist_launch.local.monitor import counted_interrupts, follow
@@ -36,6 +34,7 @@ from ftdist_launch.lost_attempts import record_lost_attempt
 from ftdist_launch.rank_failures import RankFailure, never_started
 from ftdist_launch.restart_policy import decide
 from ftdist_launch.slurm.run_jobs import refuse_queued
+from ftdist_launch.stage_records import record_stage_end, start_stage
 
 
 class ProgressView(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.config.schema import RunConfig
-from ftdist.config.schema.training import MIN_KEPT
+from ftdist.config.schema.checkpoint import MIN_KEPT
 from ftdist.dist.visible_gpus import visible_gpus
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_eval_set

@@ -29,7 +29,6 @@ from ftdist_launch.attempts import (
     Finished,
     finish_attempt,
     start_attempt,
-    start_stage,
 )
 from ftdist_launch.local.submit import ATTEMPT
 from ftdist_launch.lock import RunLockedError, claim_for_job, release_claim
@@ -47,6 +46,7 @@ from ftdist_launch.slurm.job_causes import NODE_LOST, slurm_cause
 from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
 from ftdist_launch.slurm.sbatch import job_label
 from ftdist_launch.slurm.stage_end import end_stage, log_line, record_failure, record_stop
+from ftdist_launch.stage_records import start_stage
 
 
 def main(arguments: Sequence[str]) -> int:

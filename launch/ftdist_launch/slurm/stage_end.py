@@ -12,7 +12,6 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import FtdistError, RequeueError
 from ftdist.rundir import RunDir
 from ftdist_launch.attempt_end import stop_request
-from ftdist_launch.attempts import record_stage_end
 from ftdist_launch.logs.timestamps import now
 from ftdist_launch.rank_failures import (
     RankFailure,
@@ -24,6 +23,7 @@ from ftdist_launch.rank_records import read_exit_codes
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, rank0_log
 from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
 from ftdist_launch.slurm.sbatch import CURATION, job_label
+from ftdist_launch.stage_records import record_stage_end
 
 STOPPED_TOO_OFTEN = RequeueError("It was stopped too often.", remedy="run the command again.")
 

@@ -1,28 +1,24 @@
-"""A SLURM of several nodes on this machine, what tests do to it, and a user who logs in to it.
+"""A SLURM of several nodes on this machine, and what tests do to it.
 
 `slurmlab.sh` makes the nodes. Every wait has an end, and tells then what the cluster looked like.
 """
 
-import os
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftdist.rundir import RunDir
+from tests.support.slurm.commands import PATIENCE, checked_output, plain_environment
+from tests.support.slurm.processes import NodeProcess, processes_of
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = Path(__file__).parents[1] / "slurmlab.sh"
 START_S = 180.0
 ANSWER_S = 30.0
 POLL_S = 0.2
-PATIENCE = float(os.environ.get("FTDIST_PATIENCE", "1"))
-"""What every wait is multiplied by, for a machine that does other work meanwhile."""
 LOG_CHARACTERS = 3000
 
 ENDED = frozenset({"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE"})
@@ -34,18 +30,6 @@ _UNTIL_ORPHANED = 'cat >/dev/null; "$0" stop >/dev/null 2>&1; rm -rf "$SLURMLAB_
 
 class ClusterWaitError(Exception):
     """What a test waited for did not come, or cannot come any more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeProcess:
-    """A process on a node, as this machine sees it."""
-
-    pid: int
-    """Here, not on the node: `os.kill` takes it."""
-
-    command: str
-    rank: int | None
-    """Of the run; None: this is no rank."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +58,7 @@ class SlurmLab:
         folder = Path(tempfile.mkdtemp(prefix="ftdist-lab-", dir="/tmp"))  # sockets: a short path
         values = {"dir": folder, "nodes": nodes, **settings}
         wishes = {f"SLURMLAB_{name.upper()}": str(value) for name, value in values.items()}
-        environment = {**_plain_environment(), **wishes}
+        environment = {**plain_environment(), **wishes}
         guard = subprocess.Popen(
             ["bash", "-c", _UNTIL_ORPHANED, str(SCRIPT)],
             stdin=subprocess.PIPE,
@@ -82,7 +66,7 @@ class SlurmLab:
             start_new_session=True,
         )
         try:
-            _checked([str(SCRIPT), "start"], environment=environment, timeout_s=START_S)
+            checked_output([str(SCRIPT), "start"], environment=environment, timeout_s=START_S)
             names = tuple(f"node{number + 1}" for number in range(nodes))
             yield cls(folder=folder, nodes=names)
         finally:
@@ -90,8 +74,8 @@ class SlurmLab:
 
     def client(self, *command: str, timeout_s: float = ANSWER_S) -> str:
         """What one of SLURM's commands, given on this machine, prints."""
-        environment = {**_plain_environment(), **self.environment}
-        return _checked(command, environment=environment, timeout_s=timeout_s)
+        environment = {**plain_environment(), **self.environment}
+        return checked_output(command, environment=environment, timeout_s=timeout_s)
 
     def exec(self, node: str, *command: str, timeout_s: float = ANSWER_S) -> str:
         """What a command on a node prints."""
@@ -223,18 +207,7 @@ class SlurmLab:
 
     def processes(self, node: str) -> list[NodeProcess]:
         """What runs on a node, SLURM's daemons excepted; nothing on one that is off."""
-        try:
-            init = (self.folder / f"pid/{node}.init").read_text().split()[0]
-            namespace = Path(f"/proc/{init}/ns/pid").readlink()
-        except OSError:
-            return []
-        found = []
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and folder.name != init:
-                with suppress(OSError):  # it has ended meanwhile
-                    if (folder / "ns/pid").readlink() == namespace:
-                        found += _look_at(folder)
-        return found
+        return processes_of(self.folder / f"pid/{node}.init")
 
     def ranks(self, node: str) -> list[NodeProcess]:
         """The ranks on a node, in order."""
@@ -267,135 +240,9 @@ class SlurmLab:
         return ask(field)
 
     def _script(self, *words: str, timeout_s: float = 60.0) -> str:
-        environment = {**_plain_environment(), "SLURMLAB_DIR": str(self.folder)}
-        return _checked([str(SCRIPT), *words], environment=environment, timeout_s=timeout_s)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Login:
-    """A user at the login node of a cluster, in a folder that its nodes see too."""
-
-    lab: SlurmLab
-    folder: Path
-    checkout: Path = ROOT
-    """Where ftdist is installed from."""
-
-    def __call__(
-        self, *arguments: str, code: int | None = 0, timeout_s: float = 120.0
-    ) -> "subprocess.CompletedProcess[str]":
-        """Give a command of ftdist.
-
-        Args:
-            *arguments: what follows `ftdist`.
-            code: the exit code that it must end with; None: whichever.
-            timeout_s: seconds that it may take.
-        """
-        __tracebackhide__ = True
-        environment = {**_plain_environment(), **self.lab.environment, "HOME": str(self.folder)}
-        if self.checkout != ROOT:
-            environment["PYTHONPATH"] = f"{self.checkout}:{self.checkout / 'launch'}"
-        done = subprocess.run(
-            [sys.executable, "-m", "ftdist", *arguments],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s * PATIENCE,
-            check=False,
-        )
-        if code is not None and done.returncode != code:
-            raise AssertionError(
-                f"`ftdist {' '.join(arguments)}` ended with {done.returncode}, not {code}:\n"
-                f"{done.stdout}{done.stderr}"
-            )
-        return done
-
-    def run(self, name: str) -> RunDir:
-        """A run that was made here."""
-        return RunDir(self.folder / "runs" / name)
-
-    def job(self, name: str, stage: str = "train") -> str:
-        """The number of a run's newest job of one stage."""
-        events = self.run(name).read_events()
-        submitted = [event for event in events if event["event"] == "job_submitted"]
-        return str([event["job"] for event in submitted if event["stage"] == stage][-1])
-
-    def wait_for_state(self, job: str, *states: str, timeout_s: float = 120.0) -> str:
-        """Wait until a job is in one of `states`; the logs are shown if it does not come so far."""
-        return self.lab.wait_for_state(job, states, timeout_s=timeout_s, logs=self.folder)
-
-    def wait_until(self, so: Callable[[], bool], *, what: str, timeout_s: float = 120.0) -> None:
-        """Wait until something is so; the logs are shown if it does not come so far."""
-        self.lab.wait_until(so, what=what, timeout_s=timeout_s, logs=self.folder)
-
-
-@contextmanager
-def logged_in(lab: SlurmLab, folder: Path, *, checkout: Path = ROOT) -> Iterator[Login]:
-    """A user who leaves no job behind."""
-    login = Login(lab=lab, folder=folder, checkout=checkout)
-    try:
-        yield login
-    finally:
-        lab.end_jobs(folder)
-
-
-def copy_checkout(folder: Path) -> Path:
-    """A copy of the product's code, for a test that changes it."""
-    for package in ("ftdist", "launch", "conf"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
-    return folder
-
-
-def _plain_environment() -> dict[str, str]:
-    """Ours without what a job around us, or another cluster, would say."""
-    foreign = ("SLURM", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SACCT_", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-
-
-def _checked(command: Collection[str], *, environment: dict[str, str], timeout_s: float) -> str:
-    """What a command prints; it must end well and in time."""
-    __tracebackhide__ = True
-    done = subprocess.run(
-        list(command),
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s * PATIENCE,
-        check=False,
-    )
-    if done.returncode:
-        words = " ".join(command)
-        raise AssertionError(f"`{words}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+        environment = {**plain_environment(), "SLURMLAB_DIR": str(self.folder)}
+        return checked_output([str(SCRIPT), *words], environment=environment, timeout_s=timeout_s)
 
 
 def _number(node: str) -> str:
     return node.removeprefix("node")
-
-
-def _look_at(folder: Path) -> list[NodeProcess]:
-    """The process of a folder in /proc; none if it is the node's own or has ended."""
-    words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-    command = " ".join(words).strip()
-    name = Path(words[0]).name
-    own = name.startswith(("slurmd", "slurmstepd")) or command == "sleep 86400"
-    if not command or own:
-        return []
-    rank = _environment_of(folder).get("SLURM_PROCID") if _is_rank(folder, command) else None
-    return [NodeProcess(pid=int(folder.name), command=command, rank=int(rank) if rank else None)]
-
-
-def _is_rank(folder: Path, command: str) -> bool:
-    """Whether this is what srun started; a child that a rank forked has the same command."""
-    if "submitit" not in command or not Path(command.split()[0]).name.startswith("python"):
-        return False
-    parent = (folder / "stat").read_text().rpartition(") ")[2].split()[1]
-    return "submitit" not in Path(f"/proc/{parent}/cmdline").read_text(errors="replace")
-
-
-def _environment_of(folder: Path) -> dict[str, str]:
-    entries = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
-    return dict(entry.split("=", 1) for entry in entries if "=" in entry)

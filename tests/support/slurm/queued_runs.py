@@ -11,7 +11,8 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
 from tests.support.runs.tiny_runs import curve, state_hash
-from tests.support.slurm.cluster import Login, NodeProcess
+from tests.support.slurm.login import Login
+from tests.support.slurm.processes import NodeProcess
 
 STEPS = 60
 """Some seconds: long enough to be caught in the midst of them."""

@@ -11,9 +11,13 @@ from tests.support.runs.fake_runs import some_config
 
 @pytest.fixture
 def cluster() -> ClusterConfig:
-    limits = {"init": 100, "load": 1800, "step": 300, "save": 700, "eval": 500}
     return replace(
-        some_config().cluster, **{f"{name}_timeout_s": value for name, value in limits.items()}
+        some_config().cluster,
+        init_timeout_s=100,
+        load_timeout_s=1800,
+        step_timeout_s=300,
+        save_timeout_s=700,
+        eval_timeout_s=500,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ftdist_launch import lock, lock_holder
@@ -104,7 +105,7 @@ def locked_by(run: RunDir, other: Holder) -> None:
     run.lock.write_text(other.to_json())
 
 
-def elsewhere(**fields: object) -> Holder:
+def elsewhere(**fields: Any) -> Holder:
     """A process of another machine."""
     here = this_process()
     return replace(

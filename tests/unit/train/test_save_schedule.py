@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftdist.config.schema.training import CheckpointConfig
+from ftdist.config.schema.checkpoint import CheckpointConfig
 from ftdist.errors import StorageError
 from ftdist.train.save_schedule import MAX_FAILED_SAVES, SaveSchedule
 
