@@ -58,8 +58,9 @@ def killed(world: World, run_dir: Path, number: int, event: str, pattern: str) -
     return attempt(world, run_dir, number, -1, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("C1", "C13")
-@pytest.mark.timeout(600)  # six attempts
+@pytest.mark.timeout(1500)  # six attempts
 @pytest.mark.parametrize(
     ("is_async", "kills"),
     [(True, KILLS), (False, KILLS_AWAITED)],
@@ -85,7 +86,7 @@ def test_a_run_killed_in_its_saves_ends_as_if_it_had_not_been(
     for number, (event, pattern) in enumerate(kills, start=1):
         run.attempt(number).mkdir(parents=True)
         with pytest.raises(RankFailedError, match="SIGKILL"):
-            run_ranks(2, killed, run.root, number, event, pattern, group=False, timeout_s=240)
+            run_ranks(2, killed, run.root, number, event, pattern, group=False, timeout_s=400)
         # Each attempt commits one checkpoint, and is killed in the next; the last kill is later.
         assert store.committed()[0].step == number + ("trash" in pattern)
         for info in store.committed():

@@ -16,6 +16,8 @@ from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
 from tests.support.runs.tiny_runs import STEPS, curve, make_run, run_attempt, state_hash
 
+pytestmark = pytest.mark.timeout(900)
+
 SAVES = ("checkpoint.every_steps=2", "checkpoint.async_save=false", "checkpoint.keep_latest=2")
 
 
@@ -68,7 +70,7 @@ def test_stale_handles_of_records_and_checkpoints_change_nothing(
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, *SAVES, world_size=2)
     run.attempt(1).mkdir(parents=True)
-    ended = run_ranks(2, attempt_with_stale_handles, run.root, group=False, timeout_s=240)
+    ended = run_ranks(2, attempt_with_stale_handles, run.root, group=False, timeout_s=600)
     assert [code for code, _ in ended] == [0, 0]
     assert [refused["plan.json"] for _, refused in ended] == [2, 2]
     assert ended[0][1]["events.jsonl"] == 2
@@ -101,7 +103,7 @@ def test_files_of_a_run_that_show_late_are_waited_for_and_then_named(
     run.attempt(1).mkdir(parents=True)
     for name in ("config.yaml", "plan.json"):
         (run.root / name).rename(run.root / f"late-{name}")
-    ended = run_ranks(2, attempt_that_sees_files_late, run.root, late_s, group=False, timeout_s=240)
+    ended = run_ranks(2, attempt_that_sees_files_late, run.root, late_s, group=False, timeout_s=600)
     if late_s:
         assert ended == [(0, ""), (0, "")]
         assert curve(run) == curve(undisturbed)
@@ -126,7 +128,7 @@ def test_nothing_is_deleted_for_a_commit_that_another_rank_does_not_see(
     run = make_run(tmp_path / "run", ingredients, *SAVES, world_size=2)
     run.attempt(1).mkdir(parents=True)
     ended = run_ranks(
-        2, attempt_in_which_a_commit_is_not_seen, run.root, group=False, timeout_s=240
+        2, attempt_in_which_a_commit_is_not_seen, run.root, group=False, timeout_s=600
     )
     for code, problem in ended:  # the last save failed: the run is started again
         assert code == 75
