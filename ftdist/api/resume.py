@@ -1,6 +1,8 @@
 """Resume a run, on any number of ranks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from ftdist_launch.attempts import Finished, newest_step
 from ftdist_launch.local.leftover_ranks import is_unsupervised
@@ -16,7 +18,7 @@ from ftdist_launch.slurm.submit import submit_again
 
 from ftdist.api.jobs import Supervise
 from ftdist.checkpoint.vanished import accept_restart
-from ftdist.config.resume_keys import MAY_CHANGE
+from ftdist.config.resume_keys import MAY_CHANGE, MAY_MOVE
 from ftdist.config.saved_config import override_config
 from ftdist.config.schema import RunConfig
 from ftdist.io.progress import LogFn
@@ -31,7 +33,7 @@ def resume_run(
 
     Args:
         run: the run.
-        overrides: keys of `MAY_CHANGE` and `resume`.
+        overrides: keys of `MAY_CHANGE`, `MAY_MOVE` and `resume`.
         supervise: shows its progress.
         log: for messages to the user.
 
@@ -41,7 +43,13 @@ def resume_run(
     Raises:
         FtdistError: it cannot be resumed like this.
     """
-    config = override_config(read_config(run), overrides, allowed=(*MAY_CHANGE, "resume."))
+    before = read_config(run)
+    config = override_config(before, overrides, allowed=(*MAY_CHANGE, *MAY_MOVE, "resume."))
+    config = replace(
+        config,
+        model=replace(config.model, path=_moved(config.model.path, before.model.path)),
+        library=replace(config.library, path=_moved(config.library.path, before.library.path)),
+    )
     if config.resume.take_over:
         break_lock(run, log=log)
     refuse_all_damaged(run)
@@ -67,6 +75,12 @@ def resume_run(
         elif newest is None:
             log(f"Run {run.name} has no checkpoint yet: it starts from the beginning.")
         return supervisor.train(plan, requested_by="resume")
+
+
+def _moved(path: str, before: str) -> str:
+    """Where files are now; jobs run in other folders, and need the absolute path."""
+    local = Path(path).expanduser()
+    return str(local.absolute()) if path != before and local.exists() else path
 
 
 def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: LogFn) -> list[str]:

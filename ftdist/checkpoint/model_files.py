@@ -8,20 +8,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ftdist.errors import ModelError
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.filesystem import storage_errors
 from ftdist.io.hashing import file_sha256
-from ftdist.plan.stored_tensors import StoredTensor, locate_tensors
+from ftdist.plan.stored_tensors import StoredTensor, read_header, weight_files
 
 CONFIG_FILES = ("config.json", "generation_config.json")
 
 _TOKENIZER_PATTERNS = (
-    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt"),
-    *("*.model", "*.tiktoken", "*.jinja", "chat_template.json", "additional_chat_templates/*"),
+    *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+    *("vocab.txt", "merges.txt", "*.model", "*.jinja", "chat_template.json"),
+    "additional_chat_templates/*.jinja",
 )
+"""Of the files that are downloaded: another program may add others to the Hub's cache."""
 
 MAX_WHOLE_BYTES = 1 << 28
 """Size of all weights up to which every byte of them is hashed."""
@@ -43,7 +46,20 @@ def tokenizer_digests(folder: Path) -> dict[str, str]:
     return _digests(folder, found)
 
 
-def weight_digests(folder: Path) -> dict[str, str]:
+def is_tokenizer_file(name: str, *, is_new: bool) -> bool:
+    """Whether a file decides how text is read.
+
+    Args:
+        name: relative to the model's folder.
+        is_new: whether it came later: then only settings and chat templates are read beside
+            the files that were there before.
+    """
+    if is_new:
+        return name.endswith((".json", ".jinja"))
+    return any(fnmatch(name, pattern) for pattern in _TOKENIZER_PATTERNS)
+
+
+def weight_digests(folder: Path, *, rank: int = 0, size: int = 1) -> dict[str, str]:
     """A digest of each safetensors file of the model in a folder; empty where there is none.
 
     Weights of up to `MAX_WHOLE_BYTES` are hashed completely. Of larger ones, each file's size and
@@ -51,19 +67,22 @@ def weight_digests(folder: Path) -> dict[str, str]:
     12 KiB per tensor, 10 MiB for a model of 70 B parameters, whatever its size. Weights that were
     trained, scaled, cast or replaced are found. What changes only elsewhere is not: a single
     flipped bit, or edited rows inside a large matrix.
+
+    Args:
+        folder: of the model.
+        rank: of the reader, which reads its share of the files.
+        size: number of readers, which together read all.
     """
     try:
-        tensors = locate_tensors(folder)
+        files = weight_files(folder)
     except ModelError:
         return {}
     with storage_errors("read", folder):
-        files = sorted({tensor.file for tensor in tensors.values()})
-        if sum(file.stat().st_size for file in files) <= MAX_WHOLE_BYTES:
-            return _digests(folder, files)
-        by_file = {file: [t for t in tensors.values() if t.file == file] for file in files}
+        is_small = sum(file.stat().st_size for file in files) <= MAX_WHOLE_BYTES
+        own = sorted(files)[rank::size]
         with ThreadPoolExecutor(_THREADS) as pool:
-            digests = pool.map(lambda file: _sampled(file, by_file[file]), files)
-            return {file.name: digest for file, digest in zip(files, digests, strict=True)}
+            digests = pool.map(file_sha256 if is_small else _sampled, own)
+            return {file.name: digest for file, digest in zip(own, digests, strict=True)}
 
 
 def copy_small_files(folder: Path, target: Path) -> None:
@@ -87,9 +106,14 @@ def _digests(folder: Path, paths: set[Path] | list[Path]) -> dict[str, str]:
         }
 
 
-def _sampled(file: Path, tensors: list[StoredTensor]) -> str:
+def _sampled(file: Path) -> str:
     """Digest of a file's size, header and samples of its tensors."""
-    size, data = file.stat().st_size, min(tensor.start for tensor in tensors)
+    try:
+        tensors = list(read_header(file).values())
+    except ModelError:
+        return "damaged"
+    size = file.stat().st_size
+    data = min((tensor.start for tensor in tensors), default=size)
     digest = hashlib.sha256(str(size).encode())
     with file.open("rb") as stream:
         digest.update(stream.read(data))

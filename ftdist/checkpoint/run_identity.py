@@ -19,10 +19,11 @@ from typing import Any, Literal, Self
 from ftdist.checkpoint.model_files import (
     CONFIG_FILES,
     config_digests,
+    is_tokenizer_file,
     tokenizer_digests,
     weight_digests,
 )
-from ftdist.config.resume_keys import deciding_keys
+from ftdist.config.resume_keys import deciding_keys, is_deciding
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.filesystem import storage_errors
@@ -61,8 +62,16 @@ class RunIdentity:
     """Former digests of sections that were replaced at the user's word."""
 
     @classmethod
-    def compute(cls, config: RunConfig, plan: Plan) -> Self:
-        """From the files, config and plan as they are now."""
+    def compute(
+        cls, config: RunConfig, plan: Plan, *, weights: Mapping[str, str] | None = None
+    ) -> Self:
+        """From the files, config and plan as they are now.
+
+        Args:
+            config: of the run.
+            plan: of the run.
+            weights: `weight_digests` of the base model; None: they are computed here.
+        """
         base = Path(config.model.path)
         numbers: dict[str, Any] = {
             "plan.steps": plan.steps,
@@ -74,7 +83,7 @@ class RunIdentity:
                 *(source.weight, source.sequences, source.kl_to_base, source.loss_weight)
             ]
         return cls(
-            model=config_digests(base) | weight_digests(base),
+            model=config_digests(base) | dict(weight_digests(base) if weights is None else weights),
             tokenizer=tokenizer_digests(base),
             library={"key": plan.library.key, "checksum": plan.library.checksum},
             config=deciding_keys(config) | numbers,
@@ -175,9 +184,21 @@ def refuse_differences(
 
 
 def refuse_changed_run(
-    run: RunDir, config: RunConfig, plan: Plan, *, accept: Collection[str] = ()
+    run: RunDir,
+    config: RunConfig,
+    plan: Plan,
+    *,
+    accept: Collection[str] = (),
+    weights: Mapping[str, str] | None = None,
 ) -> None:
     """Compare a run with what it began with; a run without a record has nothing to compare.
+
+    Args:
+        run: the run.
+        config: of it.
+        plan: of it.
+        accept: sections that may differ.
+        weights: as for `RunIdentity.compute`.
 
     Raises:
         ConfigError: lists what differs.
@@ -185,7 +206,7 @@ def refuse_changed_run(
     """
     recorded = RunIdentity.read(run)
     if recorded is not None:
-        now = RunIdentity.compute(config, plan)
+        now = RunIdentity.compute(config, plan, weights=weights)
         found = differences(run, recorded, now, base=Path(config.model.path))
         refuse_differences(run, found, accept=accept)
 
@@ -221,13 +242,20 @@ def _of_section(
     found: list[Difference] = []
     for name in dict.fromkeys([*before, *after]):
         was, value = before.get(name, ABSENT), after.get(name, ABSENT)
-        if was == value:
+        if was == value or not _is_compared(section, name, is_new=name not in before):
             continue
         keys = _changed_keys(run.model / name, base / name, was=was)
         for key, old, new in keys or [("", was, value)]:
             shown = f"{name}: {key}" if key else name
             found.append(Difference(section=section, field=shown, was=_shown(old), now=_shown(new)))
     return found
+
+
+def _is_compared(section: Section, name: str, *, is_new: bool) -> bool:
+    """Whether a file or key matters: a record of an earlier version may have others too."""
+    if section == "tokenizer":
+        return is_tokenizer_file(name, is_new=is_new)
+    return section != "config" or name.startswith("plan.") or is_deciding(name)
 
 
 def _changed_keys(before: Path, after: Path, *, was: object) -> list[tuple[str, Any, Any]]:

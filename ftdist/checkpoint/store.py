@@ -34,7 +34,6 @@ from ftdist.checkpoint.manifest import (
     verify_folder,
     write_manifest,
 )
-from ftdist.checkpoint.read_back import read_back
 from ftdist.checkpoint.retention import named_step, sound_steps, steps_to_drop
 from ftdist.checkpoint.search import CheckpointInfo, CheckpointSearch
 from ftdist.config.schema.checkpoint import MIN_KEPT
@@ -88,19 +87,6 @@ class CheckpointStore:
             for name in folders:
                 (partial / name).mkdir()
         return partial
-
-    def commit(
-        self,
-        step: int,
-        attempt: int,
-        records: Sequence[FileRecord],
-        metadata: dict[str, Any],
-    ) -> Path:
-        """`publish` a checkpoint, read it back, and `retain`. Same arguments and errors."""
-        final = self.publish(step, attempt, records, metadata)
-        read_back(final, step=step)
-        self.retain(step)
-        return final
 
     def publish(
         self,

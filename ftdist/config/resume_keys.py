@@ -1,6 +1,7 @@
 """Which keys an existing run takes, and which decide what it computes."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,9 @@ MAY_CHANGE = (
 )
 """Keys and prefixes of keys that `ftdist resume` takes: they do not change what a run computes."""
 
+MAY_MOVE = ("model.path", "library.path")
+"""Keys that `ftdist resume` takes too: the same files elsewhere."""
+
 NOTHING_ACCEPTED = ResumeConfig(accept=[], restart=False, take_over=False)
 
 _NOT_COMPARED = (
@@ -38,15 +42,21 @@ _NOT_COMPARED = (
     "engine.",  # the plan chooses most of them again on other machines
 )
 _COMPARED = ("engine.communication_dtype", "engine.deepspeed")
+_PLACES = re.compile(r"(model|library|library\.extra_sources\.[^.]+)\.(path|revision)")
+"""Where files are: their content is compared instead."""
+
+
+def is_deciding(name: str) -> bool:
+    """Whether a key decides what a run computes."""
+    if _PLACES.fullmatch(name):
+        return False
+    return name.startswith(_COMPARED) or not name.startswith((*MAY_CHANGE, *_NOT_COMPARED))
 
 
 def deciding_keys(config: RunConfig) -> dict[str, Any]:
     """The keys that decide what a run computes, with their values: the same as long as it lives."""
-    return {
-        name: value
-        for name, value in _leaves(dataclasses.asdict(config))
-        if name.startswith(_COMPARED) or not name.startswith((*MAY_CHANGE, *_NOT_COMPARED))
-    }
+    values = _leaves(dataclasses.asdict(config))
+    return {name: value for name, value in values if is_deciding(name)}
 
 
 def _leaves(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,6 @@ end or from asking for all memory. The trial shows that before the template is u
 matters.
 """
 
-import ctypes
 import os
 import resource
 import signal
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ftdist.io.child_process import end_with_parent
 from ftdist.io.resource_limits import data_bytes
 
 TRIAL_S, TRIAL_GIB = 10, 1
@@ -25,8 +25,12 @@ RENDER_S = 60
 """Processor seconds of one rendering later, however long the conversation."""
 
 _DEADLINE_S = 120.0
-_OUT_OF_MEMORY, _TOO_DEEP = 3, 4
-_PR_SET_PDEATHSIG = 1
+"""Time by the clock after which a trial ends without a verdict."""
+
+_REASONS = {3: f"more than {TRIAL_GIB} GiB of memory", 4: "endless recursion"}
+"""What a template takes, by the exit code of its trial."""
+
+_OUT_OF_MEMORY, _TOO_DEEP = _REASONS
 
 
 class EndlessTemplateError(Exception):
@@ -37,6 +41,8 @@ def try_in_child(render: Callable[[], object]) -> None:
     """Render in a forked process, whose limits the template cannot lift; it dies with this one.
 
     A process that has begun to use a GPU is not forked: the template was tried before it started.
+    A trial that stands still is no verdict on the template: a lock that another thread held at the
+    fork is never released in the child.
 
     Args:
         render: an exception that it raises is left to the caller's own rendering.
@@ -53,15 +59,13 @@ def try_in_child(render: Callable[[], object]) -> None:
         child = os.fork()
     if child == 0:
         _render_and_exit(render, parent=parent)
-    status = _wait(child)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+    code, processor_s = _wait(child)
+    if code == -signal.SIGVTALRM or processor_s > TRIAL_S:
+        reason = f"more than {TRIAL_S} s of processor time"
+    elif code in _REASONS:
+        reason = _REASONS[code]
+    else:
         return
-    reason = f"more than {TRIAL_S} s of processor time"
-    if os.WIFEXITED(status):
-        code = os.WEXITSTATUS(status)
-        reason = (
-            "endless recursion" if code == _TOO_DEEP else f"more than {TRIAL_GIB} GiB of memory"
-        )
     raise EndlessTemplateError(f"takes {reason} for a few short messages")
 
 
@@ -69,9 +73,7 @@ def _render_and_exit(render: Callable[[], object], *, parent: int) -> None:
     """What the child does; it never returns."""
     code = 0
     try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+        end_with_parent(parent, number=signal.SIGKILL)
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         most = data_bytes() + TRIAL_GIB * 2**30
         limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -89,13 +91,13 @@ def _render_and_exit(render: Callable[[], object], *, parent: int) -> None:
         os._exit(code)
 
 
-def _wait(child: int) -> int:
-    """The status of a child that ended, or was killed after a deadline."""
+def _wait(child: int) -> tuple[int, float]:
+    """Exit code and processor seconds of a child that ended, or was killed after a deadline."""
     end = time.monotonic() + _DEADLINE_S
     while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
+        ended, status, usage = os.wait4(child, os.WNOHANG)
         if ended:
-            return status
+            return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
         if time.monotonic() > end:
             os.kill(child, signal.SIGKILL)
         time.sleep(0.002)

@@ -38,12 +38,18 @@ def locate_tensors(path: Path) -> dict[str, StoredTensor]:
         ModelError: there are no such files, or one is damaged or quantised.
     """
     return {
-        name: tensor for file in _weight_files(path) for name, tensor in _read_header(file).items()
+        name: tensor for file in weight_files(path) for name, tensor in read_header(file).items()
     }
 
 
-def _read_header(file: Path) -> dict[str, StoredTensor]:
-    """A safetensors header: 8 bytes of length, little-endian, then JSON."""
+def read_header(file: Path) -> dict[str, StoredTensor]:
+    """The tensors of one safetensors file, by name, from its header.
+
+    That is 8 bytes of length, little-endian, then JSON.
+
+    Raises:
+        ModelError: it is damaged or quantised.
+    """
     size = file.stat().st_size
     with file.open("rb") as stream:
         start = stream.read(_HEADER_LENGTH.size)
@@ -87,7 +93,12 @@ def _refuse_quantised(dtypes: Mapping[str, str], *, file: Path) -> None:
             )
 
 
-def _weight_files(path: Path) -> list[Path]:
+def weight_files(path: Path) -> list[Path]:
+    """The safetensors files of a model folder.
+
+    Raises:
+        ModelError: there are none, or one is missing.
+    """
     index = path / "model.safetensors.index.json"
     if index.is_file():
         try:

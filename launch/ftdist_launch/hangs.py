@@ -121,8 +121,8 @@ def hang_failures(folder: Path) -> list[RankFailure]:
         problem=f"{first.describe()}."
         if is_known
         else f"{first.describe()}, as did {format_count(len(others), 'other rank')}.",
-        remedy=f"nothing: the run resumes. The stacks are in {folder}/stacks-*.txt; if it was "
-        f"slow and did not hang, raise cluster.{_KEYS[first.phase]}.",
+        remedy=f"see in {folder}/stacks-*.txt where it was; if it was slow and did not hang, "
+        f"raise cluster.{_KEYS[first.phase]}.",
         exit_code=HangError.exit_code,
         traceback="",
         expected=True,

@@ -159,12 +159,11 @@ def _is_restarted(holder: Holder) -> bool:
 
 
 def _examine_job(holder: Holder, queue: Queue) -> Verdict | None:
-    """What SLURM knows of a job; None: it cannot be asked, or the job is of another cluster."""
+    """What SLURM knows of a job; None: it cannot be asked, or may be another cluster's SLURM."""
     assert holder.job is not None
-    own = os.environ.get("SLURM_CLUSTER_NAME")
-    if None not in (own, holder.cluster) and own != holder.cluster:
-        return None
     with suppress(SlurmError):
+        if holder.cluster is not None and holder.cluster != queue.cluster():
+            return None
         queued = queue.states([holder.job]).get(holder.job)
         if queued is not None:
             where = f" on {queued.nodes}" if queued.nodes else ""

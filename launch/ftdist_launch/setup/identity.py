@@ -8,6 +8,7 @@ from typing import Any
 from ftdist import __version__
 from ftdist.checkpoint.model_files import copy_small_files
 from ftdist.checkpoint.run_identity import (
+    SECTIONS,
     Difference,
     RunIdentity,
     differences,
@@ -47,9 +48,14 @@ def record_identity(run: RunDir, config: RunConfig, plan: Plan) -> None:
 
 
 def describe_code(run: RunDir) -> str | None:
-    """A note where the run began with other code than this; it is not refused."""
+    """A note where the run began with other code than this, or without a record; never refused."""
     recorded = RunIdentity.read(run)
-    if recorded is None or recorded.code == current_code():
+    if recorded is None:
+        return (
+            f"Note: nothing tells what run {run.name} began with, so that nothing can be compared; "
+            "it is recorded from now on."
+        )
+    if recorded.code == current_code():
         return None
     was, now = _in_words(recorded.code), _in_words(current_code())
     return f"Note: run {run.name} began with {was}; this is {now}."
@@ -62,7 +68,9 @@ def current_code() -> dict[str, Any]:
 
 
 def _with_accepted(before: RunIdentity, now: RunIdentity, found: list[Difference]) -> RunIdentity:
-    """With the former digests of what differs; the code stays that of the beginning."""
+    """With the former digests of what differs; everything else stays as it was recorded."""
+    changed = {difference.section for difference in found}
+    now = replace(now, **{s: getattr(before, s) for s in SECTIONS if s not in changed})
     accepted = {section: list(digests) for section, digests in before.accepted.items()}
     former = before.digests()
     for section in dict.fromkeys(difference.section for difference in found):

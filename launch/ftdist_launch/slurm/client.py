@@ -81,6 +81,18 @@ class Queue:
 
     timeout_s: float = TIMEOUT_S
 
+    def cluster(self) -> str | None:
+        """Name of the cluster that these commands ask; None: its configuration names none.
+
+        Login nodes have no SLURM_CLUSTER_NAME, unlike jobs.
+
+        Raises:
+            SlurmError: SLURM is unavailable.
+        """
+        output = self._output(["scontrol", "show", "config"])
+        found = re.search(r"^ClusterName\s*=\s*(\S+)", output, re.MULTILINE)
+        return None if found is None else found[1]
+
     def states(self, jobs: Collection[str]) -> dict[str, QueuedJob]:
         """Those of `jobs` that are in the queue, by number; finished jobs are left out.
 

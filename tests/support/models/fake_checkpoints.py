@@ -1,10 +1,12 @@
 """Checkpoints of a few bytes, whose content says what they are."""
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ftdist.checkpoint.manifest import FileRecord
+from ftdist.checkpoint.read_back import read_back
 from ftdist.checkpoint.retention import SOUND
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.io.hashed_writer import write_hashed
@@ -28,8 +30,24 @@ def save(
     records = [
         write(partial, f"rank-{rank}.bin", content(step, rank, size=size)) for rank in range(ranks)
     ]
-    path = store.commit(step, attempt, records, {"step": step, **({} if sound else {SOUND: False})})
+    metadata = {"step": step, **({} if sound else {SOUND: False})}
+    path = commit(store, step, records, metadata, attempt=attempt)
     store.empty_trash()
+    return path
+
+
+def commit(
+    store: CheckpointStore,
+    step: int,
+    records: Sequence[FileRecord],
+    metadata: dict[str, Any] | None = None,
+    *,
+    attempt: int = 1,
+) -> Path:
+    """Publish a checkpoint, read it back, and delete old ones, as training does."""
+    path = store.publish(step, attempt, records, metadata or {})
+    read_back(path, step=step)
+    store.retain(step)
     return path
 
 

@@ -189,11 +189,72 @@ def test_a_run_without_a_record_has_nothing_to_compare_until_it_is_resumed(
 ) -> None:
     trained.run.identity.unlink()
     trained.change_tokenizer()
+    assert describe_code(trained.run) == (
+        "Note: nothing tells what run r began with, so that nothing can be compared; it is "
+        "recorded from now on."
+    )
     refuse_changed_run(trained.run, trained.config, trained.plan)
     assert small_files(trained.run, trained.config) == trained.base
     record_identity(trained.run, trained.config, trained.plan)
     trained._write("tokenizer.json", {})
     assert "tokenizer.json" in trained.refusal()
+
+
+def test_a_model_that_moved_with_equal_bytes_is_the_same(trained: Trained, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    trained.base.rename(moved)
+    model = replace(trained.config.model, path=str(moved), revision="a commit")
+    library = replace(trained.config.library, path=str(tmp_path / "other library"))
+    trained.config = replace(trained.config, model=model, library=library)
+    refuse_changed_run(trained.run, trained.config, trained.plan)
+    record_identity(trained.run, trained.config, trained.plan)
+    save_file({"w": np.ones(8, dtype=np.float32)}, moved / "model.safetensors")
+    assert "model: model.safetensors" in trained.refusal()
+
+
+def test_files_that_another_program_adds_to_a_snapshot_change_nothing(trained: Trained) -> None:
+    """A whole download of the same commit brings files that ftdist neither loads nor reads."""
+    recorded = RunIdentity.read(trained.run)
+    for name in ("tokenizer.model.v3", "vocab.bpe", "qwen.tiktoken", "tokenizer.model"):
+        (trained.base / name).write_text("tokens")
+    refuse_changed_run(trained.run, trained.config, trained.plan)
+    record_identity(trained.run, trained.config, trained.plan)
+    now = RunIdentity.read(trained.run)
+    assert recorded is not None
+    assert now is not None
+    assert now.digests() == recorded.digests()  # its checkpoints stay its own
+    (trained.base / "added_tokens.json").write_text("{}")
+    assert "tokenizer: added_tokens.json: was absent" in trained.refusal()
+
+
+def test_a_record_with_paths_and_other_files_of_an_earlier_version_is_taken(
+    trained: Trained,
+) -> None:
+    recorded = RunIdentity.read(trained.run)
+    assert recorded is not None
+    old = replace(
+        recorded,
+        tokenizer=recorded.tokenizer | {"tokenizer.model.v3": "digest"},
+        config=recorded.config | {"model.path": "/elsewhere"},
+    )
+    old.write(trained.run)
+    refuse_changed_run(trained.run, trained.config, trained.plan)
+    record_identity(trained.run, trained.config, trained.plan)
+    refuse_other_checkpoint(trained.run, Path("c"), {"identity": old.digests()})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_ranks_share_the_files_of_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    if not whole:
+        monkeypatch.setattr(model_files, "MAX_WHOLE_BYTES", 0)
+    for number in range(5):
+        values = np.full(9, number, dtype=np.float32)
+        save_file({f"w{number}": values}, tmp_path / f"model-{number}.safetensors")
+    shares = [weight_digests(tmp_path, rank=rank, size=3) for rank in range(3)]
+    assert [len(share) for share in shares] == [2, 2, 1]
+    assert {name: d for share in shares for name, d in share.items()} == weight_digests(tmp_path)
 
 
 def test_other_code_is_shown_and_not_refused(trained: Trained) -> None:

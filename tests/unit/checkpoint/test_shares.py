@@ -12,7 +12,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
 from ftdist.zero.resharding import pieces, shard_range
 from ftdist.zero.shard_files import REFERENCE_LOGITS, shard_name
-from tests.support.models.fake_checkpoints import names, never, save, write
+from tests.support.models.fake_checkpoints import commit, names, never, save, write
 
 
 def records_of(world_size: int) -> list[FileRecord]:
@@ -65,7 +65,7 @@ def test_a_missing_file_among_many_keeps_a_checkpoint_from_being_committed(tmp_p
     records = [write(partial, f"shards-000/{number:04}", b"x") for number in range(129)]
     (partial / "shards-000" / "0001").unlink()  # of 129 files every third is opened
     with pytest.raises(StorageError, match="shards-000/0001 is missing"):
-        store.commit(3, 1, records, {})
+        commit(store, 3, records)
     assert "step-00000003" not in names(tmp_path)
 
 

@@ -12,7 +12,7 @@ import pytest
 from ftdist.checkpoint.manifest import verify_folder
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
-from tests.support.models.fake_checkpoints import names, never, save, write
+from tests.support.models.fake_checkpoints import commit, names, never, save, write
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_commit_missing_a_rank_file_names_it_and_is_not_listed(store: Checkpoi
     (partial / "rank-1.bin").unlink()
     (partial / "stray.bin").write_bytes(b"")
     with pytest.raises(StorageError) as caught:
-        store.commit(5, 1, records, {})
+        commit(store, 5, records)
     assert caught.value.problem == (
         "step-00000005.partial-1 cannot be committed: rank-0.bin has 3 bytes instead of 4; "
         "rank-1.bin is missing; stray.bin is unexpected."
@@ -185,7 +185,7 @@ def test_an_attempt_whose_folder_was_cleared_by_the_next_cannot_commit(
     records = [write(partial, "a.bin", b"0123")]
     store.clean_leftovers(2)
     with pytest.raises(StorageError, match="no other attempt"):
-        store.commit(2, 1, records, {})
+        commit(store, 2, records)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_operating_system_errors_say_what_to_do(
 
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(StorageError, match=os.strerror(number)) as caught:
-        store.commit(3, 1, [], {})
+        commit(store, 3, [])
     assert re.search(advice, caught.value.remedy)
     assert partial.exists()
 

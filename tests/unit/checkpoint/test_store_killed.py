@@ -18,6 +18,7 @@ from ftdist.errors import StorageError
 from tests.support.models.fake_checkpoints import (
     PROCESSES,
     RANKS,
+    commit,
     content,
     in_child,
     names,
@@ -42,7 +43,7 @@ def test_a_file_size_limit_is_a_storage_error_and_keeps_the_previous_checkpoint(
         partial = store.begin(2, 1)
         records = [write(partial, f"rank-{index}.bin", b"x" * 100) for index in range(5)]
         try:
-            store.commit(2, 1, records, {})  # the manifest of five files is longer than 300 bytes
+            commit(store, 2, records)  # the manifest of five files is longer than 300 bytes
         except StorageError as error:
             os._exit(42 if "ulimit" in error.remedy else 1)
 

@@ -12,6 +12,7 @@ from ftdist.checkpoint.vanished import accept_restart, find_vanished, refuse_van
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.hashing import file_sha256
 from ftdist.rundir import RunDir
+from tests.support.models.fake_checkpoints import commit
 
 pytestmark = pytest.mark.fault("M1", "C5")
 
@@ -30,7 +31,7 @@ def save(run: RunDir, step: int, *, keep: int = 10) -> None:
     shard = store.begin(step, 1) / "shard"
     shard.write_text(str(step))
     record = FileRecord(name="shard", size=shard.stat().st_size, sha256=file_sha256(shard))
-    store.commit(step, 1, [record], {})
+    commit(store, step, [record])
     run.append_event("checkpoint_saved", step=step, attempt=1)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -116,6 +117,18 @@ def _is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+@pytest.mark.fault("S7")
+@pytest.mark.timeout(120)
+def test_a_trial_that_stands_still_is_no_verdict_on_the_template(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(template_trial, "_DEADLINE_S", 1.0)
+    began, held = time.monotonic(), threading.Lock()
+    with held:
+        try_in_child(held.acquire)  # held by no thread of the child, so that nobody releases it
+    assert 1 <= time.monotonic() - began < 60
 
 
 def test_a_trial_leaves_other_errors_to_the_caller() -> None:

@@ -291,6 +291,32 @@ def test_of_a_job_on_another_machine_slurm_is_asked(
         assert text in messages[0]
 
 
+@pytest.mark.parametrize(
+    ("scontrol", "is_refused"),
+    [
+        ('echo "ClusterName             = alpha"', False),
+        ('echo "ClusterName             = beta"', True),
+        ("exit 0", True),
+        ("echo busy >&2; exit 1", True),
+    ],
+    ids=["same", "another", "nameless", "away"],
+)
+def test_the_queue_of_another_cluster_says_nothing_about_a_job(
+    run: RunDir, command: Callable[[str, str], None], scontrol: str, is_refused: bool
+) -> None:
+    """On a login node, where no variable names the cluster; two clusters share a file system."""
+    command("squeue", "exit 0")  # job 12 is not in it
+    command("scontrol", scontrol)
+    locked_by(run, elsewhere(job="12", cluster="alpha", pid=None, started=None))
+    if is_refused:
+        with pytest.raises(RunLockedError, match="whether it has ended is unknown"), run_lock(run):
+            pass
+        assert holder(run).job == "12"
+    else:
+        with run_lock(run):
+            pass
+
+
 def test_a_job_keeps_its_claim_over_restarts_and_no_other_job_gets_it(
     run: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

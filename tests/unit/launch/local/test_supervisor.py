@@ -28,7 +28,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
-from tests.support.models.fake_checkpoints import write
+from tests.support.models.fake_checkpoints import commit, write
 from tests.support.runs.fake_runs import launched_run, plan_of, run_rank, some_config
 
 
@@ -111,7 +111,7 @@ def ready(run_dir: str, rank: RankInfo) -> None:
 def commit_step(run_dir: str, step: int) -> None:
     store = CheckpointStore(RunDir(Path(run_dir)).checkpoints, keep=2)
     partial = store.begin(step, 1)
-    store.commit(step, 1, [write(partial, "part", b"whole")], {})
+    commit(store, step, [write(partial, "part", b"whole")])
 
 
 def succeed(run_dir: str) -> None:

@@ -250,6 +250,11 @@ def test_the_rank_that_the_others_wait_for_is_named(
     (failure,) = hang_failures(tmp_path)
     assert (failure.rank, failure.host, failure.exit_code) == (rank, host, 76)
     assert ("as did" in failure.problem) is (host is None)
+    # Whether the run resumes is decided later.
+    assert failure.remedy == (
+        f"see in {tmp_path}/stacks-*.txt where it was; if it was slow and did not hang, raise "
+        "cluster.step_timeout_s."
+    )
 
 
 def test_no_hang_is_no_failure(tmp_path: Path) -> None:
