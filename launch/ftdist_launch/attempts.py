@@ -26,7 +26,8 @@ from ftdist_launch.attempt_end import (
     stop_request,
 )
 from ftdist_launch.local.submit import CHECKOUT
-from ftdist_launch.rank_failures import RankFailure, release_reserves
+from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.rank_reserve import release_reserves
 from ftdist_launch.restart_policy import (
     AttemptEnd,
     Outcome,

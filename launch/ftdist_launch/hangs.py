@@ -8,7 +8,8 @@ from ftdist.errors import HangError
 from ftdist.io.reserve import LAST_WORDS_S
 from ftdist.io.units import format_count
 from ftdist_launch.rank_failures import RankFailure
-from ftdist_launch.rank_records import node_file, read_rows, record_event
+from ftdist_launch.rank_records import read_rows, record_event
+from ftdist_launch.rank_reserve import node_file
 
 _WAITS = re.compile(
     r"torch/distributed/|deepspeed/comm/|ftdist/dist/collectives\.py|in wait_for_device\b"

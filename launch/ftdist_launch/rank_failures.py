@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.errors import StorageError, TransientStorageError
-from ftdist.io.reserve import Reserve
+from ftdist.io.jsonl import write_whole
+from ftdist.io.reserve import LAST_WORDS_S
+from ftdist_launch.rank_reserve import read_last_words, write_last_words
 from ftdist_launch.restart_policy import LOST_PEER, NO_EXIT_FILE
 
 ECHO = re.compile(
@@ -70,26 +72,19 @@ def rank_file(folder: Path, rank: int, name: str) -> Path:
     Args:
         folder: of the attempt.
         rank: whose file.
-        name: error.json (why it failed), traceback.txt (of an unexpected error), or reserve.
+        name: error.json (why it failed), or traceback.txt (of an unexpected error).
     """
     return folder / f"rank-{rank:05d}.{name}"
 
 
 def write_failure(folder: Path, failure: RankFailure) -> None:
-    """Record why this rank failed; on a full disk in the rank's reserve."""
-    path = rank_file(folder, failure.rank, "error.json")
-    reserve_of(folder, failure.rank).keep(path, json.dumps(asdict(failure), indent=2) + "\n")
-
-
-def reserve_of(folder: Path, rank: int) -> Reserve:
-    """The file with room for the last words of a rank."""
-    return Reserve(rank_file(folder, rank, "reserve"))
-
-
-def release_reserves(folder: Path) -> None:
-    """Delete the reserves of an attempt: killed ranks have left theirs."""
-    for path in folder.glob("*.reserve"):
-        Reserve(path).release()
+    """Record why this rank failed; on a full disk in the node's reserve."""
+    path, fields = rank_file(folder, failure.rank, "error.json"), asdict(failure)
+    try:
+        write_whole(path, json.dumps(fields, indent=2) + "\n", deadline_s=LAST_WORDS_S)
+    except OSError:
+        short = {"problem": failure.problem[:1500], "traceback": failure.traceback[-2000:]}
+        write_last_words(folder, failure.rank, {"event": "failure", **fields, **short})
 
 
 def log_line(failure: RankFailure) -> str:
@@ -128,8 +123,11 @@ def failure_in_log(rank: int, text: str, *, time: float) -> RankFailure | None:
 
 def read_failures(folder: Path) -> list[RankFailure]:
     """The recorded failures of an attempt, in any order."""
-    files = map(read_json, folder.glob("rank-*.error.json"))
-    return [RankFailure(**fields) for fields in files if fields is not None]
+    rows = [fields for path in folder.glob("rank-*.error.json") if (fields := read_json(path))]
+    for row in read_last_words(folder):
+        if row.pop("event", None) == "failure":
+            rows.append(row)
+    return [RankFailure(**row) for row in rows]
 
 
 def exited_silently(

@@ -31,8 +31,9 @@ from ftdist_launch.local.processes import exit_with, started_s
 from ftdist_launch.local.submit import EXIT_WITH, GPUS, NODE_CACHE, is_launcher_variable
 from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_errors import report_failure
-from ftdist_launch.rank_failures import FAILED, reserve_of
+from ftdist_launch.rank_failures import FAILED
 from ftdist_launch.rank_records import record_exit, record_start
+from ftdist_launch.rank_reserve import make_reserve
 from ftdist_launch.watchdog import start_watchdog
 
 STOP_SIGNALS = (signal.SIGUSR2, signal.SIGTERM)
@@ -80,8 +81,7 @@ def rank_process(folder: Path, progress: ProgressMemory | None = None) -> Iterat
         exit_with(int(os.environ[EXIT_WITH]), exit_code=RequeueError.exit_code)
     exit_code = 0
     try:
-        reserve_of(folder, info.rank).make()
-        record_start(wait_for(folder), info.rank, **_start(), watchdog=watchdog)
+        _begin(wait_for(folder), info, watchdog=watchdog)
         yield info
     except SystemExit as exit_:
         exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
@@ -133,6 +133,12 @@ def _use_node_cache(place: Path) -> None:
         "TRITON_CACHE_DIR": str(cache / "triton"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
     }
+
+
+def _begin(folder: Path, info: RankInfo, *, watchdog: int | None) -> None:
+    if info.local_rank == 0:
+        make_reserve(folder, info.local_size)
+    record_start(folder, info.rank, **_start(), watchdog=watchdog)
 
 
 def _start() -> dict[str, Any]:

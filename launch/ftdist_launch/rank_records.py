@@ -6,17 +6,15 @@
 A killed rank leaves no exit; of one that hangs, its watchdog leaves a line (`hangs.py`).
 """
 
-import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ftdist.io.filesystem import storage_errors
-from ftdist.io.host import node_name
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.io.reserve import LAST_WORDS_S
-from ftdist_launch.rank_failures import read_failures, reserve_of
+from ftdist_launch.rank_failures import read_failures
+from ftdist_launch.rank_reserve import node_file, read_last_words, write_last_words
 
 
 def record_start(folder: Path, rank: int, **fields: Any) -> None:
@@ -32,15 +30,12 @@ def record_start(folder: Path, rank: int, **fields: Any) -> None:
 
 
 def record_exit(folder: Path, rank: int, exit_code: int) -> None:
-    """Record that a rank of this node ends; on a full disk in a file of its own, its reserve."""
-    reserve = reserve_of(folder, rank)
+    """Record that a rank of this node ends; on a full disk in the node's reserve."""
     try:
         record_event(folder, rank, "exit", deadline_s=LAST_WORDS_S, exit_code=exit_code)
     except OSError:
-        shared = node_file(folder, "ranks", "jsonl")
         row = {"rank": rank, "event": "exit", "exit_code": exit_code}
-        reserve.keep(shared.with_stem(f"{shared.stem}-{rank:05d}"), json.dumps(row) + "\n")
-    reserve.release()
+        write_last_words(folder, rank, row)
 
 
 def record_event(
@@ -78,16 +73,13 @@ def read_exit_codes(folder: Path, ranks: int) -> tuple[int | None, ...]:
 
 def forget_ranks(folder: Path) -> None:
     """Remove the records of an earlier start of a stage."""
-    for path in folder.glob("ranks-*.jsonl"):
-        path.unlink()
-
-
-def node_file(folder: Path, name: str, suffix: str) -> Path:
-    """A file of this node in the folder of an attempt, such as `ranks-node3.jsonl`."""
-    return folder / f"{name}-{re.sub(r'[^A-Za-z0-9_.-]', '-', node_name())}.{suffix}"
+    for pattern in ("ranks-*.jsonl", "ranks-*.reserve"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
     """All records of an attempt, those of a node in the order in which they were written."""
     for path in sorted(folder.glob("ranks-*.jsonl")):
         yield from read_json_lines(path)
+    yield from read_last_words(folder)

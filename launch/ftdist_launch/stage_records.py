@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.rundir import RunDir
-from ftdist_launch.rank_failures import release_reserves
 from ftdist_launch.rank_records import forget_ranks
+from ftdist_launch.rank_reserve import release_reserves
 from ftdist_launch.restart_policy import Outcome
 
 
@@ -15,7 +15,6 @@ def start_stage(run: RunDir, stage: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("rank-*.json"):
         path.unlink()
-    release_reserves(folder)
     forget_ranks(folder)
     return folder
 
@@ -41,6 +40,7 @@ def record_stage_end(
         remedy: what to do about it.
         **fields: further fields of the event.
     """
+    release_reserves(run.attempts / stage)
     run.record_event(
         "stage_finished",
         stage=stage,

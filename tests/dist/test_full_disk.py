@@ -169,7 +169,7 @@ def test_records_logs_and_checkpoints_on_one_full_disk_end_in_one_sentence_and_r
         (end,) = [e for e in run.read_events() if e["event"] == "attempt_finished"]
         assert (end["outcome"], end["exit_codes"]) == ("failed", {"74": 2})
         assert cause in end["cause"]
-        assert not list(run.attempts.rglob("*reserve"))
+        assert not list(run.attempts.rglob("end.reserve"))
         again = ftdist(tmp_path, "status", "r", **variables)
         assert cause in again.communicate(timeout=120)[0]
         disk.empty()

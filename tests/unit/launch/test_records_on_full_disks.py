@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from ftdist_launch.attempts import JobExit, finish_attempt, start_attempt
 from ftdist_launch.rank_errors import report_failure
-from ftdist_launch.rank_failures import first_failure, read_failures, reserve_of
+from ftdist_launch.rank_failures import first_failure, read_failures
 from ftdist_launch.rank_logs import read_log_failures
 from ftdist_launch.rank_records import read_exit_codes, record_exit, record_start
+from ftdist_launch.rank_reserve import make_reserve, release_reserves
 from ftdist_launch.restart_policy import decide
 
 from ftdist.errors import StorageError, TransientStorageError
@@ -45,8 +46,8 @@ def test_cause_and_exit_code_of_each_rank_survive_a_full_disk(
     tmp_path: Path, kind: Kind, error: BaseException, code: int, cause: str
 ) -> None:
     with small_disk(tmp_path / "disk", kind, size="1m") as disk:
+        make_reserve(disk.path, 2)
         for rank in (0, 1):
-            reserve_of(disk.path, rank).make()
             record_start(disk.path, rank, time=1.0, host="n1", pid=rank)
         disk.fill()
         assert [end_with(error, disk.path, rank) for rank in (0, 1)] == [code, code]
@@ -54,7 +55,16 @@ def test_cause_and_exit_code_of_each_rank_survive_a_full_disk(
         failures = read_failures(disk.path)
         assert sorted(failure.rank for failure in failures) == [0, 1]
         assert all(cause.format(rank=each.rank) in each.problem for each in failures)
-        assert not list(disk.path.glob("*.reserve"))
+        release_reserves(disk.path)  # which keeps the words
+        assert read_exit_codes(disk.path, 2) == (code, code)
+        assert len(list(disk.path.glob("*.reserve"))) == 1  # one file for the node
+
+
+def test_a_node_without_last_words_gives_its_room_back(tmp_path: Path) -> None:
+    make_reserve(tmp_path, 8)
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [65536]
+    release_reserves(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.fault("M2")
@@ -83,7 +93,7 @@ def test_the_end_of_an_attempt_is_recorded_on_a_full_disk_and_no_other_attempt_b
         run.create(private=True)
         number = start_attempt(run, config, plan)
         folder = run.attempt(number)
-        reserve_of(folder, 0).make()
+        make_reserve(folder, 1)
         disk.fill()
         code = end_with(FULL, folder, 0)
         job_exit = JobExit(
