@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.lock import RunLockedError, run_lock
 
 from ftdist.api.resume import _remove_stop_file, resume_run
@@ -28,5 +29,5 @@ def test_a_resume_that_is_refused_leaves_the_stop_file_where_it_is(tmp_path: Pat
     save_config(slurm_config(), run.config)
     run.stop.touch()
     with run_lock(run), pytest.raises(RunLockedError):
-        resume_run(run, [], supervise=lambda *_, **__: None, log=print)
+        resume_run(run, [], supervise=Supervisor, log=print)
     assert run.stop.exists()
