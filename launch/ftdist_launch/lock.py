@@ -284,22 +284,3 @@ def _held_by(holder: Holder, run: RunDir, *, verdict: Verdict | None = None) -> 
         remedy=f"wait for it, or stop it there with `ftdist cancel {run.cli_name}`; if it has "
         f"ended, or its machine is gone, take over with {take_over}.",
     )
-
-
-def run_exists(run: RunDir) -> ConfigError:
-    """The error of a run that is to be made and exists, with who works on it."""
-    problem = f"Run {run.name} already exists in {run.root}"
-    if (holder := read_holder(run)) is not None:
-        return ConfigError(
-            f"{problem}, and {holder} works on it.",
-            remedy=f"watch it with `ftdist watch {run.name}`, or set another run.name.",
-        )
-    if not run.exists():
-        return ConfigError(
-            f"{problem}, without a config: another `ftdist` is making it, or was killed meanwhile.",
-            remedy="set another run.name, or delete the folder if no `ftdist` works there.",
-        )
-    return ConfigError(
-        f"{problem}.",
-        remedy=f"continue it with `ftdist resume {run.name}`, or set another run.name.",
-    )

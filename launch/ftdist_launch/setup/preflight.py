@@ -27,7 +27,7 @@ from ftdist.plan.planner import check_context
 from ftdist.plan.sequence_parallel import check_sequence_parallel
 from ftdist.plan.surplus_tokens import check_texts
 from ftdist.rundir import RunDir
-from ftdist_launch.lock import run_exists
+from ftdist_launch.setup.existing_run import run_exists
 
 TOKENIZER_FILES = (
     "tokenizer.json",

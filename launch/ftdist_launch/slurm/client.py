@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ftdist.errors import ConfigError, FtdistError
 from ftdist_launch.local.submit import outside_any_job
+from ftdist_launch.slurm.error_text import clean_stderr
 from ftdist_launch.slurm.sinfo_fields import count_gpus, has_features, minutes
 
 TIMEOUT_S = 30.0
@@ -181,7 +182,7 @@ class Queue:
         done = self._run(["sbatch", "--test-only"], text=script)
         if done.returncode:
             raise SlurmError(
-                f"SLURM would reject the job: {_clean_stderr(done.stderr).rstrip('.')}.",
+                f"SLURM would reject the job: {clean_stderr(done.stderr).rstrip('.')}.",
                 remedy="change what it names: cluster.partition, account, qos, constraint, or "
                 "sizes.",
             )
@@ -256,7 +257,7 @@ class Queue:
                     remedy="run this on a login node of the cluster; `ftdist plan` needs none.",
                 )
             raise SlurmError(
-                f"`{args[0]}` failed with code {done.returncode}: {_clean_stderr(done.stderr)}",
+                f"`{args[0]}` failed with code {done.returncode}: {clean_stderr(done.stderr)}",
                 remedy="retry in a minute; if it persists, contact the cluster's administrators.",
             )
 
@@ -295,10 +296,3 @@ _IN_QUEUE = frozenset(
     {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING"}
     | {"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESIZING", "STAGE_OUT"}
 )
-
-
-def _clean_stderr(text: str) -> str:
-    """A SLURM error message as one line without prefixes."""
-    lines = [re.sub(r"^\w+: (error: )?", "", line.strip()) for line in text.splitlines()]
-    message = "; ".join(dict.fromkeys(line for line in lines if line))
-    return message[:500] or "no message"
