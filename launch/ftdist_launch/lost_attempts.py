@@ -8,7 +8,7 @@ from ftdist_launch.attempt_end import describe_loss, last_record_time, unrecorde
 from ftdist_launch.attempts import JobExit, finish_attempt
 from ftdist_launch.rank_failures import exited_silently, first_failure, read_failures
 from ftdist_launch.rank_records import read_exit_codes
-from ftdist_launch.slurm.job_causes import slurm_cause
+from ftdist_launch.slurm.job_causes import slurm_cause, was_cancelled_by_hand
 
 LOST_HERE = "The `ftdist` that supervised it was killed, and its ranks ended with it."
 LOST_ON_CLUSTER = "Its job ended before the batch script could record how."
@@ -30,6 +30,8 @@ def record_lost_attempt(run: RunDir) -> str | None:
     codes = read_exit_codes(folder, started["world_size"])
     failure = first_failure(read_failures(folder))
     ended = last_record_time(run, number)
+    if on_cluster and not run.was_cancelled() and was_cancelled_by_hand(started["job"]):
+        run.record_event("cancel_requested", by="scancel", now=True)
     if failure is None and None in codes:
         problem = (slurm_cause(started["job"]) or LOST_ON_CLUSTER) if on_cluster else LOST_HERE
         failure = exited_silently(

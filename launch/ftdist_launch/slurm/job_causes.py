@@ -17,8 +17,17 @@ _CAUSES = {
 
 def slurm_cause(job: str) -> str | None:
     """Why SLURM ended the newest start of a job; None: it does not say."""
-    states: list[str] = []
-    with suppress(SlurmError):
-        states = Queue().accounting([job]).get(job, [])
-    causes = [_CAUSES[state] for state in states if state in _CAUSES]
+    causes = [_CAUSES[state] for state in _states(job) if state in _CAUSES]
     return causes[-1] if causes else None
+
+
+def was_cancelled_by_hand(job: str) -> bool:
+    """Whether a person ended the newest start of a job with `scancel`, as far as SLURM says."""
+    return _states(job)[-1:] == ["CANCELLED"]
+
+
+def _states(job: str) -> list[str]:
+    """How SLURM says that the starts of a job ended, oldest first; empty if it does not say."""
+    with suppress(SlurmError):
+        return Queue().accounting([job]).get(job, [])
+    return []
