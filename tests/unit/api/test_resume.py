@@ -6,7 +6,7 @@ import pytest
 from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.lock import RunLockedError, run_lock
 
-from ftdist.api.resume import _remove_stop_file, resume_run
+from ftdist.api.resume import _moved, _remove_stop_file, resume_run
 from ftdist.config.saved_config import save_config
 from ftdist.rundir import RunDir
 from tests.support.runs.fake_runs import slurm_config
@@ -31,3 +31,13 @@ def test_a_resume_that_is_refused_leaves_the_stop_file_where_it_is(tmp_path: Pat
     with run_lock(run), pytest.raises(RunLockedError):
         resume_run(run, [], supervise=Supervisor, log=print)
     assert run.stop.exists()
+
+
+def test_a_model_that_moved_is_named_by_its_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m").mkdir()
+    assert _moved("m", "/scratch/m") == str(tmp_path / "m")
+    assert _moved("m", "m") == "m"  # not overridden: it may be a name on the Hub
+    assert _moved("owner/name", "/scratch/m") == "owner/name"
