@@ -241,15 +241,15 @@ class RunDir:
         """
         return record_event(self.events, kind, **fields)
 
-    def was_cancelled(self, stage: str = "train") -> bool:
+    def was_cancelled(self, stage: str = "train", *, deadline_s: float | None = None) -> bool:
         """Whether the run was cancelled since a stage was last requested, or has a stop file.
 
-        The stop file is for training.
+        The stop file is for training. For `deadline_s` see `read_events`.
         """
         if stage == "train" and self.stop.exists():
             return True
         cancelled = False
-        for event in self.read_events():
+        for event in self.read_events(deadline_s=deadline_s):
             match event.get("event"):
                 case "cancel_requested":
                     cancelled = True
@@ -261,9 +261,9 @@ class RunDir:
                     cancelled = False
         return cancelled
 
-    def read_events(self) -> Iterator[dict[str, Any]]:
-        """The events, oldest first; a truncated last line is skipped."""
-        yield from read_json_lines(self.events)
+    def read_events(self, *, deadline_s: float | None = None) -> Iterator[dict[str, Any]]:
+        """The events, oldest first; a truncated last line is skipped. As `read_json_lines`."""
+        yield from read_json_lines(self.events, deadline_s=deadline_s)
 
 
 def find_run(name: str, *, runs_root: Path, only_reads: bool = False) -> RunDir:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ftdist.checkpoint.damage import damaged_names
 from ftdist.checkpoint.manifest import FileRecord
 from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.schema.checkpoint import MIN_KEPT
 from ftdist.errors import StorageError
 from ftdist.io.filesystem import storage_errors
 from ftdist.io.room import Room, free_room
@@ -50,13 +51,15 @@ def require_room(root: Path, needed: Room) -> None:
     if not free.lacks(needed):
         return
     names = damaged_names(root)
+    can_keep_fewer = len(CheckpointStore(root, keep=MIN_KEPT).committed()) > MIN_KEPT
     missing = max(0, int((needed.gib - free.gib) * GIB))
     few_inodes = "; inodes are short, so many of them" * free.lacks_files(needed)
     raise StorageError(
         f"A checkpoint needs {_describe(needed, free)}, but the disk of {root} has {free} free.",
         remedy=f"delete files of {format_bytes(missing)}{few_inodes}"
         + (f" (damaged checkpoints: {', '.join(names)})" if names else "")
-        + ", lower checkpoint.keep_latest, or set run.root to another disk.",
+        + f", set checkpoint.keep_latest={MIN_KEPT}" * can_keep_fewer
+        + ", or set run.root to another disk.",
     )
 
 

@@ -66,6 +66,18 @@ def max_over_ranks(value: float) -> float:
     return float(tensor.item())
 
 
+def is_same_on_ranks(value: int) -> bool:
+    """Whether every rank has the same value; the same answer on all. Collective, once.
+
+    Args:
+        value: from 0 to 2**63 - 1.
+    """
+    highest = torch.tensor([value, -value], dtype=torch.int64, device=_device())
+    torch.distributed.all_reduce(highest, op=torch.distributed.ReduceOp.MAX)
+    most, least = highest.tolist()
+    return bool(most == -least)
+
+
 def gather_over_ranks(values: Float[Tensor, " value"]) -> list[list[float]]:
     """The float64 values of every rank, in rank order. Collective.
 

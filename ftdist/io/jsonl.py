@@ -69,14 +69,18 @@ def _append(path: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
-def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_json_lines(path: Path, *, deadline_s: float | None = None) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file; skips torn lines and lines without an object.
 
+    Args:
+        path: the file.
+        deadline_s: how long errors that may pass are tried again; None: `retry.DEADLINE_S`.
+
     Raises:
-        OSError: it cannot be read, for `retry.DEADLINE_S` if that may pass.
+        OSError: it cannot be read, after `deadline_s` if that may pass.
     """
     at = 0
-    while lines := retry_passing(lambda start=at: _read_lines(path, start)):  # type: ignore[misc]
+    while lines := _retried(path, at, deadline_s):
         at += sum(map(len, lines))
         for line in lines:
             try:
@@ -85,6 +89,10 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(row, dict):
                 yield row
+
+
+def _retried(path: Path, start: int, deadline_s: float | None) -> list[bytes]:
+    return retry_passing(lambda: _read_lines(path, start), deadline_s=deadline_s)
 
 
 def _read_lines(path: Path, start: int) -> list[bytes]:

@@ -11,6 +11,7 @@ from ftdist.dist.collectives import max_over_ranks
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import World
 from ftdist.errors import RequeueError
+from ftdist.io.retry import is_passing, retry_passing
 from ftdist.rundir import RunDir
 
 CHECK_EVERY_S = 5.0
@@ -51,10 +52,16 @@ class AttemptGuard:
 
         Rank 0 also reads the run directory for a newer attempt, a cancellation or the stop file,
         every `CHECK_EVERY_S`. A cancellation comes as a signal too, which a rank that is just
-        starting does not receive.
+        starting does not receive. While the file system does not answer, the last answers hold:
+        the step does not wait, and the next check is soon.
         """
         if self._world.is_rank0 and self._clock() - self._checked_at >= CHECK_EVERY_S:
-            self._read_run_dir()
+            self._checked_at = self._clock()
+            try:
+                self._read_run_dir(deadline_s=0.0)
+            except OSError as error:
+                if not is_passing(error):
+                    raise
         return self._stop.is_set or self._is_superseded or self._was_cancelled
 
     def should_stop(self) -> bool:
@@ -62,8 +69,13 @@ class AttemptGuard:
         return max_over_ranks(float(self.wants_stop())) > 0
 
     def is_superseded(self) -> bool:
-        """Whether a newer attempt has begun, read from the disk now. Rank 0 asks."""
-        self._read_run_dir()
+        """Whether a newer attempt has begun, read from the disk now. Rank 0 asks.
+
+        Raises:
+            OSError: the disk does not answer, for `retry.DEADLINE_S` if that may pass.
+        """
+        retry_passing(lambda: self._read_run_dir(deadline_s=0.0))
+        self._checked_at = self._clock()
         return self._is_superseded
 
     def superseded_error(self) -> RequeueError:
@@ -73,10 +85,9 @@ class AttemptGuard:
             remedy="nothing; the newer attempt continues the run.",
         )
 
-    def _read_run_dir(self) -> None:
-        self._checked_at = self._clock()
+    def _read_run_dir(self, *, deadline_s: float) -> None:
         self._is_superseded = self.run.newest_attempt() > self.attempt
         had_stop_file, self._has_stop_file = self._has_stop_file, self.run.stop.exists()
         if self._has_stop_file and not had_stop_file:
             self.run.record_event("cancel_requested", by="stop_file", now=False)
-        self._was_cancelled = self.run.was_cancelled()
+        self._was_cancelled = self.run.was_cancelled(deadline_s=deadline_s)

@@ -26,7 +26,7 @@ from ftdist.train.background import BackgroundWork
 from ftdist.train.committer import CheckpointCommitter
 from ftdist.train.parameter_check import ParameterCheck
 from ftdist.train.restore import find_newest_verified, identity_metadata, refuse_other_run
-from ftdist.train.rollbacks import discard_voided
+from ftdist.train.rollbacks import ROLLBACKS, drop_invalidated
 from ftdist.train.shard_writer import PendingSave, ShardWriter
 from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.shard_files import shard_folders
@@ -81,6 +81,8 @@ class Checkpointer:
         )
         self._save: PendingSave | None = None
         self._parameters = ParameterCheck(engine)
+        self._rollbacks = 0
+        """How many times the run has rolled back."""
         self._blocked_s = 0.0
         """How long training has waited for the save that is being written."""
         self.damage: list[str] = []
@@ -97,7 +99,7 @@ class Checkpointer:
             StorageError: the checkpoints are damaged or have vanished; on every rank.
         """
         self._on_rank0(lambda: refuse_vanished(self._run, patience_s=LATE_S))
-        self._on_rank0(lambda: discard_voided(self._store, self._run))
+        self._rollbacks = self._on_rank0(lambda: drop_invalidated(self._store, self._run))
         checkpoint = find_newest_verified(
             self._store, attempt=self._attempt, world=self._world, on_damaged=self._record_damage
         )
@@ -177,7 +179,8 @@ class Checkpointer:
             return False
         has_copy = beside_training and self._shard_writer.has_memory()
         can_copy = max_over_ranks(float(not has_copy)) == 0
-        metadata = self._identity | {SOUND: is_sound} | shard_metadata(self._engine)
+        history = {SOUND: is_sound, ROLLBACKS: self._rollbacks}
+        metadata = self._identity | history | shard_metadata(self._engine)
         write = self._shard_writer.prepare(Path(answer["folder"]), from_copy=can_copy)
         work = None
         if can_copy:

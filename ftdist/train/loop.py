@@ -1,7 +1,7 @@
 """The training loop: step, log, evaluate, save; stop when all ranks agree."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from math import fsum, isfinite
@@ -247,11 +247,7 @@ class Loop:
             loss_sums=totals[:sources],
             distilled_cross_entropy=totals[sources : 2 * sources],
             distillation=totals[2 * sources :],
-            non_finite_ranks=tuple(
-                rank
-                for rank, of_rank in enumerate(zip(*losses, strict=True))
-                if not all(map(isfinite, of_rank))
-            ),
+            non_finite_ranks=() if all(map(isfinite, totals)) else _non_finite_ranks(losses),
             grad_norm=grad_norms[0],
             skipped=result.skipped,
             peak_gib=max(peaks),
@@ -276,6 +272,12 @@ class Loop:
     def _note(self, text: str) -> None:
         if self._logger is not None:
             self._logger.note(text)
+
+
+def _non_finite_ranks(losses: Sequence[Sequence[float]]) -> tuple[int, ...]:
+    """The ranks of which a loss is not finite, from the losses of each kind, by rank."""
+    ranks = enumerate(zip(*losses, strict=True))
+    return tuple(rank for rank, of_rank in ranks if not all(map(isfinite, of_rank)))
 
 
 def seed_step(seed: int, *, step: int, rank: int) -> None:

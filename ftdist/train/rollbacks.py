@@ -9,10 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ftdist.checkpoint.manifest import DamagedCheckpointError, read_manifest
+from ftdist.checkpoint.retention import SOUND
+from ftdist.checkpoint.search import CheckpointInfo
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.rundir import RunDir
 
 EVENT = "rolled_back"
+
+ROLLBACKS = "rollbacks"
+"""In a checkpoint's metadata: how many times the run had rolled back when it was saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +42,8 @@ class RollBack:
         """The steps that are left out, counted from 0."""
         return range(self.first, self.end)
 
-    def voids(self, step: int, *, is_sound: bool) -> bool:
-        """Whether a checkpoint of `step` steps no longer belongs to the run.
+    def invalidates(self, step: int, *, is_sound: bool) -> bool:
+        """Whether a checkpoint of `step` steps from before it no longer belongs to the run.
 
         Those of steps that are left out; and those in between that did not count.
         """
@@ -83,20 +89,32 @@ def read_rollbacks(run: RunDir) -> list[RollBack]:
     return [_from_event(event) for event in run.read_events() if event.get("event") == EVENT]
 
 
-def discard_voided(store: CheckpointStore, run: RunDir) -> None:
-    """Move the checkpoints that a roll-back has voided to the trash; on rank 0.
+def drop_invalidated(store: CheckpointStore, run: RunDir) -> int:
+    """Move the checkpoints that a later roll-back invalidated to the trash; on rank 0.
+
+    Those that were saved after it, when its steps were computed again, stay.
+
+    Returns:
+        How many times the run has rolled back.
 
     Raises:
         StorageError: the folder cannot be read.
     """
-    rollbacks, sound = read_rollbacks(run), set(store.sound_steps())
-    store.drop(
-        [
-            info.step
-            for info in store.committed()
-            if any(r.voids(info.step, is_sound=info.step in sound) for r in rollbacks)
-        ]
-    )
+    rollbacks = read_rollbacks(run)
+    store.drop([info.step for info in store.committed() if _is_invalid(info, rollbacks)])
+    return len(rollbacks)
+
+
+def _is_invalid(info: CheckpointInfo, rollbacks: Sequence[RollBack]) -> bool:
+    if not rollbacks:
+        return False
+    try:
+        metadata = read_manifest(info.path).metadata
+    except DamagedCheckpointError:
+        return False  # whoever restores sets it aside and reports it
+    later = rollbacks[metadata.get(ROLLBACKS, 0) :]
+    is_sound = bool(metadata.get(SOUND, True))
+    return any(r.invalidates(info.step, is_sound=is_sound) for r in later)
 
 
 def left_out(rollbacks: Iterable[RollBack]) -> frozenset[int]:

@@ -65,7 +65,9 @@ def differs_from_master(engine: Zero3Engine, parameter: Any) -> bool:
     """Whether this rank's shard of a parameter is not what it makes of its master weights."""
     shard = _real(engine, parameter, parameter.ds_tensor)
     master = _real(engine, parameter, _state(engine, parameter))
-    return not torch.equal(shard, master.to(shard.device, shard.dtype))
+    rounded = master.to(shard.device, shard.dtype)
+    # NaN is no sign of faulty hardware: `ParameterCheck` finds it, and says so.
+    return not bool(((shard == rounded) | (shard.isnan() & rounded.isnan())).all())
 
 
 def host_chunks(shards: Sequence[Shard]) -> Iterator[memoryview]:

@@ -11,6 +11,7 @@ from ftdist.checkpoint.retention import SOUND
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.io.hashed_writer import write_hashed
 from ftdist.io.hashing import file_sha256
+from ftdist.train.rollbacks import ROLLBACKS
 
 RANKS = 2
 PROCESSES = multiprocessing.get_context("fork")
@@ -24,13 +25,14 @@ def save(
     size: int = 40,
     ranks: int = RANKS,
     sound: bool = True,
+    rollbacks: int = 0,
 ) -> Path:
     """Save as ranks would; the content is a function of step and rank."""
     partial = store.begin(step, attempt)
     records = [
         write(partial, f"rank-{rank}.bin", content(step, rank, size=size)) for rank in range(ranks)
     ]
-    metadata = {"step": step, **({} if sound else {SOUND: False})}
+    metadata = {"step": step, SOUND: sound, ROLLBACKS: rollbacks}
     path = commit(store, step, records, metadata, attempt=attempt)
     store.empty_trash()
     return path

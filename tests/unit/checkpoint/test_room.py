@@ -21,9 +21,21 @@ def test_a_disk_too_small_is_refused_with_both_sizes(tmp_path: Path) -> None:
     assert caught.value.problem == (
         f"A checkpoint needs 1.0 GiB, but the disk of {disk.path} has 4.0 MiB free."
     )
-    assert caught.value.remedy.startswith(
-        "delete files of 1020.0 MiB, lower checkpoint.keep_latest"
-    )
+    assert caught.value.remedy.startswith("delete files of 1020.0 MiB, or set run.root")
+
+
+@pytest.mark.fault("C7", "C11")
+def test_keeping_fewer_is_advised_only_where_more_than_the_least_two_are_there(
+    tmp_path: Path,
+) -> None:
+    store = CheckpointStore(tmp_path, keep=3)
+    remedies = []
+    for step in (1, 2, 3):
+        save(store, step)
+        with pytest.raises(StorageError) as caught:
+            require_room(tmp_path, Room(gib=1e9, files=1))
+        remedies.append(", set checkpoint.keep_latest=2, or set run.root" in caught.value.remedy)
+    assert remedies == [False, False, True]
 
 
 @pytest.mark.fault("C7")

@@ -1,6 +1,9 @@
 """An attempt stops on a signal, a newer attempt or a cancellation."""
 
+import errno
+import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,3 +81,47 @@ def test_training_does_not_start_while_there_is_a_stop_file_other_stages_do(tmp_
     run.stop.touch()
     assert run.was_cancelled()
     assert not run.was_cancelled("export")
+
+
+def stale(path: Path) -> None:
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+
+@pytest.mark.fault("C10")
+@pytest.mark.parametrize("name", ["is_dir", "iterdir", "exists", "open"])
+def test_while_the_file_system_does_not_answer_the_last_answers_hold(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, clock = RunDir(tmp_path), [0.0]
+    run.attempt(1).mkdir(parents=True)
+    run.append_event("cancel_requested", by="cancel")
+    rank0 = guard(run, clock)
+    assert rank0.wants_stop()
+    monkeypatch.setattr(Path, name, lambda path, *_, **__: stale(path))
+    clock[0] = CHECK_EVERY_S
+    assert rank0.wants_stop()
+    monkeypatch.undo()
+    run.append_event("run_requested", by="resume")
+    clock[0] = 2 * CHECK_EVERY_S
+    assert not rank0.wants_stop()
+
+
+@pytest.mark.fault("C10")
+def test_before_a_save_a_passing_error_is_tried_again_and_a_lasting_one_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDir(tmp_path)
+    run.attempt(2).mkdir(parents=True)
+    failures = [errno.ESTALE, errno.EIO]
+    newest: Callable[[RunDir], int] = RunDir.newest_attempt
+
+    def fails_twice(self: RunDir) -> int:
+        if failures:
+            raise OSError(failures.pop(), "passing")
+        return newest(self)
+
+    monkeypatch.setattr(RunDir, "newest_attempt", fails_twice)
+    assert guard(run, [0.0]).is_superseded()
+    failures[:] = [errno.EACCES]
+    with pytest.raises(OSError, match="passing"):
+        guard(run, [0.0]).is_superseded()
