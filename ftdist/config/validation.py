@@ -33,9 +33,6 @@ _GROUP_KEYS = ("cluster.nodes", "cluster.tasks_per_node", "batch.sequence_parall
 
 _RESUME_KEYS = ("resume.accept", "resume.restart")
 
-_TIMEOUT_KEYS = ("cluster.step_timeout_s", "cluster.load_timeout_s")
-"""The arguments of `_timeout_problems`."""
-
 MAX_PROFILED_STEPS = 10
 """Steps in one trace: viewers open files of a few hundred MB at most."""
 
@@ -155,7 +152,7 @@ def _cross_checks(
     if batch and AUTO not in batch[:2] and not problems:
         problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
     if is_new:
-        problems += _new_run_problems(sound(*_TIMEOUT_KEYS), sound(*_RESUME_KEYS))
+        problems += _new_run_problems(sound(*_RESUME_KEYS))
     for check, names in _CHECKS:
         if checked := sound(*names):
             problems += check(*checked)
@@ -168,14 +165,11 @@ def _cross_checks(
     return problems
 
 
-def _new_run_problems(timeouts: list[Any] | None, resume: list[Any] | None) -> list[Problem]:
-    problems = [] if timeouts is None else _timeout_problems(*map(int, timeouts))
-    if resume is not None and any(resume):
-        problem = (
-            "resume.accept and resume.restart are for `ftdist resume`: a new run keeps neither."
-        )
-        problems.append(Problem(problem, "leave them out.", _RESUME_KEYS[0]))
-    return problems
+def _new_run_problems(resume: list[Any] | None) -> list[Problem]:
+    if resume is None or not any(resume):
+        return []
+    problem = "resume.accept and resume.restart are for `ftdist resume`: a new run keeps neither."
+    return [Problem(problem, "leave them out.", _RESUME_KEYS[0])]
 
 
 def _schedule_problems(schedule: str, warmup: float, decay: float) -> list[Problem]:
@@ -202,15 +196,6 @@ def _group_problems(nodes: int, tasks_per_node: int, sequence_parallel_size: int
     except ConfigError as error:
         return [Problem(error.problem, error.remedy, _GROUP_KEYS[-1])]
     return []
-
-
-def _timeout_problems(step_s: int, load_s: int) -> list[Problem]:
-    """Later steps that may last longer than the first one."""
-    if step_s <= load_s:
-        return []
-    step, load = _TIMEOUT_KEYS
-    problem = f"{step}={step_s} is more than {load}={load_s}, which limits it."
-    return [Problem(problem, f"set {step} to at most {load_s}, or raise {load}.", step)]
 
 
 def _hpz_problems(size: Any, nodes: Any, tasks_per_node: Any) -> list[Problem]:

@@ -25,6 +25,17 @@ _LAYOUT = struct.Struct("<ddqq")
 SLOWEST = 5.0
 """A step may take this many times as long as the first step took."""
 
+SLOWEST_GIB_PER_S = 0.5
+"""Loading and saving may take as long as a file system of this speed does, for all ranks together.
+"""
+
+CHECKPOINTS_PER_PHASE = 3
+"""Checkpoints' worth of bytes in one wait: the save under way, the next, and what is deleted; or
+a checkpoint that is verified and read, and the model."""
+
+NO_LIMIT_S = 365 * 86_400.0
+"""Of collectives whose phase has no limit: they need one."""
+
 COLLECTIVE_MARGIN_S = 30.0
 """Seconds that a collective may outlast its phase: the watchdog, which sees more, comes first."""
 
@@ -44,7 +55,7 @@ class Progress:
     """How long it may now make no progress, seconds."""
 
 
-class ProgressMemory:
+class SharedProgress:
     """Memory with the last progress, shared with processes that are forked later.
 
     Args:
@@ -66,23 +77,31 @@ class ProgressMemory:
         return Progress(phase=_PHASES[number], step=step, time=at, limit_s=limit_s)
 
 
-class PhaseClock:
+class PhaseTracker:
     """Tells which phase this rank is in, and gives its collectives the limit of the phase.
 
     Args:
-        cluster: has the limits.
+        cluster: has the limits, in seconds; None: the phase has none.
         memory: where progress is written; None: nobody watches.
+        checkpoint_gib: size of a checkpoint, which raises the limits of loading and saving.
     """
 
-    def __init__(self, cluster: ClusterConfig, memory: ProgressMemory | None = None) -> None:
+    def __init__(
+        self,
+        cluster: ClusterConfig,
+        memory: SharedProgress | None = None,
+        *,
+        checkpoint_gib: float = 0.0,
+    ) -> None:
         self._memory = memory
+        transfer_s = CHECKPOINTS_PER_PHASE * checkpoint_gib / SLOWEST_GIB_PER_S
         self._limits: dict[Phase, float] = {
             # Ranks that came first wait as long for the last one.
             "start": cluster.init_timeout_s + COLLECTIVE_MARGIN_S,
-            "load": cluster.load_timeout_s,
-            "step": cluster.step_timeout_s,
-            "save": cluster.save_timeout_s,
-            "evaluate": cluster.eval_timeout_s,
+            "load": max(_limit_s(cluster.load_timeout_s), transfer_s),
+            "step": _limit_s(cluster.step_timeout_s),
+            "save": max(_limit_s(cluster.save_timeout_s), transfer_s),
+            "evaluate": _limit_s(cluster.eval_timeout_s),
         }
         self._set_collective_timeout: Callable[[float], None] | None = None
         self._collective_s = math.nan
@@ -106,13 +125,18 @@ class PhaseClock:
         """Seconds that this rank may now make no progress.
 
         The first step compiles kernels and grows caches: it has the limit of loading, and its
-        duration counts for that of later steps.
+        duration counts for that of later steps. Without a limit, it is infinite.
         """
         if self._phase != "step":
             return self._limits[self._phase]
         if self._first_step_s is None:
             return self._limits["load"]
-        return min(self._limits["load"], max(self._limits["step"], SLOWEST * self._first_step_s))
+        return max(self._limits["step"], SLOWEST * self._first_step_s)
+
+    @property
+    def load_collectives_s(self) -> float:
+        """Seconds that a collective may take from the beginning of loading on."""
+        return collective_timeout_s(self._limits["load"])
 
     def progress(self) -> None:
         """Report progress in the same phase."""
@@ -146,8 +170,17 @@ class PhaseClock:
         limit_s = self.limit_s
         if self._set_collective_timeout is not None and limit_s != self._collective_s:
             self._collective_s = limit_s
-            self._set_collective_timeout(limit_s + COLLECTIVE_MARGIN_S)
+            self._set_collective_timeout(collective_timeout_s(limit_s))
         if self._memory is not None:
             self._memory.write(
                 Progress(phase=self._phase, step=self._step, time=time.monotonic(), limit_s=limit_s)
             )
+
+
+def collective_timeout_s(limit_s: float | None) -> float:
+    """Seconds that a collective may take in a phase with this limit; None: it has none."""
+    return min(_limit_s(limit_s) + COLLECTIVE_MARGIN_S, NO_LIMIT_S)
+
+
+def _limit_s(seconds: float | None) -> float:
+    return math.inf if seconds is None else float(seconds)

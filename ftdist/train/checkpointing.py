@@ -51,6 +51,7 @@ class Checkpointer:
         reference_row: a short row of real tokens; an export must reproduce its logits.
         best: told which step is kept as the best.
         guard: whether this attempt may still write.
+        on_progress: called as files are read and written, while training waits for them.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Checkpointer:
         reference_row: Batch,
         best: BestCheckpointTracker,
         guard: AttemptGuard,
+        on_progress: Callable[[], None],
     ) -> None:
         self._run = run
         self._engine = engine
@@ -71,7 +73,7 @@ class Checkpointer:
         self._identity = identity_metadata(run, config, plan, dtype=engine.dtype)
         self._shard_writer = ShardWriter(engine, reference_row=reference_row)
         self._best = best
-        self._guard = guard
+        self._guard, self._on_progress = guard, on_progress
         self._attempt = guard.attempt
         self._world = engine.world
         self._committer = CheckpointCommitter(
@@ -81,8 +83,7 @@ class Checkpointer:
         )
         self._save: PendingSave | None = None
         self._parameters = ParameterCheck(engine)
-        self._rollbacks = 0
-        """How many times the run has rolled back."""
+        self._rollbacks = 0  # so often has the run gone back
         self._blocked_s = 0.0
         """How long training has waited for the save that is being written."""
         self.damage: list[str] = []
@@ -106,7 +107,8 @@ class Checkpointer:
         step = 0
         if checkpoint is not None:
             refuse_other_run(self._run, checkpoint, self._identity)
-            read_shards(self._engine, checkpoint.folder, checkpoint.metadata)
+            folder, saved = checkpoint.folder, checkpoint.metadata
+            read_shards(self._engine, folder, saved, on_progress=self._on_progress)
             step = checkpoint.step
         self._parameters.accept(step)
         return step
@@ -206,7 +208,8 @@ class Checkpointer:
             return None
         began = time.perf_counter()
         try:
-            written = gather_json(all_or_none(save.records, world=self._world), world=self._world)
+            own = all_or_none(lambda: save.records(self._on_progress), world=self._world)
+            written = gather_json(own, world=self._world)
             records = [FileRecord(**record) for of_rank in written for record in of_rank]
             is_superseded = self._on_rank0(
                 lambda: self._committer.commit(save.step, records, save.metadata)

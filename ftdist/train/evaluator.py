@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from ftdist.config.schema.evaluation import EvalConfig
-from ftdist.io.heartbeat import Heartbeat
+from ftdist.io.progress_line import ProgressLine
 from ftdist.observe import metrics
 from ftdist.plan.plan import Plan
 from ftdist.train.dataloader import BatchSource
@@ -37,7 +37,7 @@ class Evaluator:
         plan: how long the held-out part is.
         probe_eval: evaluates the model on probes; None: it is not evaluated.
         logger: on rank 0.
-        heartbeat: reports the progress.
+        progress_line: reports the progress.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class Evaluator:
         plan: Plan,
         probe_eval: ProbeEval | None,
         logger: EvaluationLogger | None,
-        heartbeat: Heartbeat,
+        progress_line: ProgressLine,
     ) -> None:
         self._engine, self._batches, self._config, self._plan = engine, batches, config, plan
-        self._probe_eval, self._logger, self._heartbeat = probe_eval, logger, heartbeat
+        self._probe_eval, self._logger, self._progress_line = probe_eval, logger, progress_line
         self._holds_out = batches.held_out_loss_tokens() > 0
         self._held_out_s: float | None = None
         """How long the last one took, in seconds."""
@@ -108,8 +108,8 @@ class Evaluator:
 
     def _held_out(self, done: int) -> dict[str, float]:
         began = time.perf_counter()
-        self._heartbeat.start(f"Evaluating after step {done}")
-        loss = held_out_loss(self._engine, self._batches, heartbeat=self._heartbeat)
+        self._progress_line.start(f"Evaluating after step {done}")
+        loss = held_out_loss(self._engine, self._batches, progress_line=self._progress_line)
         self._held_out_s = time.perf_counter() - began
         if loss is None:
             return {}

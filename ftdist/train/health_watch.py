@@ -13,7 +13,7 @@ from ftdist.observe.metrics import GRAD_NORM, LOSS, SKIPPED, STEP, Row, read_met
 from ftdist.rundir import RunDir
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.rollbacks import left_out, read_rollbacks
-from ftdist.train.step_health import Measured, Spike, StepHealth
+from ftdist.train.step_health import LossHistory, Measured, Spike
 
 MAX_SAMPLES = 64
 """Samples of each source that an event names."""
@@ -48,13 +48,13 @@ class HealthWatch:
     ) -> None:
         self._run, self._batches, self._config = run, batches, config
         self._attempt, self._world, self._note = attempt, world, note
-        self._health = StepHealth(threshold=None)
+        self._health = LossHistory(threshold=None)
         self._skipped: dict[int, Samples] = {}
         """Samples of the consecutive skipped steps up to now, by steps done."""
 
     def begin(self, first_step: int) -> None:
         """Judge the recorded steps that led to `first_step` steps. Collective."""
-        self._health = StepHealth(
+        self._health = LossHistory(
             **on_rank0(lambda: self._judge_record(first_step), world=self._world)
         )
         self._skipped.clear()
@@ -78,7 +78,7 @@ class HealthWatch:
             the spike that begins with the step, if one does.
         """
         step = _measured({**row, STEP.name: done})
-        spike = self._health.judge(step)
+        spike = self._health.update(step)
         if step.is_finite:
             self._skipped.clear()
         else:
@@ -106,7 +106,7 @@ class HealthWatch:
 
     def _judge_record(self, first_step: int) -> dict[str, Any]:
         is_watched = self._config.loss_spike != "none"
-        health = StepHealth(threshold=self._config.loss_spike_threshold if is_watched else None)
+        health = LossHistory(threshold=self._config.loss_spike_threshold if is_watched else None)
         skipped = left_out(read_rollbacks(self._run))
         for row in read_metrics(self._run.metrics):
             if (
@@ -114,7 +114,7 @@ class HealthWatch:
                 and row[STEP.name] - 1 not in skipped
                 and LOSS.name in row
             ):
-                health.judge(_measured(row))
+                health.update(_measured(row))
         return asdict(health)
 
     def _record_skipped(self, step: Measured, ranks: Collection[int]) -> None:

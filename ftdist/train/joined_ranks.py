@@ -9,7 +9,6 @@ import torch
 
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import Device, open_device, use_deterministic_kernels
-from ftdist.dist.phases import COLLECTIVE_MARGIN_S
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.observe.system_metrics import monitor_node
@@ -25,6 +24,7 @@ def joined_ranks(
     device: Device,
     attempt: int,
     rendezvous: Rendezvous | None,
+    timeout_s: float,
 ) -> Iterator[StopRequest]:
     """Prepare this process, join the other ranks, and listen for stop signals meanwhile.
 
@@ -35,6 +35,7 @@ def joined_ranks(
         device: of the ranks.
         attempt: of this start, from 1.
         rendezvous: where the ranks meet; None: at a file of the attempt.
+        timeout_s: of collectives, until another limit is set, seconds.
     """
     _quiet_libraries()
     if config.train.deterministic:
@@ -47,7 +48,7 @@ def joined_ranks(
             world,
             rendezvous=rendezvous or run.attempt(attempt) / "rendezvous",
             device=device,
-            timeout_s=config.cluster.load_timeout_s + COLLECTIVE_MARGIN_S,
+            timeout_s=timeout_s,
             init_timeout_s=config.cluster.init_timeout_s,
         ),
         monitor_node(

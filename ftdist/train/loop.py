@@ -1,19 +1,19 @@
 """The training loop: step, log, evaluate, save; stop when all ranks agree."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from math import fsum, isfinite
 from typing import Literal, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import gather_over_ranks
 from ftdist.dist.device import Device, wait_for_device
-from ftdist.dist.phases import PhaseClock
+from ftdist.dist.phases import PhaseTracker
+from ftdist.errors import DivergedError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.throughput import StepClock
@@ -22,13 +22,13 @@ from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.evaluator import Evaluator
 from ftdist.train.hardware import Hardware
-from ftdist.train.metrics_row import StepReport, metrics_row
+from ftdist.train.metrics_row import StepReport, metrics_row, non_finite_ranks
+from ftdist.train.monitors import Monitors
 from ftdist.train.probe_eval import EvalResult
 from ftdist.train.profiler import StepProfiler
 from ftdist.train.rollbacks import RollBack
 from ftdist.train.save_schedule import SaveSchedule
-from ftdist.train.step import StepResult, train_step
-from ftdist.train.watches import Watches
+from ftdist.train.step import StepResult, seed_step, train_step
 from ftdist.zero.engine import Zero3Engine
 
 
@@ -60,7 +60,7 @@ class Instruments:
 
     hardware: Hardware
     profiler: StepProfiler
-    phases: PhaseClock
+    phases: PhaseTracker
     """Told what this rank does."""
 
     startup_s: float
@@ -77,7 +77,7 @@ class Loop:
         plan: how many steps there are.
         checkpointer: saves the training state.
         evaluator: evaluates the model on held-out data and on probes.
-        watches: look after the health of training, and whether this attempt should stop.
+        monitors: look after the health of training, and whether this attempt should stop.
         instruments: measure the steps and report them.
     """
 
@@ -90,24 +90,24 @@ class Loop:
         plan: Plan,
         checkpointer: Checkpointer,
         evaluator: Evaluator,
-        watches: Watches,
+        monitors: Monitors,
         instruments: Instruments,
     ) -> None:
         self._engine = engine
         self._batches = batches
         self._config = config
         self._plan = plan
-        self._watches = watches
+        self._monitors = monitors
         self._saves = SaveSchedule(
             checkpointer,
             config=config.checkpoint,
             total_steps=plan.steps,
             note=self._note,
-            before_save=watches.agreement.require,
+            before_save=monitors.consistency.require,
         )
         self._evaluator = evaluator
         self._logger = instruments.logger
-        self._guard = watches.guard
+        self._guard = monitors.guard
         self._instruments = instruments
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._phases = instruments.phases
@@ -130,22 +130,23 @@ class Loop:
             return LoopEnd(reason="complete", step=first_step)
         startup_s = self._instruments.startup_s
         while True:
-            self._watches.health.begin(first_step)
+            self._monitors.health.begin(first_step)
             clock = StepClock(
                 total_steps=self._plan.steps, first_step=first_step, startup_s=startup_s
             )
             end = self._train(first_step, clock=clock)
             if isinstance(end, LoopEnd):
                 return end
-            with self._phases.phase("save"):
-                self._saves.drain(last=True)
+            self._monitors.rollback.record(end)
+            if self._guard.should_stop():  # the next attempt goes back
+                return LoopEnd(reason="stopped", step=end.spike)
             with self._phases.phase("load"):
-                first_step, startup_s = self._watches.rollback.apply(end), 0.0
+                first_step, startup_s = self._monitors.rollback.go_back(end), 0.0
 
     def _train(self, first_step: int, *, clock: StepClock) -> LoopEnd | RollBack:
         """Train until the end, a stop or a roll-back."""
         total_steps, world = self._plan.steps, self._engine.world
-        steps = self._watches.rollback.steps(range(first_step, total_steps))
+        steps = self._monitors.rollback.steps(range(first_step, total_steps))
         with closing(self._batches.prefetch(steps)) as batches:
             for step in steps:
                 self._phases.begin_step(step + 1)
@@ -182,10 +183,19 @@ class Loop:
     def _after_step(
         self, done: int, row: dict[str, float], report: StepReport
     ) -> LoopEnd | RollBack | None:
-        """Evaluate, log and save what is due after `done` steps; how the loop ends, if it does."""
-        health = self._watches.health
-        spike = health.after_step(done, row, non_finite_ranks=report.non_finite_ranks)
-        self._watches.agreement.after_step(done)
+        """Do what follows a step, and say how the loop ends, if it does.
+
+        On every rank, in this order:
+
+        1. The step is judged, and the ranks are compared. After a spike or divergence the save that
+           is under way is committed, and it is decided whether training goes back or fails.
+        2. A save that all ranks have written is committed.
+        3. What is due is evaluated, unless training stops.
+        4. The row is logged: no checkpoint is of a step that metrics.jsonl lacks.
+        5. The loop is left if training failed or goes back, before anything of this step is saved.
+        6. The state is saved if that is due, it is the best, or training ends here.
+        """
+        verdict = self._judge(done, row, report)
         with self._phases.phase("save"):
             self._saves.after_step(done, all_written=report.all_written)
         complete = done == self._plan.steps
@@ -199,28 +209,38 @@ class Loop:
             # An evaluation is cut short by a stop that comes meanwhile.
             wants_stop = self._guard.should_stop() and not complete
         ends = complete or (result is not None and result.verdict.ends)
-        # The row comes first: no checkpoint is of a step that metrics.jsonl lacks.
         row |= self._saves.take_times()
         if self._logger is not None:
             self._logger.log(done, row)
-            self._watches.stop_time.check(row)
-        if health.has_diverged:
-            with self._phases.phase("save"):
-                self._saves.drain(last=True)
-            raise health.diverged_error()
-        roll_back = self._watches.rollback.plan(spike)
-        if roll_back is not None:
-            return roll_back
+            self._monitors.stop_time.check(row)
+        if isinstance(verdict, DivergedError):
+            raise verdict
+        if verdict is not None:
+            return verdict
         is_best = result is not None and result.verdict.is_best
+        is_sound = self._monitors.health.is_sound
         with self._phases.phase("save"):
             self._saves.save_if_due(
-                done, is_best=is_best, last=wants_stop or ends, is_sound=health.is_sound
+                done, is_best=is_best, last=wants_stop or ends, is_sound=is_sound
             )
             if ends:
                 self._saves.end()
         if wants_stop:
             return LoopEnd(reason="stopped", step=done)
         return LoopEnd(reason="complete", step=done) if ends else None
+
+    def _judge(
+        self, done: int, row: dict[str, float], report: StepReport
+    ) -> RollBack | DivergedError | None:
+        """Whether training goes on after a step, goes back, or has diverged."""
+        health, rollback = self._monitors.health, self._monitors.rollback
+        spike = health.after_step(done, row, non_finite_ranks=report.non_finite_ranks)
+        self._monitors.consistency.after_step(done)
+        if not health.has_diverged and not rollback.is_wanted(spike):
+            return None
+        with self._phases.phase("save"):
+            self._saves.drain(last=True)  # the best to go back to may be under way
+        return health.diverged_error() if health.has_diverged else rollback.decide(spike)
 
     def _share(self, result: StepResult) -> StepReport:
         """What all ranks measured of a step, by one collective and one wait for the device.
@@ -247,7 +267,7 @@ class Loop:
             loss_sums=totals[:sources],
             distilled_cross_entropy=totals[sources : 2 * sources],
             distillation=totals[2 * sources :],
-            non_finite_ranks=() if all(map(isfinite, totals)) else _non_finite_ranks(losses),
+            non_finite_ranks=() if all(map(isfinite, totals)) else non_finite_ranks(losses),
             grad_norm=grad_norms[0],
             skipped=result.skipped,
             peak_gib=max(peaks),
@@ -272,15 +292,3 @@ class Loop:
     def _note(self, text: str) -> None:
         if self._logger is not None:
             self._logger.note(text)
-
-
-def _non_finite_ranks(losses: Sequence[Sequence[float]]) -> tuple[int, ...]:
-    """The ranks of which a loss is not finite, from the losses of each kind, by rank."""
-    ranks = enumerate(zip(*losses, strict=True))
-    return tuple(rank for rank, of_rank in ranks if not all(map(isfinite, of_rank)))
-
-
-def seed_step(seed: int, *, step: int, rank: int) -> None:
-    """Make a step's random draws (dropout) a function of (seed, step, rank): no state to save."""
-    (state,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
-    torch.manual_seed(int(state))

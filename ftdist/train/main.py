@@ -11,13 +11,13 @@ import psutil
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import device_name
-from ftdist.dist.phases import PhaseClock, ProgressMemory
+from ftdist.dist.phases import PhaseTracker, SharedProgress
 from ftdist.dist.timeouts import set_collective_timeout
 from ftdist.dist.world import Rendezvous, World
 from ftdist.errors import RequeueError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
-from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.progress import no_log
+from ftdist.io.progress_line import ProgressLine
 from ftdist.io.retry import wait_for
 from ftdist.io.units import GIB
 from ftdist.observe.console import print_line
@@ -34,11 +34,11 @@ from ftdist.train.hardware import Hardware, measure_hardware
 from ftdist.train.joined_ranks import joined_ranks
 from ftdist.train.loop import Instruments, Loop, LoopEnd
 from ftdist.train.model_checks import describe_frozen
+from ftdist.train.monitors import build_monitors
 from ftdist.train.plan_of_run import read_plan, refuse_other_world_size
 from ftdist.train.probe_eval import ProbeEval
 from ftdist.train.profiler import StepProfiler
 from ftdist.train.verify_inputs import verify_inputs
-from ftdist.train.watches import build_watches
 from ftdist.zero.engine import Zero3Engine
 
 REFERENCE_TOKENS = 32
@@ -51,7 +51,7 @@ def main(
     *,
     attempt: int,
     rendezvous: Rendezvous | None = None,
-    progress: ProgressMemory | None = None,
+    progress: SharedProgress | None = None,
 ) -> int:
     """Train one attempt of a run, from its newest checkpoint to its end. Collective.
 
@@ -61,12 +61,18 @@ def main(
     """
     run = RunDir(run_dir)
     config = load_config(wait_for(run.config))
-    phases = PhaseClock(config.cluster, progress)
     plan = read_plan(run)
+    phases = PhaseTracker(config.cluster, progress, checkpoint_gib=plan.checkpoint_gib)
     refuse_other_world_size(plan, world, name=run.name)
     world = replace(world, sequence_parallel_size=plan.sequence_parallel_size)
     with joined_ranks(
-        run, config, world, device=plan.device, attempt=attempt, rendezvous=rendezvous
+        run,
+        config,
+        world,
+        device=plan.device,
+        attempt=attempt,
+        rendezvous=rendezvous,
+        timeout_s=phases.load_collectives_s,
     ) as stop:
         phases.enter("load")
         end = _train(
@@ -97,7 +103,7 @@ class _Attempt:
     world: World
     number: int
     guard: AttemptGuard
-    phases: PhaseClock
+    phases: PhaseTracker
 
 
 def _train(attempt: _Attempt) -> LoopEnd:
@@ -108,19 +114,20 @@ def _train(attempt: _Attempt) -> LoopEnd:
     phases.limit_collectives(set_collective_timeout)  # DeepSpeed's own groups too
     batches = _build_batches(config, plan, engine)
     best = _build_tracker(config)
-    reference_row = batches.reference_row(max_tokens=REFERENCE_TOKENS)
     checkpointer = Checkpointer(
         run,
         engine,
         config=config,
         plan=plan,
-        reference_row=reference_row,
+        reference_row=batches.reference_row(max_tokens=REFERENCE_TOKENS),
         best=best,
         guard=attempt.guard,
+        on_progress=phases.progress,
     )
-    heartbeat = Heartbeat(print_line if attempt.world.is_rank0 else no_log, on_beat=phases.progress)
+    log = print_line if attempt.world.is_rank0 else no_log
+    progress_line = ProgressLine(log, on_report=phases.progress)
     with phases.phase("evaluate"):
-        probe_eval = _build_probe_eval(attempt, engine, best=best, heartbeat=heartbeat)
+        probe_eval = _build_probe_eval(attempt, engine, best=best, progress_line=progress_line)
     first_step = _restore(checkpointer, probe_eval)
     phases.progress()
     hardware = measure_hardware(engine.device, dtype=engine.dtype)
@@ -135,7 +142,7 @@ def _train(attempt: _Attempt) -> LoopEnd:
             batches,
             checkpointer=checkpointer,
             probe_eval=probe_eval,
-            heartbeat=heartbeat,
+            progress_line=progress_line,
             hardware=hardware,
             logger=logger,
         )
@@ -153,7 +160,7 @@ def _build_loop(
     *,
     checkpointer: Checkpointer,
     probe_eval: ProbeEval | None,
-    heartbeat: Heartbeat,
+    progress_line: ProgressLine,
     hardware: Hardware,
     logger: MetricLogger | None,
 ) -> Loop:
@@ -165,9 +172,9 @@ def _build_loop(
         plan=plan,
         probe_eval=probe_eval,
         logger=logger,
-        heartbeat=heartbeat,
+        progress_line=progress_line,
     )
-    watches = build_watches(
+    monitors = build_monitors(
         config,
         plan,
         engine,
@@ -184,7 +191,7 @@ def _build_loop(
         plan=plan,
         checkpointer=checkpointer,
         evaluator=evaluator,
-        watches=watches,
+        monitors=monitors,
         instruments=_build_instruments(attempt, engine, hardware=hardware, logger=logger),
     )
 
@@ -214,7 +221,7 @@ def _build_tracker(config: RunConfig) -> BestCheckpointTracker:
 
 
 def _build_probe_eval(
-    attempt: _Attempt, engine: Zero3Engine, *, best: BestCheckpointTracker, heartbeat: Heartbeat
+    attempt: _Attempt, engine: Zero3Engine, *, best: BestCheckpointTracker, progress_line: ProgressLine
 ) -> ProbeEval | None:
     """The evaluations in training, if there are any; the engine must still hold the base model."""
     if not attempt.config.eval.probes_every_steps:
@@ -225,7 +232,7 @@ def _build_probe_eval(
         engine,
         best=best,
         attempt=attempt.number,
-        heartbeat=heartbeat,
+        progress_line=progress_line,
     )
     probe_eval.evaluate_base()
     return probe_eval

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from ftdist.observe import metrics
 from ftdist.observe.memory import allocator_gib
@@ -40,6 +41,12 @@ class StepReport:
 
     all_written: bool
     """Whether a checkpoint is being saved and every rank has written its part."""
+
+
+def non_finite_ranks(losses: Sequence[Sequence[float]]) -> tuple[int, ...]:
+    """The ranks of which a loss is not finite, from the losses of each kind, by rank."""
+    ranks = enumerate(zip(*losses, strict=True))
+    return tuple(rank for rank, of_rank in ranks if not all(map(isfinite, of_rank)))
 
 
 def metrics_row(

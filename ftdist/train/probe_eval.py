@@ -30,8 +30,8 @@ from ftdist.errors import DataError, FtdistError
 from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdict
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.probes import Probe
-from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.jsonl import append_json_line, read_json_lines
+from ftdist.io.progress_line import ProgressLine
 from ftdist.observe import metrics
 from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
@@ -65,7 +65,7 @@ class ProbeEval:
         engine: holds the parameters; those of the base model until `evaluate_base` has run.
         best: compares the evaluations with each other.
         attempt: number of this attempt.
-        heartbeat: reports the progress of an evaluation.
+        progress_line: reports the progress of an evaluation.
 
     Raises:
         DataError: there are no questions about the library, or ranks have read different files.
@@ -79,9 +79,9 @@ class ProbeEval:
         *,
         best: BestCheckpointTracker,
         attempt: int,
-        heartbeat: Heartbeat,
+        progress_line: ProgressLine,
     ) -> None:
-        self._heartbeat = heartbeat
+        self._progress_line = progress_line
         self.last_s: float | None = None
         """How long the last evaluation of this attempt took, in seconds."""
         self._run, self._config, self._engine = run, config, engine
@@ -180,14 +180,14 @@ class ProbeEval:
 
     def _evaluate(self, *, step: int, should_stop: ShouldStop) -> ItemScores | None:
         began, device = time.perf_counter(), self._engine.device
-        self._heartbeat.start(
+        self._progress_line.start(
             f"Evaluating after step {step}" if step else "Evaluating the base model"
         )
         sums = torch.zeros(len(self._items.samples), dtype=torch.float64, device=device)
         for number, batch in enumerate(self._batches):
             if should_stop():
                 return None
-            self._heartbeat.beat(number, len(self._batches), "batches of questions")
+            self._progress_line.report(number, len(self._batches), "batches of questions")
             _, losses = self._engine.evaluate(batch.to(device))
             sums.index_add_(0, batch.sources.to(device), losses.double())
         hits = self._key_hits(should_stop)
@@ -210,7 +210,7 @@ class ProbeEval:
         for number, batch in enumerate(self._key_batches):
             if should_stop():
                 return None
-            self._heartbeat.beat(number, len(self._key_batches), "batches of key facts")
+            self._progress_line.report(number, len(self._key_batches), "batches of key facts")
             row = batch.to(device)
             logits = self._engine.logits(row, row.loss_positions)
             hits.index_add_(0, row.sources, (logits.argmax(dim=-1) == row.targets).double())
@@ -237,7 +237,7 @@ class ProbeEval:
             row_tokens=resolved(self._config.batch.sequence_length),
             should_stop=should_stop,
             world=self._world,
-            on_token=lambda done: self._heartbeat.beat(done, len(prompts), "written answers"),
+            on_token=lambda done: self._progress_line.report(done, len(prompts), "written answers"),
         )
         if not self._world.is_rank0:
             return []

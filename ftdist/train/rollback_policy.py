@@ -57,13 +57,16 @@ class RollbackPolicy:
         skipped = left_out(self._rollbacks)
         return [step for step in steps if step not in skipped]
 
-    def plan(self, spike: Spike | None) -> RollBack | None:
+    def is_wanted(self, spike: Spike | None) -> bool:
+        """Whether the run goes back after a spike, if it can."""
+        return spike is not None and self._config.loss_spike == "roll_back"
+
+    def decide(self, spike: Spike | None) -> RollBack | DivergedError | None:
         """Where to go back to after a spike; None if training goes on. Collective.
 
-        Raises:
-            DivergedError: the run has gone back as often as it may; on every rank.
+        No save may be under way. An error says that the run has gone back as often as it may.
         """
-        if spike is None or self._config.loss_spike != "roll_back":
+        if spike is None or not self.is_wanted(spike):
             return None
         planned = plan_roll_back(
             spike.done,
@@ -74,7 +77,7 @@ class RollbackPolicy:
         if planned is None:
             self._note("There is no checkpoint to go back to, or no step left: training goes on.")
         elif len(self._rollbacks) >= self._config.max_rollbacks:
-            raise DivergedError(
+            return DivergedError(
                 f"The loss spiked at step {spike.done} ({spike.loss:.4g}, after a median of "
                 f"{spike.median:.4g}), and the run has gone back "
                 f"{format_count(len(self._rollbacks), 'time')} already (train.max_rollbacks).",
@@ -83,16 +86,23 @@ class RollbackPolicy:
             )
         return planned
 
-    def apply(self, roll_back: RollBack) -> int:
-        """Go back. Collective; no save may be under way. Returns the step to resume from.
+    def record(self, roll_back: RollBack) -> None:
+        """Record a roll-back, which this attempt or the next one carries out. Collective.
 
         Raises:
-            StorageError: the roll-back cannot be recorded, or no checkpoint read; on every rank.
+            StorageError: it cannot be recorded; on every rank.
         """
         on_rank0(
             lambda: record_roll_back(self._run, roll_back, attempt=self._attempt),
             world=self._world,
         )
+
+    def go_back(self, roll_back: RollBack) -> int:
+        """Carry a recorded roll-back out. Collective. Returns the step to resume from.
+
+        Raises:
+            StorageError: no checkpoint can be read; on every rank.
+        """
         self._rollbacks = self._read()
         step = self._restore()
         self._note(

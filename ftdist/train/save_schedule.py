@@ -106,7 +106,7 @@ class SaveSchedule:
             step: optimizer steps done.
             is_best: whether it replaces the best checkpoint: then it is committed at once.
             last: whether training ends here: likewise.
-            is_sound: whether training is sound at this step: see `StepHealth`. If it is not, the
+            is_sound: whether training is sound at this step: see `LossHistory`. If it is not, the
                 checkpoint of a stop replaces none of those before it.
 
         Raises:

@@ -48,9 +48,18 @@ class PendingSave:
     work: BackgroundWork[Records] | None
     """`write` at work beside training; None: it is called by `finish`."""
 
-    def records(self) -> Records:
-        """Wait until this rank's files are written."""
-        return self.write(lambda: False) if self.work is None else self.work.result()
+    def records(self, on_progress: Callable[[], None]) -> Records:
+        """Wait until this rank's files are written.
+
+        Args:
+            on_progress: called at every piece that is written now, not beside training.
+        """
+
+        def go_on() -> bool:
+            on_progress()
+            return False
+
+        return self.write(go_on) if self.work is None else self.work.result()
 
 
 class ShardWriter:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -69,3 +70,9 @@ def _groups(batch: Batch, sources: int) -> Tensor:
     targets = len(batch.targets)
     hard, both, rest = batch.sources.tensor_split([targets - batch.distilled, targets])
     return torch.cat([hard, both + sources, both + 2 * sources, rest])
+
+
+def seed_step(seed: int, *, step: int, rank: int) -> None:
+    """Make a step's random draws (dropout) a function of (seed, step, rank): no state to save."""
+    (state,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    torch.manual_seed(int(state))

@@ -56,7 +56,7 @@ class Spike:
 
 
 @dataclass
-class StepHealth:
+class LossHistory:
     """What the steps up to now say about the next one.
 
     Args:
@@ -77,7 +77,7 @@ class StepHealth:
     is_sound: bool = True
     """Whether the newest step was finite and near those before."""
 
-    def judge(self, step: Measured) -> Spike | None:
+    def update(self, step: Measured) -> Spike | None:
         """Take in a step. Returns the spike that begins with it, if one does.
 
         After `WINDOW` high losses in a row they are the new normal.

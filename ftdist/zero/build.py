@@ -6,6 +6,7 @@ from typing import Any
 
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import Device, Dtype, backend_of, large_blocks_apart, torch_device
+from ftdist.dist.phases import collective_timeout_s
 from ftdist.dist.world import World
 from ftdist.nn.activation_offload import offload_layer_inputs
 from ftdist.nn.model import PackedCausalLM
@@ -108,7 +109,7 @@ def _share_rows(
     """The exchange between ranks that share rows, attached to models. None: no ranks share rows."""
     if world.sequence_parallel_size == 1:
         return None
-    shared = SequenceParallel(world, timeout_s=config.cluster.load_timeout_s)
+    shared = SequenceParallel(world, timeout_s=collective_timeout_s(config.cluster.load_timeout_s))
     for model in models:
         shared.attach(model)
     return shared

@@ -1,6 +1,6 @@
 """Training state in shards: written by each rank, and read by any number of ranks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import fsum, sqrt
 from pathlib import Path
 from typing import Any
@@ -92,13 +92,20 @@ def _state(engine: Zero3Engine, parameter: Any, *, kind: Kind = "master") -> Ten
     return state if key == kind or kind == "master" else torch.zeros_like(state)
 
 
-def read_shards(engine: Zero3Engine, folder: Path, saved: Mapping[str, Any]) -> None:
+def read_shards(
+    engine: Zero3Engine,
+    folder: Path,
+    saved: Mapping[str, Any],
+    *,
+    on_progress: Callable[[], None] = lambda: None,
+) -> None:
     """Load master weights, moments and the model's weights from a checkpoint. Collective.
 
     Args:
         engine: freshly built for the same model.
         folder: a committed checkpoint, already verified.
         saved: the `shard_metadata` of the engine that wrote it.
+        on_progress: called after each parameter.
 
     Raises:
         StorageError: the checkpoint is of another model, or of other frozen parameters.
@@ -119,6 +126,7 @@ def read_shards(engine: Zero3Engine, folder: Path, saved: Mapping[str, Any]) -> 
                 parameter.ds_tensor.copy_(shard)
             else:
                 _set(parameter, shard, kind=kind)
+            on_progress()
     _refresh_weights(engine)
 
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from ftdist.dist.phases import ProgressMemory
+from ftdist.dist.phases import SharedProgress
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import ATTEMPT, START_S
 from ftdist_launch.rank_process import on_slurm, rank_process
@@ -18,7 +18,7 @@ from ftdist_launch.slurm.sbatch import CURATION
 def train(run_dir: str) -> None:
     """One rank of an attempt of a run."""
     run, attempt = RunDir(Path(run_dir)), int(os.environ[ATTEMPT])
-    progress = ProgressMemory(start_s=float(os.environ[START_S]))
+    progress = SharedProgress(start_s=float(os.environ[START_S]))
     with rank_process(run.attempt(attempt), progress) as info:
         from ftdist.dist.gate import KEY
         from ftdist.dist.rendezvous import Address

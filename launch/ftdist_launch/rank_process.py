@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from ftdist.dist.phases import ProgressMemory
+from ftdist.dist.phases import SharedProgress
 from ftdist.dist.visible_gpus import (
     NUM_NAMED,
     VISIBLE,
@@ -51,7 +51,7 @@ class RankInfo:
 
 
 @contextmanager
-def rank_process(folder: Path, progress: ProgressMemory | None = None) -> Iterator[RankInfo]:
+def rank_process(folder: Path, progress: SharedProgress | None = None) -> Iterator[RankInfo]:
     """Run the `with` block as one rank, and record in `folder` how it ended.
 
     Errors are reported, and end the process with the exit code of their class; `sys.exit` in the
@@ -73,7 +73,7 @@ def rank_process(folder: Path, progress: ProgressMemory | None = None) -> Iterat
         _use_node_cache(Path(os.environ[NODE_CACHE]))
     if on_slurm():
         _refuse_other_code()
-    watchdog = start_watchdog(folder, info.rank, progress or ProgressMemory())
+    watchdog = start_watchdog(folder, info.rank, progress or SharedProgress())
     # Before training listens there is nothing to save: a stop signal ends the rank at once.
     for number in STOP_SIGNALS:
         signal.signal(number, _stop_before_training)

@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftdist.dist.phases import Progress, ProgressMemory
+from ftdist.dist.phases import Progress, SharedProgress
 from ftdist.errors import HangError
 from ftdist.io.host import node_name
 from ftdist_launch.hangs import Hang, is_waiting, record_hang, stacks_file
@@ -54,7 +54,7 @@ PROC = Path("/proc")
 STATES = {"T": "stopped", "D": "uninterruptible", "S": "asleep", "R": "running"}
 
 
-def start_watchdog(folder: Path, rank: int, memory: ProgressMemory) -> int:
+def start_watchdog(folder: Path, rank: int, memory: SharedProgress) -> int:
     """Start the watchdog of this process, which is a rank; its pid.
 
     Args:
@@ -96,7 +96,7 @@ class _Watchdog:
     folder: Path
     rank: int
     pid: int
-    memory: ProgressMemory
+    memory: SharedProgress
     stacks: int
     """File in memory to which the rank writes its stack on SIGUSR1."""
 

@@ -8,7 +8,7 @@ import torch
 import torch.distributed
 
 from ftdist.dist import phases as phases_module
-from ftdist.dist.phases import PhaseClock
+from ftdist.dist.phases import PhaseTracker
 from ftdist.dist.timeouts import set_collective_timeout
 from ftdist.dist.world import World
 from tests.support.ranks import RunRanks
@@ -28,7 +28,7 @@ def join(world: World, group: torch.distributed.ProcessGroup | None, *, late: bo
 def late_between_and_in_steps(world: World) -> list[float | str]:
     phases_module.COLLECTIVE_MARGIN_S = 0.0
     other = torch.distributed.new_group()  # as DeepSpeed has its own
-    phases = PhaseClock(replace(some_config().cluster, step_timeout_s=STEP_S, save_timeout_s=60))
+    phases = PhaseTracker(replace(some_config().cluster, step_timeout_s=STEP_S, save_timeout_s=60))
     phases.limit_collectives(set_collective_timeout)
     phases.begin_step(1)
     phases.end_step()

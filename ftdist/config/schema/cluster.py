@@ -49,22 +49,26 @@ class ClusterConfig:
     init_timeout_s: PositiveInt
     """Seconds that a rank may take to start, and that ranks then wait for each other."""
 
-    load_timeout_s: PositiveInt
+    load_timeout_s: PositiveInt | None
     """Seconds without progress after which a rank hangs while it loads model and checkpoint, and
-    in the first step, which compiles.
+    in the first step, which compiles; at least 6 s per GiB of a checkpoint. null: no limit.
     """
 
-    step_timeout_s: PositiveInt
-    """Seconds after which a rank hangs in a later step, with its data and its log; more, up to
-    `load_timeout_s`, if the first step took longer than a fifth of it. Keep it above the longest
-    pause of the file system.
+    step_timeout_s: PositiveInt | None
+    """Seconds after which a rank hangs in a later step, with its data and its log; five times the
+    first step if that is more. Keep it above the longest pause of the file system, and of a job
+    that SLURM suspends. null: no limit, as for a debugger.
     """
 
-    save_timeout_s: PositiveInt
-    """Seconds after which a rank hangs while training waits for a checkpoint."""
+    save_timeout_s: PositiveInt | None
+    """Seconds after which a rank hangs while training waits for a checkpoint; at least 6 s per GiB
+    of a checkpoint. null: no limit.
+    """
 
-    eval_timeout_s: PositiveInt
-    """Seconds without a new batch or token after which a rank hangs in an evaluation."""
+    eval_timeout_s: PositiveInt | None
+    """Seconds without a new batch or token after which a rank hangs in an evaluation. null: no
+    limit.
+    """
 
     max_attempts_without_progress: PositiveInt
     """Consecutive attempts without a new checkpoint after which the run is given up."""

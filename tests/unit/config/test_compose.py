@@ -247,13 +247,11 @@ def test_a_wsd_schedule_that_decays_during_warmup_is_refused() -> None:
     assert error.remedy == "set optim.decay_ratio to at most 0.7."
 
 
-def test_later_steps_that_may_last_longer_than_the_first_one_are_refused() -> None:
-    error = _refused(*NEEDED, "cluster.step_timeout_s=1801", "cluster.load_timeout_s=1800")
-    assert "cluster.step_timeout_s=1801 is more than cluster.load_timeout_s=1800" in str(error)
-    assert error.remedy == (
-        "set cluster.step_timeout_s to at most 1800, or raise cluster.load_timeout_s."
-    )
-    compose([*NEEDED, "cluster.step_timeout_s=1800", "cluster.load_timeout_s=1800"])
+@pytest.mark.fault("L5")
+def test_a_time_limit_may_be_null_and_a_step_may_have_more_than_loading() -> None:
+    limits = ("step_timeout_s=7200", "load_timeout_s=1800", "save_timeout_s=null")
+    config = compose([*NEEDED, *(f"cluster.{limit}" for limit in limits)])
+    assert (config.cluster.step_timeout_s, config.cluster.save_timeout_s) == (7200, None)
 
 
 def test_the_command_line_overrides_the_experiment_and_the_experiment_the_group() -> None:

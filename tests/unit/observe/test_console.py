@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftdist.io.heartbeat import Heartbeat
+from ftdist.io.progress_line import ProgressLine
 from ftdist.observe.console import Console, LossMeans
 
 Captured = pytest.CaptureFixture[str]
@@ -65,16 +65,16 @@ def test_an_evaluation_of_unknown_length_is_announced_and_a_short_one_is_not(
 
 def test_long_work_reports_at_least_every_30_s_and_short_work_never() -> None:
     now, lines = [0.0], list[str]()
-    heartbeat = Heartbeat(lines.append, clock=lambda: now[0])
-    heartbeat.start("Evaluating after step 50")
+    progress_line = ProgressLine(lines.append, clock=lambda: now[0])
+    progress_line.start("Evaluating after step 50")
     for number in range(100):
-        heartbeat.beat(number, 100, "batches")
+        progress_line.report(number, 100, "batches")
         now[0] += 1.0
     assert lines == [
         "Evaluating after step 50: 25 of 100 batches, 25s so far.",
         "Evaluating after step 50: 50 of 100 batches, 50s so far.",
         "Evaluating after step 50: 75 of 100 batches, 1m15s so far.",
     ]
-    heartbeat.start("Evaluating after step 51")
-    heartbeat.beat(9, 10, "batches")
+    progress_line.start("Evaluating after step 51")
+    progress_line.report(9, 10, "batches")
     assert len(lines) == 3

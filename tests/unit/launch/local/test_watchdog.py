@@ -20,7 +20,7 @@ from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.rank_process import rank_process
 from ftdist_launch.rank_records import read_starts
 
-from ftdist.dist.phases import Progress, ProgressMemory
+from ftdist.dist.phases import Progress, SharedProgress
 from ftdist.rundir import RunDir
 from tests.support.runs.fake_runs import launched_run, plan_of, some_config
 
@@ -73,7 +73,7 @@ def in_step(run_dir: str, then: Callable[[int], None], *, limit_s: float = LIMIT
     """A rank that is in step 7 in the first attempt, and done in the second."""
     run = RunDir(Path(run_dir))
     number = run.newest_attempt()
-    progress = ProgressMemory()
+    progress = SharedProgress()
     with rank_process(run.attempt(number), progress) as info:
         if number > 1:
             return
@@ -185,9 +185,9 @@ def test_of_two_ranks_the_one_outside_of_collectives_is_named(run: RunDir) -> No
 SUSPENDED = """
 import sys, time
 from pathlib import Path
-from ftdist.dist.phases import ProgressMemory
+from ftdist.dist.phases import SharedProgress
 from ftdist_launch.watchdog import start_watchdog
-start_watchdog(Path(sys.argv[1]), 0, ProgressMemory(start_s=8.0))
+start_watchdog(Path(sys.argv[1]), 0, SharedProgress(start_s=8.0))
 print("ready", flush=True)
 time.sleep(60)
 """

@@ -11,14 +11,14 @@ from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.health_watch import HealthWatch
-from ftdist.train.rank_agreement import RankAgreement
+from ftdist.train.rank_consistency import RankConsistencyCheck
 from ftdist.train.rollback_policy import RollbackPolicy
 from ftdist.train.stop_time import StopTime
 from ftdist.zero.engine import Zero3Engine
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watches:
+class Monitors:
     """Every rank has them."""
 
     guard: AttemptGuard
@@ -27,13 +27,13 @@ class Watches:
     health: HealthWatch
     """Skipped steps and loss spikes."""
 
-    agreement: RankAgreement
+    consistency: RankConsistencyCheck
     rollback: RollbackPolicy
     stop_time: StopTime
     """Asked on rank 0."""
 
 
-def build_watches(
+def build_monitors(
     config: RunConfig,
     plan: Plan,
     engine: Zero3Engine,
@@ -43,8 +43,8 @@ def build_watches(
     restore: Callable[[], int],
     guard: AttemptGuard,
     note: LogFn,
-) -> Watches:
-    """The watches of one attempt. Collective.
+) -> Monitors:
+    """The monitors of one attempt. Collective.
 
     Args:
         config: of the run.
@@ -59,10 +59,10 @@ def build_watches(
     train, world = config.train, engine.world
     run, attempt = guard.run, guard.attempt
     settings = [dump_config(config), plan.to_json()]
-    return Watches(
+    return Monitors(
         guard=guard,
         health=HealthWatch(run, batches, config=train, attempt=attempt, world=world, note=note),
-        agreement=RankAgreement(
+        consistency=RankConsistencyCheck(
             engine, batches, settings=settings, every=train.compare_ranks_every_steps
         ),
         rollback=RollbackPolicy(

@@ -21,12 +21,12 @@ MAX_NAMED = 8
 """Ranks that an error names."""
 
 REMEDY = (
-    "on SLURM the run goes on without these nodes, from its newest checkpoint, where enough others "
-    "are left; else have their memory, GPUs and network checked, then `ftdist resume`."
+    "have the memory, GPUs and network of these nodes checked; nothing was saved, and the run "
+    "continues from its newest checkpoint."
 )
 
 
-class RankAgreement:
+class RankConsistencyCheck:
     """Compares the ranks with each other. Every rank has one.
 
     Args:

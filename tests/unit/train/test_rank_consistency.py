@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftdist.train.rank_agreement import _find_faulty
+from ftdist.train.rank_consistency import _find_faulty
 
 pytestmark = pytest.mark.fault("N3")
 

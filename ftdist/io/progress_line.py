@@ -9,12 +9,12 @@ from ftdist.io.units import format_duration
 EVERY_S = 25.0
 
 
-class Heartbeat:
+class ProgressLine:
     """Reports how far long work is, at most every 25 s; short work is never reported.
 
     Args:
         log: for the lines.
-        on_beat: called at every report, also at those that are not logged.
+        on_report: called at every report, also at those that are not logged.
         clock: seconds since any fixed time.
     """
 
@@ -22,11 +22,11 @@ class Heartbeat:
         self,
         log: LogFn,
         *,
-        on_beat: Callable[[], None] = lambda: None,
+        on_report: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._on_beat = on_beat
+        self._on_report = on_report
         self._clock = clock
         self._title = ""
         self._started = self._logged = clock()
@@ -40,7 +40,7 @@ class Heartbeat:
         self._title = title
         self._started = self._logged = self._clock()
 
-    def beat(self, done: int, total: int, noun: str) -> None:
+    def report(self, done: int, total: int, noun: str) -> None:
         """Report progress if the last report is old enough.
 
         Args:
@@ -48,7 +48,7 @@ class Heartbeat:
             total: how much it is in all.
             noun: what is counted, in the plural.
         """
-        self._on_beat()
+        self._on_report()
         now = self._clock()
         if now - self._logged < EVERY_S:
             return
