@@ -107,9 +107,8 @@ class Checkpointer:
         step = 0
         if checkpoint is not None:
             refuse_other_run(self._run, checkpoint, self._identity)
-            folder, saved = checkpoint.folder, checkpoint.metadata
+            folder, saved, step = checkpoint.folder, checkpoint.metadata, checkpoint.step
             read_shards(self._engine, folder, saved, on_progress=self._on_progress)
-            step = checkpoint.step
         self._parameters.accept(step)
         return step
 

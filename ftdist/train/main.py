@@ -221,7 +221,11 @@ def _build_tracker(config: RunConfig) -> BestCheckpointTracker:
 
 
 def _build_probe_eval(
-    attempt: _Attempt, engine: Zero3Engine, *, best: BestCheckpointTracker, progress_line: ProgressLine
+    attempt: _Attempt,
+    engine: Zero3Engine,
+    *,
+    best: BestCheckpointTracker,
+    progress_line: ProgressLine,
 ) -> ProbeEval | None:
     """The evaluations in training, if there are any; the engine must still hold the base model."""
     if not attempt.config.eval.probes_every_steps:

@@ -4,7 +4,13 @@ import os
 
 import pytest
 
-from ftdist.dist.collectives import all_gather_json, broadcast_json, gather_json, on_rank0
+from ftdist.dist.collectives import (
+    all_gather_json,
+    broadcast_json,
+    gather_json,
+    is_same_on_ranks,
+    on_rank0,
+)
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 from tests.support.ranks import RunRanks
@@ -43,3 +49,14 @@ def asked_on_rank0(world: World) -> tuple[int, str]:
 def test_what_rank_0_does_or_fails_to_do_is_known_on_all(run_ranks: RunRanks) -> None:
     problem = "Rank 0: [Errno 28] No space left on device."
     assert run_ranks(2, asked_on_rank0) == [(0, problem)] * 2
+
+
+def compared(world: World) -> list[bool]:
+    large = 2**60 - 1
+    values = (0, large, world.rank, large - (world.rank == 1), world.rank // 2)
+    return [is_same_on_ranks(value) for value in values]
+
+
+@pytest.mark.fault("N3")
+def test_one_rank_with_another_value_is_seen_on_all(run_ranks: RunRanks) -> None:
+    assert run_ranks(3, compared) == [[True, True, False, False, False]] * 3

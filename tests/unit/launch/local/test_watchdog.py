@@ -287,9 +287,9 @@ def test_the_innermost_frames_tell_whether_a_rank_waits(frames: list[str], waits
 COUNTING = """
 import sys, time
 from pathlib import Path
-from ftdist.dist.phases import ProgressMemory
+from ftdist.dist.phases import SharedProgress
 from ftdist_launch.watchdog import start_watchdog
-start_watchdog(Path(sys.argv[1]), 0, ProgressMemory(start_s=2.0))
+start_watchdog(Path(sys.argv[1]), 0, SharedProgress(start_s=2.0))
 while True:
     print("on", flush=True)
     time.sleep(0.05)
