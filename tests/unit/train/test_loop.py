@@ -65,6 +65,6 @@ def test_a_stop_in_the_step_of_a_roll_back_is_recorded_and_does_not_wait_for_a_l
     loop, calls = loop_with()
     answers = [False, True]
     loop._guard = SimpleNamespace(should_stop=lambda: answers.pop(0))
-    loop._train = lambda first_step, *, clock: ROLL_BACK
+    loop._train = lambda *_, **__: ROLL_BACK
     assert loop.run(first_step=0) == LoopEnd(reason="stopped", step=40)
     assert calls == ["overdue", "begin", "record"]
