@@ -8,10 +8,23 @@ import pytest
 from ftdist.dist.phases import PhaseTracker
 from ftdist.errors import DivergedError
 from ftdist.train.loop import Loop, LoopEnd
+from ftdist.train.metrics_row import StepReport
 from ftdist.train.rollbacks import RollBack
 from tests.support.runs.fake_runs import some_config
 
 ROLL_BACK = RollBack(spike=40, to_step=30, first=34, end=40)
+REPORT = StepReport(
+    loss_sums=[1.0],
+    distilled_cross_entropy=[0.0],
+    distillation=[0.0],
+    non_finite_ranks=(),
+    grad_norm=1.0,
+    skipped=False,
+    peak_gib=0.0,
+    wants_stop=False,
+    waits_s=(0.0,),
+    all_written=False,
+)
 TOO_OFTEN = DivergedError("The run has gone back 3 times.", remedy="lower optim.peak_lr.")
 
 
@@ -49,14 +62,13 @@ def test_the_save_under_way_is_committed_before_it_is_decided_what_follows_a_spi
     decision: object,
 ) -> None:
     loop, calls = loop_with(spike="a spike", decision=decision)
-    report = SimpleNamespace(non_finite_ranks=())
-    assert loop._judge(40, {}, report) is decision
+    assert loop._judge(40, {}, REPORT) is decision
     assert calls == ["health", "compare", "drain", "decide"]
 
 
 def test_without_a_spike_nothing_waits_for_a_save() -> None:
     loop, calls = loop_with()
-    assert loop._judge(40, {}, SimpleNamespace(non_finite_ranks=())) is None
+    assert loop._judge(40, {}, REPORT) is None
     assert calls == ["health", "compare"]
 
 
