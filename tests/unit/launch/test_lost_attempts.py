@@ -1,9 +1,9 @@
 """Ends of attempts that nothing recorded."""
 
+import shutil
 from pathlib import Path
 
 import pytest
-from ftdist_launch import lost_attempts
 from ftdist_launch.lost_attempts import record_lost_attempt
 from ftdist_launch.slurm.client import Queue
 
@@ -15,7 +15,7 @@ from tests.support.runs.fake_runs import launched_run
 def test_a_job_that_scancel_killed_with_its_batch_script_was_stopped_by_a_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, outcome: str
 ) -> None:
-    monkeypatch.setattr(lost_attempts.shutil, "which", lambda _: "/usr/bin/squeue")
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/squeue")
     monkeypatch.setattr(Queue, "accounting", lambda _, jobs: {job: [state] for job in jobs})
     run = launched_run(tmp_path)
     run.attempt(1).mkdir(parents=True)
