@@ -15,11 +15,11 @@ from ftdist_launch.rank_records import read_starts
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).resolve().parents[2]
 
-LONG_S = 300.0
+LONG_S = 600.0
 
 TRAIN = (
     *("train", "experiment=tiny", "tracking=off", "run.name=r", "checkpoint.every_steps=5"),

@@ -13,7 +13,8 @@ from tests.support.runs.tiny_runs import curve, make_run, run_attempt
 
 
 @pytest.mark.fault("M1", "C5")
-@pytest.mark.timeout(300)
+@pytest.mark.slow  # four attempts
+@pytest.mark.timeout(900)
 def test_ranks_refuse_to_start_over_until_the_user_says_so(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:
