@@ -79,9 +79,11 @@ def read_json_lines(path: Path, *, deadline_s: float | None = None) -> Iterator[
     Raises:
         OSError: it cannot be read, after `deadline_s` if that may pass.
     """
-    at = 0
-    while lines := _retried(path, at, deadline_s):
-        at += sum(map(len, lines))
+    at, size = 0, READ_BYTES
+    while size >= READ_BYTES:  # fewer bytes end at the end of the file
+        lines = _retried(path, at, deadline_s)
+        size = sum(map(len, lines))
+        at += size
         for line in lines:
             try:
                 row = json.loads(line.decode("utf-8", errors="replace"))

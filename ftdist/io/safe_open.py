@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-NOT_REGULAR = "is not a file but a pipe, socket or device"
+NOT_REGULAR = "is not a file but a folder, pipe, socket or device"
 OUTSIDE = "it is a link that points outside its folder"
 
 

@@ -197,7 +197,7 @@ def test_an_own_option_that_extends_none_is_one_problem(write: Write) -> None:
     write("conf/optim/empty.yaml", "")
     answer = _refused("cluster=mine", "optim=empty")
     assert answer.splitlines()[0] == "The command line has 2 problems:"
-    assert "conf/cluster/mine.yaml leaves 29 keys of cluster without a value. " in answer
+    assert "conf/cluster/mine.yaml leaves 31 keys of cluster without a value. " in answer
     assert "begin it with `defaults: [cosine, _self_]`." in answer
 
 

@@ -98,7 +98,7 @@ def test_missing_files_are_reported_with_their_key(tmp_path: Path) -> None:
         read(tmp_path, general=str(tmp_path / "gone.jsonl"))
     assert "eval.general_questions" in caught.value.remedy
     assert f"The general questions cannot be read from {tmp_path}/gone" in caught.value.problem
-    with pytest.raises(DataError, match=r"The general questions cannot be read from .* directory"):
+    with pytest.raises(DataError, match=r"The general questions cannot be read from .* folder"):
         read(tmp_path, general=str(tmp_path))
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(DataError, match=r"empty\.jsonl holds no general questions"):

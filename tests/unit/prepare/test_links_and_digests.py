@@ -58,7 +58,7 @@ def test_training_refuses_links_that_lead_out_of_the_library(
 def test_training_refuses_a_pipe_and_does_not_wait_for_it(library: Path, name: str) -> None:
     os.mkfifo(library / name)
     for path in (library, library / name):
-        with pytest.raises(DataError, match="is not a file but a pipe, socket or device"):
+        with pytest.raises(DataError, match="is not a file but a folder, pipe, socket or device"):
             find_files(DataReference(path=str(path)), key="library.path")
 
 

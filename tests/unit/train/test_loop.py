@@ -33,7 +33,11 @@ def loop_with(**parts: Any) -> tuple[Any, list[str]]:
     calls: list[str] = []
 
     def call(name: str, value: Any = None) -> Any:
-        return lambda *_, **__: (calls.append(name), value)[1]
+        def record(*_: Any, **__: Any) -> Any:
+            calls.append(name)
+            return value
+
+        return record
 
     loop: Any = Loop.__new__(Loop)
     loop._phases = PhaseTracker(some_config().cluster)

@@ -35,7 +35,7 @@ def test_a_run_stays_with_the_commit_of_its_hub_model_when_a_newer_one_is_pushed
     def download(module: str, words: Sequence[str]) -> dict[str, str]:
         folder = tmp_path / "snapshots" / (words[1] or "newest")
         folder.mkdir(parents=True, exist_ok=True)
-        return {"path": str(folder)}
+        return {"path": str(folder), "revision": folder.name}
 
     monkeypatch.setattr("ftdist_launch.setup.run_setup.call_child", download)
     request = request_in(tmp_path)

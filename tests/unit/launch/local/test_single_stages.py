@@ -205,7 +205,8 @@ def test_training_continues_when_its_ftdist_is_killed(run: RunDir) -> None:
             f"PID {rank.pid}."
         )
         assert caught.value.remedy == (
-            f"let it save and exit with `kill -USR2 {rank.pid}`, then retry."
+            "let it finish the run (`ftdist status` shows when), or let it save and exit with "
+            f"`ftdist cancel {run.cli_name}` or `kill -USR2 {rank.pid}`, then retry."
         )
         send(signal.SIGUSR2, rank)
         _wait_for(lambda: not is_alive(rank))

@@ -76,7 +76,7 @@ def _pipe(folder: Path) -> None:
     [
         (_loop, "s: round cannot be read: Too many levels of symbolic links"),
         (_nowhere, "s: link.md cannot be read: No such file or directory"),
-        (_pipe, "s: pipe.md is not a file but a pipe, socket or device"),
+        (_pipe, "s: pipe.md is not a file but a folder, pipe, socket or device"),
     ],
 )
 def test_link_loops_dangling_links_and_pipes_are_reported_without_blocking(
