@@ -19,6 +19,7 @@ import errno
 import secrets
 import shlex
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -200,8 +201,8 @@ class RunDir:
         self.root.parent.mkdir(parents=True, exist_ok=True)
         made = self.root.with_name(f".{self.name}.{secrets.token_hex(4)}")
         made.mkdir()
-        if private:
-            made.chmod(0o700)
+        # A folder passes its group on to what is made in it: quotas often count by group.
+        made.chmod(made.stat().st_mode & stat.S_ISGID | (0o700 if private else 0o755))
         for folder in (self.jobs, self.attempts, self.checkpoints, self.wandb):
             (made / folder.name).mkdir()
         try:

@@ -6,6 +6,7 @@ are composed, the result is validated, and one error reports all problems.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdist.config.dashed_keys import refuse_dashed_keys
@@ -30,6 +31,7 @@ from ftdist.config.problems import (
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.search_path import (
+    conf_dir,
     files_of_hydra_keys,
     own_folders,
     searchpath_folders,
@@ -90,16 +92,13 @@ def locate(
         shorthands: further names of keys.
 
     Raises:
-        ConfigError: a folder does not exist or can be changed by another user, or keys are
-            written as flags.
+        ConfigError: a folder does not exist, or keys are written as flags.
     """
     rest, config_dir = split_config_dir(words)
     refuse_dashed_keys(rest, command=command, shorthands=shorthands or {})
     lines = [word for word in rest if word.lstrip("+").startswith(f"{SEARCH_PATH}=")]
     further = searchpath_folders(read_overrides(lines, command=command).search_path)
     folders = own_folders(config_dir=config_dir, further=further)
-    for folder in folders:
-        require_own(folder.path, what="The config folder")
     return replace(command, folders=folders), rest
 
 
@@ -124,7 +123,11 @@ class Checked:
 def check_overrides(
     overrides: Sequence[str], *, hydra: "Hydra", command: CommandSpec, name: str | None = None
 ) -> Checked:
-    """Compose and validate what is sound, even where other overrides are not."""
+    """Compose and validate what is sound, even where other overrides are not.
+
+    Raises:
+        ConfigError: another user may change a config file that takes part.
+    """
     reading = read_overrides(overrides, command=command)
     reading.unset_other_lengths()
     lines = reading.lines()
@@ -173,9 +176,18 @@ def _with_files(
 def _file_problems(
     values: Mapping[str, Any], reading: Reading, *, hydra: "Hydra", command: CommandSpec
 ) -> list[Problem]:
-    """What the user's own files may not set: secrets, and Hydra's own keys."""
+    """What the user's own files may not set: secrets, and Hydra's own keys.
+
+    Raises:
+        ConfigError: another user may change one of them.
+    """
     if not command.folders:
         return []
+    for composed in composed_files(reading.lines(), hydra=hydra, command=command):
+        folder = Path(composed.folder)
+        if folder != conf_dir():
+            file = folder / f"{composed.name}.yaml"
+            require_own(file, what="The config file", within=folder)
     problems = []
     for name, value in _leaves(values):
         if name not in reading.accepted and isinstance(value, str | list):

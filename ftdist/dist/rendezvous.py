@@ -1,8 +1,8 @@
 """Where ranks of several nodes meet: a store that only ranks of this attempt get to.
 
 torch's store has no authentication: whoever reaches its port may read and change what is in it.
-Here it listens on a port that nobody knows in advance, on the address of the job's network only,
-and the kernel drops what comes from other hosts than those of ranks (`ftdist.dist.gate`).
+Here only an authenticated handshake tells its port, and the kernel drops what comes from hosts
+without a rank (`ftdist.dist.handshake`).
 
 Other users on the nodes of the job can still reach the store. They could disturb the run, not make
 it execute anything: no object travels between ranks as a pickle.
@@ -19,16 +19,15 @@ from typing import Any
 
 import torch.distributed
 
-from ftdist.dist.gate import Gate, pass_gate
+from ftdist.dist.handshake import BACKLOG, HandshakeServer, request_store
 from ftdist.errors import HangError
 
-_BACKLOG = 4096
 _LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """The gate at which ranks of several nodes meet: rank 0 opens it."""
+    """Where ranks of several nodes do the handshake: rank 0 listens there."""
 
     host: str
     port: int
@@ -40,7 +39,7 @@ def open_store(address: Address, *, rank: int, size: int, local_size: int, timeo
     """The store of the ranks, once all of them are there. Collective.
 
     Args:
-        address: of the gate.
+        address: of the handshake.
         rank: of this process.
         size: number of ranks.
         local_size: ranks per node.
@@ -54,23 +53,23 @@ def open_store(address: Address, *, rank: int, size: int, local_size: int, timeo
     host = _LOOPBACK if size == local_size else address.host
     if rank:
         place = (host, address.port)
-        port = pass_gate(place, secret=address.secret, rank=rank, deadline=deadline)
-        if port is None:
+        store_at = request_store(place, secret=address.secret, rank=rank, deadline=deadline)
+        if store_at is None:
             problem = "rank 0 is not there, or is of another attempt"
             raise not_joined(address, problem, rank=rank, size=size, timeout_s=timeout_s)
-        return _store(host, port, size=size, timeout_s=timeout_s)
+        return _store(*store_at, size=size, timeout_s=timeout_s)
     with (
-        _listen(host, 0, name=address.host) as listener,
-        _listen(host, address.port, name=address.host) as door,
+        _listen(host, 0, name=address.host) as store_listener,
+        _listen(host, address.port, name=address.host) as listener,
     ):
-        gate = Gate(listener, secret=address.secret)
-        own, port = listener.getsockname()[:2]
-        own = _LOOPBACK if own in ("0.0.0.0", "::") else own
+        server = HandshakeServer(store_listener, secret=address.secret)
+        port = store_listener.getsockname()[1]
         # torch closes the descriptor that it gets.
-        store = _store(own, port, size=size, timeout_s=timeout_s, fd=os.dup(listener.fileno()))
-        gate.admit(door, count=size - 1, deadline=deadline)
-    if len(gate.ranks) < size - 1:
-        problem = f"{len(gate.ranks) + 1} of them came"
+        descriptor = os.dup(store_listener.fileno())
+        store = _store(_LOOPBACK, port, size=size, timeout_s=timeout_s, fd=descriptor)
+        server.serve(listener, count=size - 1, deadline=deadline)
+    if len(server.ranks) < size - 1:
+        problem = f"{len(server.ranks) + 1} of them came"
         raise not_joined(address, problem, rank=rank, size=size, timeout_s=timeout_s)
     return store
 
@@ -101,28 +100,25 @@ def _store(host: str, port: int, *, size: int, timeout_s: float, fd: int | None 
 
 
 def _listen(host: str, port: int, *, name: str) -> socket.socket:
-    """A listening socket on the interface of a host, or on all if it is none of this machine's.
+    """A listening socket: on the loopback interface if that is the host, else on all interfaces.
+
+    Peers may reach this node by another address than the one that its name has here.
 
     Args:
-        host: the name or address to listen on.
+        host: the name or address by which ranks come.
         port: 0 for a free one.
         name: of the host, for messages.
 
     Raises:
         HangError: another program uses the port.
     """
-    found = None
-    with suppress(OSError):
-        found = socket.gethostbyname(host)
-        # In a machine's own list of hosts its name may lead to the loopback interface.
-        if host == _LOOPBACK or not found.startswith("127."):
-            return socket.create_server((found, port), backlog=_BACKLOG)
+    interface = _LOOPBACK if host == _LOOPBACK else ""
     try:
-        if found is not None or not socket.has_dualstack_ipv6():
-            return socket.create_server(("", port), backlog=_BACKLOG)
+        if _has_ipv4(host) or not socket.has_dualstack_ipv6():
+            return socket.create_server((interface, port), backlog=BACKLOG)
         family = socket.AF_INET6
         return socket.create_server(
-            ("", port), family=family, backlog=_BACKLOG, dualstack_ipv6=True
+            (interface, port), family=family, backlog=BACKLOG, dualstack_ipv6=True
         )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
@@ -131,3 +127,10 @@ def _listen(host: str, port: int, *, name: str) -> socket.socket:
             f"Port {port} of {name} is used by another program.",
             remedy="start the run again for another port, or set cluster.master_port.",
         ) from None
+
+
+def _has_ipv4(host: str) -> bool:
+    with suppress(OSError):
+        socket.gethostbyname(host)
+        return True
+    return False

@@ -17,8 +17,8 @@ import torch.distributed as dist
 
 from ftdist.dist.collectives import all_gather_json
 from ftdist.dist.device import backend_of, choose_device, torch_device, use_device
-from ftdist.dist.gate import KEY
 from ftdist.dist.gemm import measure_gemm_tflops
+from ftdist.dist.handshake import KEY
 from ftdist.dist.rendezvous import Address
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.doctor.collective_checks import Member, check_collectives, check_links

@@ -1,15 +1,14 @@
-"""Who may change a file: what another user can change runs no code here.
+"""Who may change a file: what a stranger can change runs no code here.
 
-A path is the user's own if it and every folder above it belong to the user or root, and if nobody
-else may write to it. Folders above may be sticky, as /tmp is: nobody can rename another's files
-there. `FTDIST_TRUSTED_DIRS` names further folders whose owners and groups the user trusts.
+As git does, ftdist asks whose a file is; and whether every user may write to it, or to a folder
+above it that is not sticky, as /tmp is. Whoever may write by the group of a folder is a colleague,
+and trusted. `FTDIST_TRUSTED_DIRS` names folders that are trusted whatever their owners and modes.
 """
 
-import grp
 import os
 import pwd
+import shlex
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,95 +18,72 @@ VARIABLE = "FTDIST_TRUSTED_DIRS"
 """Environment variable: folders that are trusted with all below them, separated by colons."""
 
 _ROOT = 0
+_UNREADABLE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
-def require_own(path: Path, *, what: str) -> None:
-    """Refuse a path that another user may change.
+def require_own(
+    path: Path, *, what: str, of_anyone: bool = False, within: Path | None = None
+) -> None:
+    """Refuse a path that a stranger may change.
 
     Args:
         path: a file or folder, which may not exist yet.
         what: it is, such as "The run directory".
+        of_anyone: whether it may belong to somebody else, as programs do that a site installs.
+        within: the folder to trust instead, with the path and others; None: the path itself.
 
     Raises:
         ConfigError: who may change which part of it.
     """
     real = path.resolve()
-    for part in _untrusted(real):
-        try:
-            status = part.lstat()
-        except FileNotFoundError:
-            continue
-        is_above = part != real
-        if not _is_owner_fine(status, is_above=is_above):
+    if is_trusted(real):
+        return
+    if within is None or not real.is_relative_to(within.resolve()):
+        within = real
+    with suppress(*_UNREADABLE):
+        owner = real.stat().st_uid
+        if not of_anyone and owner not in trusted_users():
             raise ConfigError(
-                f"{what} {path} could be another user's: {part} belongs to "
-                f"{_user(status.st_uid)}, not to you ({_user(os.geteuid())}).",
-                remedy=f"read it, then copy it to a folder of your own; or "
-                f"`export {VARIABLE}={part}` if you trust whoever writes there.",
+                f"{what} {path} belongs to {_user(owner)}, not to you ({_user(os.geteuid())}), and "
+                "can run programs as you.",
+                remedy=f"read it, then copy it to a folder of your own; or {_trust(within)}.",
             )
-        if _is_writable_by_others(status, is_above=is_above):
-            mode = stat.S_IMODE(status.st_mode)
-            raise ConfigError(
-                f"{what} {path} can be changed by other users: {part} has mode {mode:04o}.",
-                remedy=f"run `chmod go-w {part}`, use another folder, or "
-                f"`export {VARIABLE}={part}` if you trust whoever writes there.",
-            )
-
-
-def _untrusted(real: Path) -> Iterator[Path]:
-    """The path and the folders above it, up to the first one that is trusted by name."""
-    trusted = trusted_dirs()
-    for part in (real, *real.parents):
-        if part in trusted:
-            return
-        yield part
-
-
-def trusted_dirs() -> frozenset[Path]:
-    """The folders that `FTDIST_TRUSTED_DIRS` names; the root of all folders is never one."""
-    names = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
-    return frozenset(Path(name).expanduser().resolve() for name in names) - {Path("/")}
+    # Root is mostly alone in a container, whose volumes are often open to all.
+    for part in (real,) if os.geteuid() == _ROOT else (real, *real.parents[:-1]):
+        with suppress(*_UNREADABLE):
+            mode = stat.S_IMODE(part.stat().st_mode)
+            is_sticky_above = part != real and mode & stat.S_ISVTX
+            if mode & stat.S_IWOTH and not is_sticky_above:
+                raise ConfigError(
+                    f"{what} {path} can be changed by every user: {part} has mode {mode:04o}.",
+                    remedy=f"run `chmod o-w {shlex.quote(str(part))}`; if you may not, use another "
+                    f"folder or {_trust(part)}.",
+                )
 
 
 def is_trusted(path: Path) -> bool:
-    """Whether a path is in a folder that `FTDIST_TRUSTED_DIRS` names, or is one."""
+    """Whether a path is in a folder that `FTDIST_TRUSTED_DIRS` names, or is one.
+
+    The root of all folders is never one.
+    """
+    names = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    trusted = {Path(name).expanduser().resolve() for name in names} - {Path("/")}
     real = path.resolve()
-    return not trusted_dirs().isdisjoint((real, *real.parents))
+    return not trusted.isdisjoint((real, *real.parents))
 
 
-def _is_owner_fine(status: os.stat_result, *, is_above: bool) -> bool:
-    if status.st_uid in (os.geteuid(), _ROOT):
-        return True
-    # In a container without a superuser, files of the host's root belong to nobody.
-    return is_above and status.st_uid == _unmapped_user()
+def trusted_users() -> frozenset[int]:
+    """Numbers of the users whose files may run: this one, root, and for root the user it works for.
+
+    In a container root works in a folder of the machine's user, under sudo in that of its caller.
+    """
+    user = os.geteuid()
+    return frozenset({user, _ROOT} | ({Path().stat().st_uid} if user == _ROOT else set()))
 
 
-def _unmapped_user() -> int | None:
-    """The user to whom files of other users seem to belong; None outside a user namespace."""
-    with suppress(OSError, ValueError):
-        first, _, count = map(int, Path("/proc/self/uid_map").read_text().split()[:3])
-        if (first, count) != (0, 2**32 - 1):
-            return int(Path("/proc/sys/kernel/overflowuid").read_text())
-    return None
-
-
-def _is_writable_by_others(status: os.stat_result, *, is_above: bool) -> bool:
-    if is_above and status.st_mode & stat.S_ISVTX:
-        return False
-    if status.st_mode & stat.S_IWOTH:
-        return True
-    return bool(status.st_mode & stat.S_IWGRP) and not _is_own_group(status.st_gid)
-
-
-def _is_own_group(gid: int) -> bool:
-    """Whether only this user is in a group: many systems give each user a group of their own."""
-    if gid == _ROOT:
-        return True
-    with suppress(KeyError):
-        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
-        is_named_alike = gid == user.pw_gid and group.gr_name == user.pw_name
-        return is_named_alike and set(group.gr_mem) <= {user.pw_name}
-    return False
+def _trust(part: Path) -> str:
+    value = os.pathsep.join(filter(None, (os.environ.get(VARIABLE), str(part))))
+    return f"`export {VARIABLE}={shlex.quote(value)}` if you trust whoever writes there"
 
 
 def _user(uid: int) -> str:

@@ -20,7 +20,7 @@ def train(run_dir: str) -> None:
     run, attempt = RunDir(Path(run_dir)), int(os.environ[ATTEMPT])
     progress = SharedProgress(start_s=float(os.environ[START_S]))
     with rank_process(run.attempt(attempt), progress) as info:
-        from ftdist.dist.gate import KEY
+        from ftdist.dist.handshake import KEY
         from ftdist.dist.rendezvous import Address
         from ftdist.dist.world import World
         from ftdist.train.main import main

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import stat
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,13 +23,24 @@ from tests.support.canary import Canary
 from tests.support.runs.fake_runs import slurm_config
 
 NEEDED = ["model.path=m", "library.path=l", "run.name=r"]
-OTHER = 4242
+OTHER, USER, GROUP = 4242, 4343, 4444
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another user")
 
 
-def _run(root: Path) -> RunDir:
+@pytest.fixture
+def as_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ftdist takes this process for one of USER; owners and modes of files are real."""
+    monkeypatch.setattr(os, "geteuid", lambda: USER)
+
+
+def _give(path: Path, user: int, group: int = -1) -> None:
+    for each in (path, *path.rglob("*")):
+        os.chown(each, user, group)
+
+
+def _run(root: Path, *, private: bool = True) -> RunDir:
     run = RunDir(root)
-    run.create(private=True)
+    run.create(private=private)
     run.config.write_text(dump_config(compose(NEEDED)))
     return run
 
@@ -37,52 +49,144 @@ def _given_away(path: Path) -> None:
     os.chown(path, OTHER, OTHER)
 
 
-def _shared_with_a_group(root: Path) -> None:
-    os.chown(root.parent, -1, OTHER)
-    root.parent.chmod(0o770)
-
-
 CASES: dict[str, Callable[[Path], None]] = {
     "owner": _given_away,
-    "owner above": lambda root: _given_away(root.parent),
     "writable": lambda root: root.chmod(0o702),
     "writable above": lambda root: root.parent.chmod(0o777),
-    "group above": _shared_with_a_group,
 }
 
 
 @as_root
 @pytest.mark.fault("M10", "XA", "S10")
 @pytest.mark.parametrize("case", CASES)
-def test_a_run_that_another_user_may_change_is_refused(case: str, tmp_path: Path) -> None:
+def test_a_run_that_another_user_may_change_is_refused(
+    case: str, tmp_path: Path, as_user: None
+) -> None:
     run = _run(tmp_path / "runs/r")
+    _give(tmp_path, USER)
     CASES[case](run.root)
-    with pytest.raises(ConfigError, match=r"could be another user's|can be changed by other users"):
+    with pytest.raises(ConfigError, match=r"belongs to user 4242|can be changed by every user"):
         find_run("r", runs_root=tmp_path / "runs")
     assert find_run("r", runs_root=tmp_path / "runs", only_reads=True).root == run.root
 
 
 @as_root
+@pytest.mark.fault("M10", "S10")
+@pytest.mark.parametrize("private", [True, False])
+def test_a_project_folder_of_a_group_needs_no_setting(
+    private: bool, tmp_path: Path, as_user: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's folder of a project, mode 2775, and files made with umask 002."""
+    before = os.umask(0o002)
+    try:
+        lab = tmp_path / "lab"
+        lab.mkdir()
+        os.chown(lab, OTHER, GROUP)
+        lab.chmod(0o2775)
+        run = _run(lab / "me/runs/r", private=private)
+        experiment = lab / "me/conf/experiment/mine.yaml"
+        experiment.parent.mkdir(parents=True)
+        experiment.write_text("# @package _global_\noptim: {peak_lr: 0.5}\n")
+        _give(lab / "me", USER)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(experiment.stat().st_mode) == 0o664
+    assert stat.S_IMODE(run.root.parent.stat().st_mode) == 0o2775
+    assert list(run_problems(RunDir(lab / "me/runs/new"))) == []
+    assert find_run("r", runs_root=lab / "me/runs").root == run.root
+    monkeypatch.chdir(lab / "me")
+    assert compose([*NEEDED, "experiment=mine"]).optim.peak_lr == 0.5
+    monkeypatch.setattr("ftdist_launch.slurm.own_files.trusted_users", lambda: {0, USER})
+    assert _start(run, private=private).stdout == "started\n"
+
+
+@as_root
+@pytest.mark.parametrize(("private", "mode"), [(True, 0o2700), (False, 0o2755)])
+def test_what_a_run_makes_belongs_to_the_group_of_its_folder_whose_quota_it_is(
+    private: bool, mode: int, tmp_path: Path
+) -> None:
+    os.chown(tmp_path, -1, GROUP)
+    tmp_path.chmod(0o2775)
+    run = _run(tmp_path / "r", private=private)
+    assert stat.S_IMODE(run.root.stat().st_mode) == mode
+    assert {path.stat().st_gid for path in (run.root, run.config, run.jobs)} == {GROUP}
+
+
+@as_root
 @pytest.mark.fault("M10")
 def test_a_folder_that_the_user_names_is_trusted_with_all_below_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, as_user: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = _run(tmp_path / "runs/r")
-    _given_away(run.root.parent)
-    monkeypatch.setenv(VARIABLE, f"/nowhere:{run.root.parent}")
-    run.require_own()
-    run.root.chmod(0o777)
-    with pytest.raises(ConfigError, match="mode 0777"):
-        run.require_own()
-    for everything in ("/", f"{tmp_path}/other"):
-        monkeypatch.setenv(VARIABLE, everything)
+    run = _run(tmp_path / "lab/me/runs/r")
+    for path in (run.root, *run.root.parents[:3]):
+        _given_away(path)
+        path.chmod(0o777)
+    for elsewhere in ("/", f"{tmp_path}/la"):
+        monkeypatch.setenv(VARIABLE, elsewhere)
         with pytest.raises(ConfigError):
             run.require_own()
+    for named in (tmp_path / "lab", tmp_path / "lab/me/runs/r"):
+        monkeypatch.setenv(VARIABLE, f"/nowhere:{named}")
+        run.require_own()
 
 
+@as_root
+@pytest.mark.fault("M10")
+@pytest.mark.parametrize("case", CASES)
+def test_the_remedy_works_as_it_is_written(
+    case: str, tmp_path: Path, as_user: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command between backticks is a whole way out."""
+    monkeypatch.setenv(VARIABLE, "/nowhere")
+    run = _run(tmp_path / "my runs/r")
+    _give(tmp_path, USER)
+    CASES[case](run.root)
+    with pytest.raises(ConfigError) as refused:
+        run.require_own()
+    assert refused.value.remedy is not None
+    *_, export, _ = refused.value.remedy.split("`")
+    line = f'{export}; printf %s "${VARIABLE}"'
+    value = subprocess.run(["sh", "-c", line], stdout=subprocess.PIPE, text=True, check=True)
+    monkeypatch.setenv(VARIABLE, value.stdout)
+    assert value.stdout.startswith("/nowhere:/")
+    run.require_own()
+    monkeypatch.delenv(VARIABLE)
+    if case != "owner":
+        subprocess.run(["sh", "-c", refused.value.remedy.split("`")[1]], check=True)
+        run.require_own()
+
+
+@as_root
+@pytest.mark.fault("M10")
+def test_root_of_a_container_works_in_the_folder_of_the_machines_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work/conf/experiment").mkdir(parents=True)
+    experiment = tmp_path / "work/conf/experiment/mine.yaml"
+    experiment.write_text("# @package _global_\noptim: {peak_lr: 0.5}\n")
+    run = _run(tmp_path / "work/runs/r")
+    _give(tmp_path / "work", USER)
+    tmp_path.chmod(0o777)  # as a volume may be
+    monkeypatch.chdir(tmp_path / "work")
+    assert compose([*NEEDED, "experiment=mine"]).optim.peak_lr == 0.5
+    run.require_own()
+    assert _start(run).stdout == "started\n"
+    _give(run.root, OTHER)
+    with pytest.raises(ConfigError, match="belongs to user 4242"):
+        run.require_own()
+    monkeypatch.chdir("/")
+    _give(run.root, USER)
+    with pytest.raises(ConfigError, match=r"belongs to user 4343, not to you \(root\)"):
+        run.require_own()
+
+
+@as_root
 @pytest.mark.fault("S10")
-def test_a_sticky_folder_above_is_fine_and_a_link_is_followed(tmp_path: Path) -> None:
-    _run(tmp_path / "runs/r").require_own()
+def test_a_sticky_folder_above_is_fine_and_a_link_is_followed(
+    tmp_path: Path, as_user: None
+) -> None:
+    _run(tmp_path / "runs/r")
+    _give(tmp_path, USER)
     (tmp_path / "runs").chmod(0o1777)
     require_own(tmp_path / "runs/r", what="It")
     (tmp_path / "runs").chmod(0o777)
@@ -116,7 +220,7 @@ def test_every_command_on_a_run_refuses_another_users(
     further = ["org/name"] if command == "push" else []
     assert main([command, str(run.root), *further]) == 78
     shown = capsys.readouterr().err
-    assert f"{run.root} belongs to user {OTHER}" in shown
+    assert f"{run.root} belongs to user {OTHER}, not to you (root)" in shown
     assert f"export {VARIABLE}={run.root}" in shown
 
 
@@ -135,36 +239,60 @@ def test_commands_that_read_execute_nothing_of_another_users_run(
     canary.assert_unharmed()
 
 
+CONFIG_CASES: dict[str, Callable[[Path], None]] = {
+    "file writable": lambda file: file.chmod(0o666),
+    "file of another": _given_away,
+    "its folder writable": lambda file: file.parent.chmod(0o777),
+    "folder above writable": lambda file: file.parent.parent.chmod(0o777),
+}
+
+
+@as_root
 @pytest.mark.fault("M10", "XA")
-def test_a_folder_of_config_that_others_may_change_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "conf/cluster"
-    folder.mkdir(parents=True)
-    (folder / "theirs.yaml").write_text("defaults: [slurm, _self_]\npython: /evil/python\n")
-    words = [*NEEDED, f"--config-dir={folder.parent}", "cluster=theirs"]
+@pytest.mark.parametrize("case", CONFIG_CASES)
+def test_a_config_file_that_others_may_change_is_refused_where_it_is_used(
+    case: str, tmp_path: Path, as_user: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "conf/cluster/theirs.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("defaults: [slurm, _self_]\npython: /evil/python\n")
+    _give(tmp_path, USER)
+    config_dir = f"--config-dir={tmp_path / 'conf'}"
+    words = [*NEEDED, config_dir, "cluster=theirs"]
     assert compose(words).cluster.python == "/evil/python"
-    folder.parent.chmod(0o777)
-    with pytest.raises(ConfigError, match=r"The config folder .* mode 0777"):
+    CONFIG_CASES[case](file)
+    with pytest.raises(ConfigError, match=r"The config file .*theirs.yaml (belongs to|can be)"):
         compose(words)
+    compose([*NEEDED, config_dir])  # does not read the file
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "conf"))
+    compose(words)
 
 
 @as_root
 @pytest.mark.fault("M10", "XA")
 @pytest.mark.parametrize("key", ["python", "container"])
-def test_a_program_of_another_user_in_a_config_is_not_submitted(key: str, tmp_path: Path) -> None:
-    program = tmp_path / "theirs/bin/python"
+def test_a_program_of_a_site_may_run_and_one_that_every_user_may_replace_may_not(
+    key: str, tmp_path: Path, as_user: None
+) -> None:
+    """A service account owns it, and its group may write to it."""
+    program = tmp_path / "conda/bin/python"
     program.parent.mkdir(parents=True)
     program.symlink_to("/bin/sh")
     config = slurm_config(f"cluster.{key}={program}")
     request = replace(_request(_run(tmp_path / "r")), cluster=config.cluster)
+    _give(request.runs[0].root, USER)
+    _give(tmp_path / "conda", OTHER, GROUP)
+    program.parent.chmod(0o2775)
     require_own_files(request)
-    _given_away(program.parent)
-    with pytest.raises(ConfigError, match=rf"cluster\.{key} .* belongs to user {OTHER}"):
+    program.parent.chmod(0o777)
+    with pytest.raises(ConfigError, match=rf"cluster\.{key} .* has mode 0777") as refused:
         require_own_files(request)
+    assert "copy" not in str(refused.value.remedy)
 
 
 @as_root
 @pytest.mark.fault("M10", "S10")
-def test_no_run_is_made_where_others_could_replace_it(tmp_path: Path) -> None:
+def test_no_run_is_made_where_others_could_replace_it(tmp_path: Path, as_user: None) -> None:
     assert list(run_problems(RunDir(tmp_path / "runs/r"))) == []
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs").chmod(0o777)

@@ -7,12 +7,11 @@ The lines of the batch script check it before anything of it runs; SLURM keeps t
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftdist.io.ownership import is_trusted, require_own
+from ftdist.io.ownership import is_trusted, require_own, trusted_users
 
 if TYPE_CHECKING:
     from ftdist_launch.slurm.sbatch import JobRequest
 
-_FOREIGN = r'\( ! -uid "$UID" -o -perm /022 \)'
 _REFUSE = (
     '[ -z "$others" ] || { echo "Others may change $others: '
     'the job does not run what is in it." >&2; exit 78; }'
@@ -20,7 +19,7 @@ _REFUSE = (
 
 
 def require_own_files(request: "JobRequest") -> None:
-    """Refuse runs that another user may change, and programs of another user in their config.
+    """Refuse runs that another user may change, and programs in their config that all may.
 
     Raises:
         ConfigError: the first of them.
@@ -33,7 +32,7 @@ def require_own_files(request: "JobRequest") -> None:
         if program is not None and program.startswith("/"):
             # A link to the system's Python stands in a virtual environment that decides the rest.
             for path in (Path(program).parent, Path(program)):
-                require_own(path, what=f"cluster.{key}")
+                require_own(path, what=f"cluster.{key}", of_anyone=True)
 
 
 def own_folder_lines(folder: Path, shown: str) -> list[str]:
@@ -45,7 +44,7 @@ def own_folder_lines(folder: Path, shown: str) -> list[str]:
     """
     if is_trusted(folder):
         return []
-    return [f'others="$(find -H {shown} -maxdepth 0 {_FOREIGN})" || exit 78', _REFUSE]
+    return [f'others="$(find -H {shown} -maxdepth 0 {_foreign()})" || exit 78', _REFUSE]
 
 
 def own_file_lines(folder: Path) -> list[str]:
@@ -53,5 +52,11 @@ def own_file_lines(folder: Path) -> list[str]:
     if is_trusted(folder):
         return []
     files = '"$FTDIST_RUN/code" "$FTDIST_LOGS"'
-    found = f"find -H {files} -ignore_readdir_race ! -type l {_FOREIGN} -print -quit"
+    found = f"find -H {files} -ignore_readdir_race ! -type l {_foreign()} -print -quit"
     return [f'others="$({found})" || exit 78', _REFUSE]
+
+
+def _foreign() -> str:
+    """The test of `find` for what `require_own` refuses."""
+    others = " ".join(f"! -uid {user}" for user in sorted(trusted_users()))
+    return rf"\( {others} -o -perm -002 \)"

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ftdist.config.schema import ClusterConfig
 from ftdist.config.schema.types import PATH_PATTERN
-from ftdist.dist.gate import KEY
+from ftdist.dist.handshake import KEY
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import NODE_CACHE, ON_EVERY_GPU, common_environment
