@@ -243,10 +243,7 @@ class RunDir:
         return record_event(self.events, kind, **fields)
 
     def was_cancelled(self, stage: str = "train", *, deadline_s: float | None = None) -> bool:
-        """Whether the run was cancelled since a stage was last requested, or has a stop file.
-
-        The stop file is for training. For `deadline_s` see `read_events`.
-        """
+        """Whether the run was cancelled since a stage was last requested, or training has a stop."""
         if stage == "train" and self.stop.exists():
             return True
         cancelled = False
