@@ -243,7 +243,7 @@ class RunDir:
         return record_event(self.events, kind, **fields)
 
     def was_cancelled(self, stage: str = "train", *, deadline_s: float | None = None) -> bool:
-        """Whether the run was cancelled since a stage was last requested, or training has a stop."""
+        """Whether a stage was cancelled since it was requested, or training has a stop file."""
         if stage == "train" and self.stop.exists():
             return True
         cancelled = False
