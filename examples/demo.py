@@ -54,12 +54,12 @@ def main() -> int:
 
 
 def _dtype() -> str:
-    """bfloat16 where the CPU has instructions for its matrix products (AMX), else float32."""
+    """bfloat16 where the CPU has instructions for its products (AMX, AVX-512), else float32."""
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:
         return "float32"
-    return "bfloat16" if " amx_bf16 " in flags else "float32"
+    return "float32" if {"amx_bf16", "avx512_bf16"}.isdisjoint(flags) else "bfloat16"
 
 
 if __name__ == "__main__":
