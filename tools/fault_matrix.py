@@ -156,6 +156,8 @@ def _row(case: Case, tests: list[FaultTest]) -> str:
 
 def _storms(folder: Path) -> list[str]:
     paths = sorted(folder.glob("seed-*.json"))
+    if not paths:
+        return ["No storm has run to its end yet."]
     return [
         line
         for path in paths
