@@ -231,11 +231,11 @@ class RunDir:
         for path in (self.config, self.code, self.jobs, *self.jobs.glob("*/")):
             require_own(path, what=what)
 
-    def append_event(self, kind: str, **fields: Any) -> None:
+    def append_event(self, kind: str, /, **fields: Any) -> None:
         """Add one line to `events.jsonl`; safe while other processes add theirs."""
         append_event(self.events, kind, **fields)
 
-    def record_event(self, kind: str, **fields: Any) -> bool:
+    def record_event(self, kind: str, /, **fields: Any) -> bool:
         """As `append_event`, but without an error on a full disk; returns whether it was written.
 
         Otherwise a later call of this process writes it.

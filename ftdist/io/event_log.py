@@ -18,18 +18,18 @@ _PENDING: dict[Path, deque[dict[str, Any]]] = {}
 _PENDING_LOCK = threading.Lock()
 
 
-def append_event(path: Path, kind: str, **fields: Any) -> None:
+def append_event(log: Path, kind: str, /, **fields: Any) -> None:
     """Add one event to a file; safe while other processes add theirs.
 
     Args:
-        path: of the file.
+        log: the file.
         kind: of the event.
         **fields: of the event, beside its time.
     """
-    append_json_line(path, _event(kind, fields))
+    append_json_line(log, _event(kind, fields))
 
 
-def record_event(path: Path, kind: str, **fields: Any) -> bool:
+def record_event(log: Path, kind: str, /, **fields: Any) -> bool:
     """As `append_event`, but without an error if the disk refuses the event.
 
     The event is kept, and written by a later call of this process once the disk takes it.
@@ -38,11 +38,11 @@ def record_event(path: Path, kind: str, **fields: Any) -> bool:
         Whether it was written.
     """
     with _PENDING_LOCK:
-        pending = _PENDING.setdefault(path, deque(maxlen=MAX_PENDING))
+        pending = _PENDING.setdefault(log, deque(maxlen=MAX_PENDING))
         pending.append(_event(kind, fields))
         with suppress(OSError):
             while pending:
-                append_json_line(path, pending[0], deadline_s=0.0)
+                append_json_line(log, pending[0], deadline_s=0.0)
                 pending.popleft()
         return not pending
 

@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import shutil
 import signal
 import sys
 import time
@@ -168,7 +167,7 @@ def test_a_checkpoint_written_beside_training_resumes_and_is_exported_without_a_
     assert exported.unchecked == WITHOUT_LOGITS
     assert f"\n- {WITHOUT_LOGITS}\n" in (run.export / "README.md").read_text()
     assert AutoModelForCausalLM.from_pretrained(run.export).dtype == torch.float32
-    shutil.rmtree(last)
+    next(last.glob("shards-*/*")).write_bytes(b"")  # damaged: the one before it is used
     assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
     assert state_hash(run, step=STEPS) == before
 

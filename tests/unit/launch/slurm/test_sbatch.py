@@ -77,6 +77,7 @@ def test_the_script_matches_the_golden_file(
 ) -> None:
     command("srun", "exit 0")
     monkeypatch.setattr("os.getuid", lambda: 1000)
+    monkeypatch.setattr("ftdist_launch.slurm.own_files.trusted_users", lambda: {0, 1000})
     config = slurm_config(
         *("cluster.nodes=2", "cluster.tasks_per_node=4", "cluster.gpus_per_node=4"),
         "cluster.partition=main",
