@@ -53,8 +53,9 @@ class HandshakeServer:
         server.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A stranger that says nothing keeps nobody waiting.
-        with suppress(OSError, EOFError, TimeoutError), closing(writer):
+        # A stranger that says nothing keeps nobody waiting; at the end it is dropped silently.
+        dropped = (OSError, EOFError, TimeoutError, asyncio.CancelledError)
+        with suppress(*dropped), closing(writer):
             await asyncio.wait_for(self._authenticate(reader, writer), _HANDSHAKE_S)
 
     async def _authenticate(
@@ -71,9 +72,9 @@ class HandshakeServer:
             self._hosts.add(host)
             restrict_to_hosts(self._store, self._hosts)
         port = struct.pack("!H", self._store.getsockname()[1])
+        self.ranks.add(struct.unpack("!I", hello[:4])[0])
         writer.write(port + _proof(self._secret, b"store", nonce + hello + port))
         await writer.drain()
-        self.ranks.add(struct.unpack("!I", hello[:4])[0])
 
 
 def request_store(

@@ -38,9 +38,11 @@ def _serving(*, count: int = 1, wait_s: float = 20.0) -> Iterator[tuple[Handshak
         )
         port = listener.getsockname()[1]
         serving.start()
-        yield server, port, store.getsockname()[1]
-        server.ranks |= set(range(count))
-        serving.join()
+        try:
+            yield server, port, store.getsockname()[1]
+        finally:
+            server.ranks |= set(range(count))
+            serving.join()
 
 
 def _ask(port: int, *, secret: str = SECRET, wait_s: float = 10.0, rank: int = 1) -> int | None:
