@@ -9,6 +9,7 @@ Privacy: argv, host facts, the git remote, packages, console output and code are
 anything in the config that looks like a secret. Keys come from the environment or netrc.
 """
 
+import logging
 import os
 import sys
 import threading
@@ -62,6 +63,9 @@ class WandbClient:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         os.environ.setdefault("WANDB_SILENT", "true")
         import wandb
+
+        # Its debug.log may be on a full disk: no traceback for each line that it cannot take.
+        logging.raiseExceptions = False
 
         self._wandb = wandb
         self._finish_timeout_s = finish_timeout_s
