@@ -259,7 +259,7 @@ def _is_compared(section: Section, name: str, *, is_new: bool) -> bool:
 
 
 def _changed_keys(before: Path, after: Path, *, was: object) -> list[tuple[str, Any, Any]]:
-    """Keys of two JSON files with different values; none where that cannot be told in a few.
+    """Keys of two JSON files with different values; none if they would be too many to list.
 
     Args:
         before: the run's copy.

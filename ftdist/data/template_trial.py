@@ -85,7 +85,7 @@ def _render_and_exit(render: Callable[[], object], *, parent: int) -> None:
         code = _OUT_OF_MEMORY
     except RecursionError:
         code = _TOO_DEEP
-    except BaseException:  # noqa: BLE001 - told by the rendering in the parent
+    except BaseException:  # noqa: BLE001 - the rendering in the parent reports it
         code = 0
     finally:
         os._exit(code)

@@ -80,7 +80,7 @@ class HandshakeServer:
 def request_store(
     server: tuple[str, int], *, secret: str, rank: int, deadline: float
 ) -> tuple[str, int] | None:
-    """Another rank's side: the store's address and port; None: nobody told them until `deadline`.
+    """Another rank's side: the store's address and port; None: no answer until `deadline`.
 
     Args:
         server: name or address of rank 0's host, and port of its handshake.

@@ -61,7 +61,7 @@ class Instruments:
     hardware: Hardware
     profiler: StepProfiler
     phases: PhaseTracker
-    """Told what this rank does."""
+    """Follows what this rank does."""
 
     startup_s: float
     """From the start of this process to the loop."""

@@ -45,7 +45,7 @@ class WeightChecksums:
         import deepspeed
 
         parameters = [parameter for _, parameter in self._layers[number % len(self._layers)][1]]
-        # What is kept whole between steps is looked at as it is, not gathered anew.
+        # What is kept whole between steps is read as it is, not gathered again.
         status = deepspeed.runtime.zero.partition_parameters.ZeroParamStatus.AVAILABLE
         sharded = [p for p in parameters if p.ds_status != status]
         with deepspeed.zero.GatheredParameters(sharded, enabled=bool(sharded)):

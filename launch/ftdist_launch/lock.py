@@ -55,7 +55,7 @@ def run_lock(run: RunDir, *, log: LogFn | None = None) -> Iterator[None]:
 
     Args:
         run: to lock.
-        log: told of a takeover, which is then recorded in the run's events.
+        log: for a line about a takeover, which is then recorded in the run's events.
 
     Raises:
         RunLockedError: another process or job holds it, or may do so.

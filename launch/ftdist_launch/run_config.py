@@ -9,7 +9,7 @@ from ftdist.rundir import RunDir
 
 
 def read_config(run: RunDir) -> RunConfig:
-    """The config of a run, without what an earlier resume was told.
+    """The config of a run, without the `resume` keys of an earlier resume.
 
     Raises:
         StorageError: the file cannot be read, or is damaged.

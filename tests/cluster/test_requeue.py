@@ -52,7 +52,7 @@ def test_rank_0_killed_during_a_requeue_with_leftovers_of_earlier_ones(
     partial = run.checkpoints / "step-00000099.partial-1"
     (partial / "shards-000").mkdir(parents=True)
     (partial / "shards-000" / "rank-00000-of-00002.safetensors").write_bytes(b"torn")
-    # What submitit leaves if it is killed while it saves: it would fail for ever after.
+    # What submitit leaves if it is killed while it saves: every later requeue would fail.
     leftovers = [
         run.jobs / "train" / f"{job}_submitted.pkl.save_tmp",
         run.jobs / "train" / f"{job}_submitted.save_tmp",

@@ -91,7 +91,7 @@ def test_three_skipped_steps_end_the_attempt_name_their_samples_and_evict_nothin
         assert str(event["samples"]["library"][0]) in ends[0][1]
     assert [row["step"] for row in read_metrics(run.metrics)] == [1, 2, 3, 4, 5, 6]
     assert kept(run) == [2, 3]  # the save of step 3 was under way
-    # Without the fault, the run goes on from there as if nothing had been.
+    # Without the fault, the run resumes there as if nothing had happened.
     assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
     whole = make_run(tmp_path / "whole", ingredients, world_size=2)
     assert run_attempt(run_ranks, whole, 1, world_size=2) == [0, 0]
@@ -251,15 +251,18 @@ def test_a_spike_rolls_back_and_the_run_ends_as_one_that_never_saw_those_steps(
     assert spike["step"] == 22
     assert 20 not in kept(run)
     assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
-    told = make_run(tmp_path / "told", ingredients, *settings, world_size=2, steps=30)
-    told.append_event("rolled_back", attempt=0, **ROLL_BACK)
+    reference = make_run(tmp_path / "reference", ingredients, *settings, world_size=2, steps=30)
+    reference.append_event("rolled_back", attempt=0, **ROLL_BACK)
     # It is to begin without the checkpoint that the roll-back goes to.
-    told.append_event(RESTART_ACCEPTED, recorded=15, checkpoint=None, steps_lost=15)
-    assert run_attempt(run_ranks, told, 1, world_size=2) == [0, 0]
-    assert [row["step"] for row in read_metrics(told.metrics)] == [*range(1, 19), *range(23, 31)]
-    assert state_hash(run, step=30) == state_hash(told, step=30)
+    reference.append_event(RESTART_ACCEPTED, recorded=15, checkpoint=None, steps_lost=15)
+    assert run_attempt(run_ranks, reference, 1, world_size=2) == [0, 0]
+    assert [row["step"] for row in read_metrics(reference.metrics)] == [
+        *range(1, 19),
+        *range(23, 31),
+    ]
+    assert state_hash(run, step=30) == state_hash(reference, step=30)
     by_step = {row["step"]: row["train/loss"] for row in read_metrics(run.metrics)}
-    for row in read_metrics(told.metrics):
+    for row in read_metrics(reference.metrics):
         assert by_step[row["step"]] == row["train/loss"]
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints vanish between two attempts of real ranks: nobody starts over without being told."""
+"""Checkpoints vanish between two attempts of real ranks: no run starts over by itself."""
 
 import json
 import shutil

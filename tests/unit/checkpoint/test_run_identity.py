@@ -63,8 +63,8 @@ class Trained:
         self._write("tokenizer.json", {"model": {"vocab": {"b": 0}}})
 
     def accept(self, *sections: Section) -> None:
-        told = replace(self.config.resume, accept=list(sections))
-        record_identity(self.run, replace(self.config, resume=told), self.plan)
+        accepting = replace(self.config.resume, accept=list(sections))
+        record_identity(self.run, replace(self.config, resume=accepting), self.plan)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_a_checkpoint_that_was_saved_when_the_steps_were_computed_again_stays(
     record_roll_back(run, RollBack(spike=100, to_step=40, first=80, end=100), attempt=1)
     drop_invalidated(store, run)
     assert [info.step for info in store.committed()] == [40]
-    # A preemption right after a high loss saves step 60 anew; two more starts find it.
+    # A preemption right after a high loss saves step 60 again; two more starts find it.
     save(store, 60, sound=False, rollbacks=1)
     run.append_event("checkpoint_saved", step=60, attempt=1)
     for _ in range(2):

@@ -180,7 +180,7 @@ def test_an_attempt_that_was_lost_with_its_ftdist_counts_towards_giving_up(
     )
     assert (lost["steps_lost"], lost["exit_codes"]) == (7, {"None": 1})
     assert (last["outcome"], last["exit_code"]) == ("crash_loop", 99)
-    # Given up and resumed by hand: the count begins anew.
+    # Given up and resumed by hand: the count starts again.
     assert train(run, is_killed, limit=2).num_stalled_attempts == 2
     outcomes = [a.outcome for a in read_status(run).attempts]
     assert outcomes == ["requeue", "crash_loop", "requeue", "crash_loop"]

@@ -28,8 +28,8 @@ def test_weights_are_downloaded_only_where_they_are_needed(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert main("org/model", "", what, str(tmp_path / "out.json")) == 0
-    told = json.loads((tmp_path / "out.json").read_text())
-    assert told == {"path": "/cache/snapshots/4f2a", "revision": "4f2a"}
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result == {"path": "/cache/snapshots/4f2a", "revision": "4f2a"}
     assert (wanted["name"], wanted["revision"]) == ("org/model", None)
     patterns = wanted["allow_patterns"]
     assert {"*.json", "*.jinja"} <= set(patterns)

@@ -94,7 +94,7 @@ def test_a_node_is_excluded_after_its_second_failure_whatever_it_was(
     assert excluded_nodes(run) == ["a1"]
     (event,) = (e for e in run.read_events() if e["event"] == "node_excluded")
     assert event["cause"] == "Ranks failed on it in attempts 1 and 3. The last time: a1 failed."
-    # A person who asks for the run again begins anew.
+    # A person who asks for the run again starts again from none.
     run.append_event("run_requested", by="resume")
     end_attempt(run, 4, failed("a2", exit_code=HangError.exit_code))
     assert excluded_nodes(run) == []
