@@ -24,6 +24,9 @@ LOG_CHARACTERS = 3000
 ENDED = frozenset({"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE"})
 """States that a job does not leave again; NODE_FAIL and PREEMPTED it may."""
 
+UP = frozenset({"idle", "mix"})
+"""States of a node without a job; `sinfo` may call it mixed for minutes after its last one."""
+
 _UNTIL_ORPHANED = 'cat >/dev/null; "$0" stop >/dev/null 2>&1; rm -rf "$SLURMLAB_DIR"'
 """Ends the cluster once nobody holds the other end of standard input, however that came about."""
 
@@ -96,7 +99,7 @@ class SlurmLab:
     def revive_node(self, node: str) -> None:
         """Boot a node that was killed, and wait until SLURM uses it again."""
         self.boot_node(node)
-        self.wait_until(lambda: self.node_state(node) == "idle", what=f"{node} idle", timeout_s=60)
+        self.wait_until(lambda: self.node_state(node) in UP, what=f"{node} up", timeout_s=60)
 
     def link_down(self, node: str) -> None:
         """Cut a node's network; what runs on it runs on."""
@@ -134,6 +137,10 @@ class SlurmLab:
     def node_state(self, node: str) -> str:
         """SLURM's word for a node: idle, alloc, comp, down*, ..."""
         return self.client("sinfo", "-h", "-N", "-p", "main", "-n", node, "-o", "%t").strip()
+
+    def queue(self) -> list[str]:
+        """Jobs that wait, run, or whose processes are being ended."""
+        return self.client("squeue", "--noheader", "--format=%i").split()
 
     def state(self, job: str) -> str:
         """SLURM's word for a job, ended ones included."""

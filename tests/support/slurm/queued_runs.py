@@ -103,9 +103,6 @@ def assert_equal(run: RunDir, other: RunDir) -> None:
 def left_over(login: Login) -> list[NodeProcess]:
     """What still runs on any node of the cluster once SLURM says that all jobs have ended."""
     lab = login.lab
-
-    def idle() -> bool:
-        return {lab.node_state(node) for node in lab.nodes} == {"idle"}
-
-    login.wait_until(idle, what="nodes to be idle")
+    # `sinfo` may call a node mixed for minutes after its last job has ended; `squeue` is right.
+    login.wait_until(lambda: not lab.queue(), what="an empty queue")
     return [process for node in lab.nodes for process in lab.processes(node)]
