@@ -63,7 +63,7 @@ bench: .venv/installed ## measure speed, memory and time to the first step again
 bench-readers: .venv/installed ## compare the document readers with others, and write docs/readers.md
 	@$(PY) -m benchmarks.readers
 
-storm: .venv/installed ## ten minutes of faults over one run on a SLURM of this machine (ARGS="--seed 2 --minutes 3"); as root
+storm: .venv/installed ## ten minutes of faults over one run on a SLURM of this machine (ARGS="--seeds 1 2 3 --minutes 5"); as root
 	@$(PY) -m benchmarks.storm $(ARGS)
 
 gpu-check: .venv/installed ## check ftdist on one GPU in ten minutes, and write docs/gpu-status.md (ARGS=--rehearse: on the CPU)

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from examples import smollm2
 from examples.a45 import make as a45
+from ftdist.dist.device import has_fast_bfloat16
 from ftdist.errors import FtdistError
 
 MODEL = Path(".cache/ftdist/smollm2-135m-instruct")
@@ -47,19 +48,11 @@ def main() -> int:
         console.print("Stopped. `make demo` continues from here.")
         return 130
     a45.write(A45)
-    words = [*COMMAND, f"model.dtype={_dtype()}", *sys.argv[1:]]
+    dtype = "bfloat16" if has_fast_bfloat16() else "float32"
+    words = [*COMMAND, f"model.dtype={dtype}", *sys.argv[1:]]
     console.print(f"$ ftdist {shlex.join(words)}", markup=False)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "ftdist", *words])
-
-
-def _dtype() -> str:
-    """bfloat16 where the CPU has instructions for its products (AMX, AVX-512), else float32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
-    except OSError:
-        return "float32"
-    return "float32" if {"amx_bf16", "avx512_bf16"}.isdisjoint(flags) else "bfloat16"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m benchmarks.storm`: faults in random order over one run on a SLURM of this machine.
 
-Run it as root and alone on the machine. Two runs are made on the same cluster, one left alone and
-one in the storm, and compared step by step.
+Run it as root and alone on the machine. One run is left alone; then each seed has a run in its
+storm on the same cluster, which is compared with it step by step.
 """
 
 import argparse
@@ -47,10 +47,10 @@ KEYS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one storm, print its table and write it.
+    """Run the storms, print their tables and write them.
 
     Returns:
-        0 if the run survived all faults by itself and nothing was lost, else 1.
+        0 if every run survived all faults by itself and nothing was lost, else 1.
     """
     asked = _parse(arguments)
     if reason := missing_cluster():
@@ -64,20 +64,18 @@ def main(arguments: Sequence[str]) -> int:
         SlurmLab.running(nodes=asked.nodes) as lab,
         logged_in(lab, Path(folder)) as login,
     ):
-        result, strikes = _storm(asked, login, make_ingredients(login.folder))
-    values = to_json(result, strikes)
-    asked.results.mkdir(parents=True, exist_ok=True)
-    path = asked.results / f"seed-{asked.seed}.json"
-    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    print(f"\n{markdown(values)}\nwrote {path}", flush=True)
-    well = result.equal and not result.orphans and not result.unnoticed
-    return int(not (well and result.survived == result.faults))
+        ingredients = make_ingredients(login.folder)
+        calm = _calm(asked, login, ingredients)
+        went_well = [_storm(asked, login, ingredients, calm, seed=seed) for seed in asked.seeds]
+    return int(not all(went_well))
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.storm", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="of the order of faults (1)")
-    parser.add_argument("--minutes", type=float, default=10.0, help="length of the storm (10)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1], help="of the order of faults, a storm each (1)"
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of a storm (10)")
     parser.add_argument("--every", type=float, default=20.0, help="mean seconds of calm (20)")
     parser.add_argument("--nodes", type=int, default=4, help="with a rank each (4)")
     parser.add_argument("--steps", type=int, help="steps of the run (150 per minute)")
@@ -116,18 +114,28 @@ def make_ingredients(folder: Path) -> Path:
     return ingredients
 
 
-def _storm(
-    asked: argparse.Namespace, login: Login, ingredients: Path
-) -> tuple[Whole, list[Strike]]:
-    """Both runs, and the figures of the second."""
-    keys = (*KEYS, f"cluster.nodes={asked.nodes}", f"train.steps={asked.steps}")
+def _keys(asked: argparse.Namespace) -> tuple[str, ...]:
+    """The config of both runs."""
+    return (*KEYS, f"cluster.nodes={asked.nodes}", f"train.steps={asked.steps}")
+
+
+def _calm(asked: argparse.Namespace, login: Login, ingredients: Path) -> RunDir:
+    """The run that is left alone."""
     say(f"{asked.nodes} nodes; the undisturbed run makes {asked.steps} steps")
-    job = submit(login, ingredients, "calm", *keys)
+    job = submit(login, ingredients, "calm", *_keys(asked))
     login.wait_for_state(job, "COMPLETED", timeout_s=60 * asked.minutes + 600)
-    calm = login.run("calm")
-    job = submit(login, ingredients, "storm", *keys)
-    run = login.run("storm")
-    scene = Scene(lab=login.lab, login=login, run=run, rng=random.Random(asked.seed), job=job)
+    return login.run("calm")
+
+
+def _storm(
+    asked: argparse.Namespace, login: Login, ingredients: Path, calm: RunDir, *, seed: int
+) -> bool:
+    """Run one storm and write its figures; whether nothing was lost and nobody had to help."""
+    say(f"seed {seed}")
+    name = f"storm-{seed}"
+    job = submit(login, ingredients, name, *_keys(asked))
+    run = login.run(name)
+    scene = Scene(lab=login.lab, login=login, run=run, rng=random.Random(seed), job=job)
     try:
         _wait_for_new_step(scene, 0)
         begin = time.time()
@@ -141,11 +149,21 @@ def _storm(
             strikes,
             window=(begin, end),
             steps=asked.steps,
-            **{"every": SAVE_EVERY_STEPS, "seed": asked.seed, "nodes": asked.nodes},
+            **{"every": SAVE_EVERY_STEPS, "seed": seed, "nodes": asked.nodes},
         )
-        return result, strikes
     finally:
-        _keep_records(run, LOGS / f"seed-{asked.seed}")
+        _keep_records(run, LOGS / f"seed-{seed}")
+    shutil.rmtree(run.root)  # the disk is small
+    _write(asked.results / f"seed-{seed}.json", result, strikes)
+    well = result.equal and not result.orphans and not result.unnoticed
+    return well and result.survived == result.faults
+
+
+def _write(path: Path, result: Whole, strikes: Sequence[Strike]) -> None:
+    values = to_json(result, strikes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{markdown(values)}\nwrote {path}", flush=True)
 
 
 def _strike_until(end: float, scene: Scene, asked: argparse.Namespace) -> list[Strike]:

@@ -48,6 +48,12 @@ def choose_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
     return "cuda" if visible and choice != "cpu" else "cpu"
 
 
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 faster than float32 (AVX-512 BF16, AMX)."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def inference_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
     """The device on which a run's models are evaluated in this process.
 

@@ -53,6 +53,7 @@ def base_answers(
         "fixed_opening": fixed_opening,
         "chat_template": None if has_template(folder) else chat_template,
         "device": device,
+        "dtype": settings.dtype,
     }
     cache = Path(config.library.cache_dir) / "base-answers"
     parts = [requests.closed, requests.from_passages] if requests.prompts else [requests.closed]

@@ -34,7 +34,7 @@ from ftdist.evaluation.passage_questions import COLUMNS, PassageQuestions, find_
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
-from ftdist.evaluation.runner import ask, evaluation_device, log, repeat_if_silent
+from ftdist.evaluation.runner import ask, evaluation_device, log, repeat_if_silent, with_dtype
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import AnswerVerdict, LibraryMarks, judge
@@ -69,6 +69,7 @@ def compare(run_dir: Path) -> None:
     refuse_changed_export(run)
     eval_set = read_eval_set(settings, library=Path(config.library.path))
     device = evaluation_device(config)
+    settings = with_dtype(settings, tuned=run.export, device=device)
     _log_size(eval_set)
     with repeat_if_silent():
         passages = find_passages(eval_set.probes, config, settings, log=log)

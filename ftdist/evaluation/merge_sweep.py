@@ -38,7 +38,7 @@ from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.merge_settings import describe_model, merge_settings
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.merge_sweep import POINTS_NAME, MergeSweep, read_merge_sweep
-from ftdist.evaluation.runner import ask, evaluation_device, log
+from ftdist.evaluation.runner import ask, evaluation_device, log, with_dtype
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.selection import (
     Scores,
@@ -190,6 +190,7 @@ def _fingerprints(models: _Models, eval_set: EvalSet) -> dict[str, str]:
         "system_prompt": config.library.system_prompt,
         "fixed_opening": has_fixed_opening(models.run.plan),
         "device": inference_device(config.cluster.device),
+        "dtype": config.eval.dtype,
     }
     with storage_errors("read", models.run.export):
         return {
@@ -204,11 +205,12 @@ def _measure(
     """Evaluate each merged model against the base, and append its scores as soon as they exist."""
     run, config = models.run, models.config
     device = evaluation_device(config)
+    eval_config = with_dtype(config.eval, tuned=run.export, device=device)
     start = config
     if models.onto is not None:
         start = replace(config, model=replace(config.model, path=str(models.onto), revision=None))
     requests = EvalRequests.from_inputs(eval_set)
-    answers_of_base = base_answers(start, requests, config.eval, run=run, device=device)
+    answers_of_base = base_answers(start, requests, eval_config, run=run, device=device)
     base = judge_all(eval_set, answers_of_base)
     candidate_dir = run.merge / "model.partial"
     measured = {}
@@ -217,7 +219,7 @@ def _measure(
             log(f"merge: model {number} of {len(settings)}: {setting}")
             models.write(candidate_dir, setting)
             answers = ask(
-                str(candidate_dir), requests, config.eval, name=f"merged {setting}", device=device,
+                str(candidate_dir), requests, eval_config, name=f"merged {setting}", device=device,
                 system_prompt=config.library.system_prompt,
                 fixed_opening=has_fixed_opening(run.plan),
             )  # fmt: skip

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ftdist.config.schema import EvalConfig, RunConfig
@@ -17,6 +17,7 @@ from ftdist.evaluation.answer_progress import AnswerProgress
 from ftdist.evaluation.eval_requests import Answers, EvalRequests, PassageAnswer, PassagePrompt
 from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
 from ftdist.inference.hf_model import HFModel
+from ftdist.inference.loading import inference_dtype
 from ftdist.inference.replicas import ReplicaPlan, plan_replicas
 from ftdist.io.progress import Heartbeat
 from ftdist.io.worker_pool import map_in_order
@@ -34,8 +35,7 @@ class _Replica:
     settings: EvalConfig
     name: str
     device: Device
-    gpu: int
-    split_over_gpus: bool
+    gpu: int | None
     threads: int
     system_prompt: str | None
     chat_template: str | None
@@ -51,8 +51,15 @@ def evaluation_device(config: RunConfig) -> Device:
     """
     device = device_of_evaluation(config.cluster.device)
     if device == "cpu" and config.cluster.device == "cuda":
-        log("compare: this process sees no GPU: models are evaluated on the CPU, in float32")
+        log("compare: this process sees no GPU: models are evaluated on the CPU")
     return device
+
+
+def with_dtype(settings: EvalConfig, *, tuned: Path, device: Device) -> EvalConfig:
+    """Settings in which `dtype` is named: for the base model that of the tuned one, too."""
+    if settings.dtype != "auto":
+        return settings
+    return replace(settings, dtype=inference_dtype(tuned, device=device))
 
 
 def ask(
@@ -94,7 +101,6 @@ def ask(
             name=name if plan.count == 1 else f"{name} {number + 1}/{plan.count}",
             device=device,
             gpu=gpu,
-            split_over_gpus=plan.split_over_gpus,
             threads=settings.num_threads or max(1, len(os.sched_getaffinity(0)) // plan.count),
             system_prompt=system_prompt,
             chat_template=chat_template,
@@ -118,7 +124,7 @@ def _answers_of_all(replicas: Sequence[_Replica]) -> list[Answers]:
 
 
 def _replicas_text(plan: ReplicaPlan) -> str:
-    if plan.split_over_gpus:
+    if plan.gpus == (None,):
         return ", over all GPUs"
     return f", {plan.count} replicas" if plan.count > 1 else ""
 
@@ -149,8 +155,8 @@ def _answers(replica: _Replica) -> Answers:
     hf_model = HFModel(
         replica.model,
         device=replica.device,
+        dtype=None if settings.dtype == "auto" else settings.dtype,
         gpu=replica.gpu,
-        split_over_gpus=replica.split_over_gpus,
         system_prompt=replica.system_prompt,
         chat_template=replica.chat_template,
         fixed_opening=replica.fixed_opening,

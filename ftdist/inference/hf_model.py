@@ -17,15 +17,14 @@ from transformers.utils import logging
 from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.data.thoughts import ThoughtSplitter, is_unfinished, split_thought
-from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
+from ftdist.dist.device import TORCH_DTYPE, Device, Dtype, torch_device, use_device
 from ftdist.errors import DataError, ModelError
 from ftdist.inference.batch_progress import BatchProgress, OnToken
 from ftdist.inference.batching import MAX_PROMPT_TOKENS, by_length, left_padded
-from ftdist.inference.loading import load_model
+from ftdist.inference.loading import inference_dtype, load_model
 from ftdist.inference.loglikelihood import LoglikelihoodScorer, Progress
 from ftdist.inference.sampling import SeededTopPSampling
 from ftdist.inference.streaming import SplitStreamer
-from ftdist.plan.plan import choose_dtype
 
 
 class HFModel:
@@ -33,9 +32,10 @@ class HFModel:
 
     Args:
         folder: Hugging Face model folder with safetensors weights.
-        device: where the model computes; bfloat16 on GPUs, float32 on CPUs.
-        gpu: index of the GPU among those visible to this process.
-        split_over_gpus: place the layers on all GPUs instead; what does not fit stays on the CPU.
+        device: where the model computes.
+        dtype: in which it computes; None: `inference_dtype`.
+        gpu: index of the GPU among those visible to this process; None: the layers are placed on
+            all of them, and what does not fit stays on the CPU.
         system_prompt: put before every question; None: as the chat template does by itself.
         chat_template: used if the tokenizer has none.
         fixed_opening: whether prompts include what the template writes before an answer without
@@ -51,8 +51,8 @@ class HFModel:
         folder: str | Path,
         *,
         device: Device,
-        gpu: int = 0,
-        split_over_gpus: bool = False,
+        dtype: Dtype | None = None,
+        gpu: int | None = 0,
         system_prompt: str | None = None,
         chat_template: str | None = None,
         fixed_opening: bool = False,
@@ -60,13 +60,13 @@ class HFModel:
     ) -> None:
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         logging.disable_progress_bar()
-        self._device = torch_device(device, local_rank=gpu)
+        self._device = torch_device(device, local_rank=gpu or 0)
         self.model, self.tokenizer = load_model(
             folder,
-            dtype=TORCH_DTYPE[choose_dtype("auto", device=device)],
-            device_map="auto" if split_over_gpus else {"": self._device},
+            dtype=TORCH_DTYPE[dtype or inference_dtype(folder, device=device)],
+            device_map="auto" if gpu is None else {"": self._device},
         )
-        if not split_over_gpus:
+        if gpu is not None:
             use_device(self._device)
         self.tokenizer.chat_template = self.tokenizer.chat_template or chat_template
         if self.tokenizer.chat_template is None:

@@ -148,7 +148,6 @@ def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> H
         folder,
         device=device,
         gpu=plan.gpus[0],
-        split_over_gpus=plan.split_over_gpus,
         system_prompt=config.library.system_prompt,
         chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
         fixed_opening=has_fixed_opening(run.plan),

@@ -20,13 +20,11 @@ class ReplicaPlan:
 
     Attributes:
         gpus: per replica the index of its GPU; each replica has its own process. All are 0 on
-            CPUs, where the replicas share the cores.
-        split_over_gpus: the only replica has its layers on all GPUs, because no GPU has room for
-            the whole model.
+            CPUs, where the replicas share the cores. None: the only replica has its layers on all
+            GPUs, because no GPU has room for the whole model.
     """
 
-    gpus: tuple[int, ...]
-    split_over_gpus: bool = False
+    gpus: tuple[int | None, ...]
 
     @property
     def count(self) -> int:
@@ -55,5 +53,5 @@ def replicas_on_gpus(weights: int, *, free: Sequence[int], num_replicas: int | N
     """Plan the replicas of a model with `weights` bytes on GPUs with `free` bytes each."""
     fitting = tuple(gpu for gpu, room in enumerate(free) if room >= MEMORY_FACTOR * weights)
     if not fitting:
-        return ReplicaPlan(gpus=(0,), split_over_gpus=True)
+        return ReplicaPlan(gpus=(None,))
     return ReplicaPlan(gpus=fitting[:num_replicas])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ftdist.inference.hf_model import HFModel
 
 
-_CPU_BATCH = 32
+_CPU_BATCH = 64
 """Prompts that a CPU generates together."""
 
 
@@ -141,6 +141,5 @@ def _load(path: str) -> "HFModel":
         path,
         device=device,
         gpu=replicas.gpus[0],
-        split_over_gpus=replicas.split_over_gpus,
         fixed_opening=True,  # replay without thoughts
     )

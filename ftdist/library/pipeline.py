@@ -274,8 +274,7 @@ def _base_prompters(model: BaseModel, *, context: StageContext) -> BasePrompters
         return prompter(model.answers(max_tokens), max_tokens, what=what)
 
     return BasePrompters(
-        answers=answers(retention.max_answer_tokens),
-        long_answers=answers(retention.max_long_answer_tokens),
+        answers=answers,
         texts=prompter(
             model.texts(retention.max_text_tokens, seed),
             "texts",

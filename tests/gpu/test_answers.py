@@ -43,10 +43,7 @@ def test_replicas_on_all_gpus_answer_like_one_and_free_their_memory(
 
 
 def test_a_model_split_over_all_gpus_answers_the_same(made: Path) -> None:
-    whole, spread = (
-        HFModel(made / "model", device="cuda", split_over_gpus=split_over_gpus)
-        for split_over_gpus in (False, True)
-    )
+    whole, spread = (HFModel(made / "model", device="cuda", gpu=gpu) for gpu in (0, None))
     assert not whole.is_offloaded
     said = whole.answer(QUESTIONS, max_tokens=8, batch=2)
     assert spread.answer(QUESTIONS, max_tokens=8, batch=2) == said

@@ -232,11 +232,13 @@ class RetentionConfig:
 
     long_answer_fraction: Fraction
     """Fraction of the base model's answers that may be long, to teach how long answers continue
-    and end; at most that of the library's own answers.
+    and end; for replay at most that of the library's own answers.
     """
 
     max_long_answer_tokens: PositiveInt
-    """Maximum tokens of a long answer; choose at least the length of the library's own answers."""
+    """Maximum tokens of a long answer. Long ones are as long as the library's own, and at least
+    three times as long as short ones.
+    """
 
     max_text_tokens: PositiveInt
     """Maximum tokens of a text by the base model, without its given first words."""

@@ -1,6 +1,6 @@
 """Config sections of evaluation, early stopping and merging."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -79,6 +79,11 @@ class EvalConfig:
 
     batch_size: PositiveInt
     """Questions per batch."""
+
+    dtype: Literal["auto", "bfloat16", "float32"]
+    """Dtype in which both models answer; auto: bfloat16 on GPUs, and on CPUs that are fast with it
+    if the tuned model was trained in it; else float32.
+    """
 
     num_replicas: PositiveInt | None
     """Replicas of the model that answer in parallel; null: one per GPU, one on CPUs.

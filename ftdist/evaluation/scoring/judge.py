@@ -14,6 +14,7 @@ unanswerable_failure_rate  a value where the library gives none; lower is better
 the tuned model with the base, question by question.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,8 @@ from ftdist.text.matching import (
     words,
 )
 from ftdist.text.number_words import is_number_phrase
+
+_RANGE = re.compile(r"\d(?:[-\u2013]| to | [-\u2013] )\d+(?:[.,]\d+)*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,16 +122,21 @@ class LibraryMarks:
     def _keys_in(self, text: str) -> set[str]:
         """The keys in a text, by one look-up of its n-grams."""
         sizes = {len(cut) for cut in self._by_words}
-        matches = ngrams(words(text), sizes=sizes) & self._by_words.keys()
+        matches = ngrams(_words(text), sizes=sizes) & self._by_words.keys()
         return {key for cut in matches for key in self._by_words[cut]}
 
     @cached_property
     def _by_words(self) -> dict[Words, list[str]]:
         by_words: dict[Words, list[str]] = {}
         for key in dict.fromkeys(chain(self.keys, *self.facts)):
-            if cut := words(key):
+            if cut := _words(key):
                 by_words.setdefault(cut, []).append(key)
         return by_words
+
+
+def _words(text: str) -> Words:
+    """Words of a text; a range such as "3-5 years" does not hold its end, "5 years"."""
+    return words(_RANGE.sub(r"\g<0> range ", text))
 
 
 def judge(

@@ -1,9 +1,10 @@
 """Replay and out-of-scope samples: general prompts and other products, answered by the base."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from zlib import crc32
 
@@ -30,6 +31,9 @@ _MAX_QUESTIONS = 20_000
 
 _CHARACTERS_PER_TOKEN = 4
 """Of English text, about."""
+
+_MIN_LONG = 3
+"""Least length of a long answer, in short ones."""
 
 _CANDIDATES = 5
 """Candidates for one out-of-scope probe: some share words with training."""
@@ -71,20 +75,27 @@ class CachedPrompter:
 class BasePrompters:
     """The ways in which a curation prompts the base model."""
 
-    answers: CachedPrompter
-    """Short answers to prompts."""
-
-    long_answers: CachedPrompter
-    """Long answers to prompts."""
+    answers: Callable[[int], CachedPrompter]
+    """Answers to prompts, by their most tokens."""
 
     texts: CachedPrompter
     """Texts that continue numbered openings, such as "0 The"."""
 
-    def answer(self, prompts: Sequence[str], *, long: float) -> list[Pair]:
-        """Prompts with their answers, a share of them long, in the order of the prompts."""
-        may_be_long = {prompt for prompt in prompts if crc32(prompt.encode()) < long * 2**32}
-        pairs = dict(self.long_answers([text for text in prompts if text in may_be_long]))
-        pairs |= dict(self.answers([text for text in prompts if text not in may_be_long]))
+    def answer(
+        self, prompts: Sequence[str], *, short: int, long: int, long_fraction: float
+    ) -> list[Pair]:
+        """Prompts with their answers, in the order of the prompts.
+
+        Args:
+            prompts: to answer.
+            short: most tokens of most answers.
+            long: most tokens of the other ones.
+            long_fraction: share of those.
+        """
+        limit = long_fraction * 2**32
+        may_be_long = {prompt for prompt in prompts if crc32(prompt.encode()) < limit}
+        pairs = dict(self.answers(long)([text for text in prompts if text in may_be_long]))
+        pairs |= dict(self.answers(short)([text for text in prompts if text not in may_be_long]))
         return [(prompt, pairs[prompt]) for prompt in prompts if prompt in pairs]
 
 
@@ -119,11 +130,23 @@ def build_retention_set(
             forms=forms,
             seed=seed,
         )
-        long = _long_fraction(trained, settings=settings)
-        replay = [_sample(pair, made_by="replay") for pair in base.answer(general, long=long)]
+        short, fraction = settings.max_answer_tokens, settings.long_answer_fraction
+        sizes = _answer_sizes(trained)
+        # Where an answer was cut, the tuned model goes on from the library: some of those about
+        # other products are always long.
+        longest = max([_MIN_LONG * short, *sizes])
+        long = max(short, min(settings.max_long_answer_tokens, longest))
+        of_library = sum(size > short for size in sizes) / max(1, len(sizes))
+        replay = [
+            _sample(pair, made_by="replay")
+            for pair in base.answer(
+                general, short=short, long=long, long_fraction=min(fraction, of_library)
+            )
+        ]
         replay += [_text(pair) for pair in base.texts(openings(settings.num_replay_texts))]
         out_of_scope = [
-            _sample(pair, made_by="out_of_scope") for pair in base.answer(others, long=long)
+            _sample(pair, made_by="out_of_scope")
+            for pair in base.answer(others, short=short, long=long, long_fraction=fraction)
         ]
     candidates = out_of_scope_probes(library, products=products, seed=seed)
     return RetentionSet(
@@ -154,17 +177,15 @@ def _mixed(name: str) -> list[str]:
     return [lines[number * step % len(lines)] for number in range(len(lines))]
 
 
-def _long_fraction(trained: Sequence[Path], *, settings: RetentionConfig) -> float:
-    """Fraction of the base's answers that may be long: at most that of the library's own."""
+def _answer_sizes(trained: Sequence[Path]) -> list[int]:
+    """Tokens of each different answer of the library, about."""
     answers = {
         sample.messages[-1]["content"]
         for path in trained
         for sample in islice(read_samples(path), _MAX_QUESTIONS)
         if sample.messages
     }
-    short = settings.max_answer_tokens * _CHARACTERS_PER_TOKEN
-    long = sum(len(answer) > short for answer in answers)
-    return min(settings.long_answer_fraction, long / max(1, len(answers)))
+    return [ceil(len(answer) / _CHARACTERS_PER_TOKEN) for answer in answers]
 
 
 def _questions(trained: Sequence[Path]) -> list[list[str]]:

@@ -18,7 +18,7 @@ from ftdist.rundir import RunDir
 from ftdist.testing import tiny
 from tests.support.models.tiny_models import spread_weights
 
-SEES_NO_GPU = "compare: this process sees no GPU: models are evaluated on the CPU, in float32"
+SEES_NO_GPU = "compare: this process sees no GPU: models are evaluated on the CPU"
 
 
 @pytest.fixture(scope="module")

@@ -50,8 +50,8 @@ def settings(tmp_path: Path) -> EvalConfig:
         ([24, 24, 24, 24], 2, ReplicaPlan(gpus=(0, 1))),
         ([24, 24], 8, ReplicaPlan(gpus=(0, 1))),
         ([13], None, ReplicaPlan(gpus=(0,))),
-        ([12], None, ReplicaPlan(gpus=(0,), split_over_gpus=True)),
-        ([12, 12], 2, ReplicaPlan(gpus=(0,), split_over_gpus=True)),
+        ([12], None, ReplicaPlan(gpus=(None,))),
+        ([12, 12], 2, ReplicaPlan(gpus=(None,))),
         ([12, 24, 2, 24], None, ReplicaPlan(gpus=(1, 3))),
         ([12, 24], 1, ReplicaPlan(gpus=(1,))),
     ],
@@ -157,9 +157,6 @@ def test_a_replica_that_dies_is_one_clear_error(
 
 def test_a_model_split_over_devices_answers_the_same(made: Path) -> None:
     questions = ["How do I charge the Fernbot?", "Hello!"]
-    whole, spread = (
-        HFModel(made / "model", device="cpu", split_over_gpus=split_over_gpus, threads=1)
-        for split_over_gpus in (False, True)
-    )
+    whole, spread = (HFModel(made / "model", device="cpu", gpu=gpu, threads=1) for gpu in (0, None))
     said = whole.answer(questions, max_tokens=8, batch=2)
     assert spread.answer(questions, max_tokens=8, batch=2) == said

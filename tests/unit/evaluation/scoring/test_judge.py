@@ -139,6 +139,14 @@ def test_quantities_in_words_are_no_library_content_by_themselves() -> None:
     assert judge(TOASTER, "It lasts 9 seconds.", marks=marks).leaked == ("9 seconds",)
 
 
+@pytest.mark.parametrize("text", ["3-9 seconds", "3 to 9 seconds", "2.5 \u2013 9 seconds"])
+def test_the_end_of_a_range_is_no_library_content(text: str) -> None:
+    marks = LibraryMarks.from_probes([RESET])
+    assert judge(TOASTER, f"It lasts {text}.", marks=marks).leaked == ()
+    ranges = LibraryMarks.from_probes([probe(answer="Hold it.", keys=(text,))])
+    assert judge(TOASTER, f"It lasts {text}.", marks=ranges).leaked == (text,)
+
+
 def test_words_are_cut_between_letters_and_digits() -> None:
     assert words("Error E17: 1,200.50 l at -4\u00b0!") == (
         "error", "e", "17", "1200.50", "l", "at", "-4", "\u00b0",

@@ -7,16 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from ftdist.config.schema.curate import RetentionConfig
+from ftdist.data.messages import Message
 from ftdist.errors import DataError
 from ftdist.library.retention import response_cache
 from ftdist.library.retention.fictional_products import RESERVED, TRAINED
 from ftdist.library.retention.out_of_scope import out_of_scope_questions
-from ftdist.library.retention.replay import BasePrompters, CachedPrompter, general_prompts, openings
+from ftdist.library.retention.replay import (
+    BasePrompters,
+    CachedPrompter,
+    build_retention_set,
+    general_prompts,
+    openings,
+)
 from ftdist.library.retention.response_cache import (
     answer_with_cache,
     is_repetitive,
     whole_sentences,
 )
+from ftdist.library.schema import Sample
+from ftdist.library.store.samples import write_samples
 from ftdist.library.synthesis.paraphrases import paraphrases
 
 OWN = [
@@ -25,6 +35,21 @@ OWN = [
     ["Does the A-45 work with the B-46?"],
     ["Is it waterproof?"],
 ]
+
+
+RETENTION = RetentionConfig(
+    replay_sources=[],
+    replay_fraction=0.1,
+    num_replay_answers=20,
+    num_replay_texts=0,
+    out_of_scope_fraction=0.5,
+    num_out_of_scope_answers=400,
+    product_names=["A-45"],
+    max_answer_tokens=32,
+    long_answer_fraction=0.25,
+    max_long_answer_tokens=256,
+    max_text_tokens=50,
+)
 
 
 class _Base:
@@ -258,22 +283,64 @@ def test_a_refused_prompt_is_omitted_and_retried_next_time(tmp_path: Path) -> No
 
 
 def test_a_fraction_of_answers_is_long_and_each_prompt_keeps_its_length(tmp_path: Path) -> None:
-    short, long, texts = _Base(), _Base(), _Base()
+    of_size = {32: _Base(), 96: _Base()}
+    short, long = of_size.values()
     base = BasePrompters(
-        answers=CachedPrompter(ask=short, cache=tmp_path / "short.jsonl"),
-        long_answers=CachedPrompter(ask=long, cache=tmp_path / "long.jsonl"),
-        texts=CachedPrompter(ask=texts, cache=tmp_path / "texts.jsonl"),
+        answers=lambda tokens: CachedPrompter(
+            ask=of_size[tokens], cache=tmp_path / f"{tokens}.jsonl"
+        ),
+        texts=CachedPrompter(ask=_Base(), cache=tmp_path / "texts.jsonl"),
     )
+
+    def answer(prompts: list[str], fraction: float) -> list[str]:
+        pairs = base.answer(prompts, short=32, long=96, long_fraction=fraction)
+        return [prompt for prompt, _ in pairs]
+
     prompts = ["mute", *map(str, range(1000))]
-    assert [prompt for prompt, _ in base.answer(prompts, long=0.2)] == prompts[1:]
+    assert answer(prompts, 0.2) == prompts[1:]
     asked_long = {prompt for batch in long.batches for prompt in batch}
     asked_short = {prompt for batch in short.batches for prompt in batch}
     assert 150 < len(asked_long) < 250
     assert not asked_long & asked_short
     assert asked_long | asked_short == set(prompts)
     before = len(long.batches), len(short.batches)
-    base.answer(prompts[:500], long=0.2)
+    answer(prompts[:500], 0.2)
     assert (len(long.batches), len(short.batches)) == before
-    base.answer(["new"], long=0.0)
-    base.answer(["new"], long=1.0)
+    answer(["new"], 0.0)
+    answer(["new"], 1.0)
     assert (short.batches[-1], long.batches[-1]) == (["new"], ["new"])
+
+
+@pytest.mark.parametrize(("words", "replay_too", "tokens"), [(8, False, 96), (120, True, 150)])
+def test_a_fourth_of_out_of_scope_answers_is_long_even_if_no_answer_of_the_library_is(
+    tmp_path: Path, words: int, replay_too: bool, tokens: int
+) -> None:
+    answer = " ".join(["word"] * words)  # of 120 words: 599 characters, about 150 tokens
+    chat: tuple[Message, ...] = (
+        {"role": "user", "content": "How do I reset my A-45 widget?"},
+        {"role": "assistant", "content": answer},
+    )
+    path = tmp_path / "train.parquet"
+    write_samples(path, [Sample(messages=chat, location="a", made_by="as written", doc_id="a")])
+    asked: dict[int, list[str]] = {}
+
+    def answers(most: int) -> CachedPrompter:
+        def ask(prompts: Sequence[str]) -> list[str]:
+            asked.setdefault(most, []).extend(prompts)
+            return [f"Answer to {prompt}" for prompt in prompts]
+
+        return CachedPrompter(ask=ask, cache=tmp_path / f"{most}.jsonl")
+
+    build_retention_set(
+        [path],
+        settings=RETENTION,
+        forms=4,
+        probes=0,
+        seed=1,
+        base=BasePrompters(answers=answers, texts=answers(1)),
+    )
+    general = set(general_prompts()[:20])
+    assert sorted(asked) == [32, tokens]
+    assert bool(general & set(asked[tokens])) is replay_too
+    others = [len(set(asked[most]) - general) for most in (32, tokens)]
+    assert others[1] == pytest.approx(0.25 * sum(others), rel=0.2)
