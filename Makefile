@@ -17,7 +17,7 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test test-faults storm cluster-packages bench bench-readers gpu-check gpu-bundle docs site check check-format check-lint check-types check-layers \
+.PHONY: help .venv demo test test-faults test-slow storm cluster-packages bench bench-readers gpu-check gpu-bundle docs site check check-format check-lint check-types check-layers \
         check-dependencies check-spelling check-words check-shell check-docker format clean
 
 help: ## show this list
@@ -53,6 +53,9 @@ test: .venv/installed ## run all tests, a tier at a time (TIERS="unit dist" and 
 
 test-faults: .venv/installed ## run every test of the fault matrix, slow ones too (docs/reliability.md)
 	@$(PY) -m tests.run_tiers $(TIERS) -- -m fault $(ARGS)
+
+test-slow: .venv/installed ## run the tests that `make test` leaves out because they are slow
+	@$(PY) -m tests.run_tiers $(TIERS) -- -m slow $(ARGS)
 
 cluster-packages: ## install the Debian packages that the cluster tier of tests needs (as root)
 	@tests/support/cluster_packages.sh

@@ -64,6 +64,7 @@ def test_a_killed_rank_ends_the_others_and_the_run_resumes(
     assert left_over(login) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L9")
 def test_three_starts_without_a_checkpoint_end_the_run(login: Login, ingredients: Path) -> None:
     job = submit(login, ingredients, "r")
@@ -103,6 +104,7 @@ def test_a_run_whose_node_is_powered_off_moves_to_the_spare_node(
         assert left_over(login) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L8")
 def test_a_run_outlives_a_short_absence_of_a_nodes_daemon(
     login: Login, ingredients: Path, uninterrupted: RunDir

@@ -240,6 +240,7 @@ def short_of_memory(world: World, run_dir: Path) -> int:
     return attempt(world, run_dir, 1, -1, 0)
 
 
+@pytest.mark.slow
 def test_without_memory_for_a_copy_on_one_node_all_ranks_wait_for_their_saves(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:

@@ -11,6 +11,7 @@ from tests.support.ranks import RunRanks
 from tests.support.runs.tiny_runs import attempt, make_run, run_attempt
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L7")
 def test_superseded_attempt_commits_nothing_and_requests_nothing(
     run_ranks: RunRanks, ingredients: Path, tmp_path: Path

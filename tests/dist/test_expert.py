@@ -48,6 +48,7 @@ def expert(folder: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
         process.wait(timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_interrupted_expert_continues_where_it_stopped(tmp_path: Path) -> None:
     (tmp_path / "manual.md").write_text(MANUAL)
