@@ -11,14 +11,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rich.console import Console
 from rich.table import Table
 
 from ftdist.cli.doc_pages import with_page_paths
 from ftdist.errors import ConfigError
 from ftdist.io.progress import is_quiet
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
-from ftdist.text.terminal import plain
+from ftdist.text.terminal import plain, text_console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,13 +188,13 @@ def print_plan(rows: Iterable[tuple[str, str]], *, title: str) -> None:
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*map(plain, row))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    text_console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 
 def print_table(table: Table) -> None:
     """Print a table; a file or a pipe has no width, so nothing is truncated there."""
     wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    Console(width=240 if wide else None).print(table)
+    text_console(width=240 if wide else None).print(table)
 
 
 def answer_hydra(words: Sequence[str], *, command: str) -> bool:

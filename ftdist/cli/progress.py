@@ -19,7 +19,7 @@ from ftdist.io.units import format_duration
 from ftdist.observe.console import MEAN_STEPS
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
-from ftdist.text.terminal import plain
+from ftdist.text.terminal import plain, text_console
 
 
 def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Supervisor:
@@ -30,7 +30,7 @@ def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Su
         config: of the run.
         steps: total optimizer steps; None: the job has no steps.
     """
-    console = Console(stderr=True)
+    console = text_console(stderr=True)
 
     def make_view(log: Path) -> ProgressView:
         if is_quiet():

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from ftdist.io.html import number, percent, render
@@ -19,6 +18,7 @@ from ftdist.library.card_sentences import (
     without_probe_sentence,
     wordings_sentence,
 )
+from ftdist.text.terminal import text_console
 
 _WIDTH = 80
 _MAX_SOURCES = 12
@@ -43,7 +43,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     """The card for a terminal: sources, cleaning, split, and what is missing."""
     out = io.StringIO()
     # Texts of sources are never markup.
-    console = Console(file=out, width=_WIDTH, markup=False, highlight=False, emoji=False)
+    console = text_console(file=out, width=_WIDTH, highlight=False)
     console.print(_sources(card))
     if len(card["sources"]) > _MAX_SOURCES:
         more_sources = counted(len(card["sources"]) - _MAX_SOURCES, "more source")

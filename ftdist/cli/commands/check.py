@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ftdist_launch.setup.run_setup import resolve_paths
 from ftdist_launch.subprocesses import call_child
-from rich.console import Console
 
 from ftdist.check.findings import Report
 from ftdist.check.terminal import print_report
@@ -22,6 +21,7 @@ from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
 from ftdist.config.sweep import is_sweep
 from ftdist.errors import ConfigError, DataError
+from ftdist.text.terminal import text_console
 
 DESCRIPTION = """\
 Check whether a model and a library fit each other: chat template, learned tokens, end of turn,
@@ -72,7 +72,7 @@ def main(words: Sequence[str]) -> int:
         values |= {"page": str(page), "samples": len(samples), **more}
         print_result(json.dumps(values, indent=2))
     else:
-        print_report(report, Console())
+        print_report(report, text_console())
         print_result(f"{report.summary}. Details and more samples: {flags.html}")
     bad = report.status == "failed" or (flags.strict and report.status == "warning")
     return DataError.exit_code if bad else 0

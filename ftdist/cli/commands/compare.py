@@ -3,8 +3,6 @@
 import json
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from ftdist.api.evaluate import EvalStage, evaluate_run
 from ftdist.api.jobs import Submitted
 from ftdist.cli.common import RunParser, log, print_json, print_result
@@ -13,6 +11,7 @@ from ftdist.cli.progress import supervise
 from ftdist.evaluation.report.merge_sweep import print_merge_sweep
 from ftdist.evaluation.report.terminal import print_comparison
 from ftdist.rundir import RunDir
+from ftdist.text.terminal import text_console
 
 DESCRIPTION = """\
 Evaluate the base and the exported model of a run on the same questions and write R/report:
@@ -59,8 +58,8 @@ def evaluate(
         scores = json.loads((run.report / "scores.json").read_text(encoding="utf-8"))
         print_json({"folder": run.report, "scores": scores})
     elif stage == "merge":
-        print_merge_sweep(run, Console())
+        print_merge_sweep(run, text_console())
     else:
-        print_comparison(run.report, Console())
+        print_comparison(run.report, text_console())
         print_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
     return 0

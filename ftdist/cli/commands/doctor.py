@@ -12,7 +12,6 @@ from ftdist_launch.doctor.cluster_file import FOLDER, write_cluster_file
 from ftdist_launch.doctor.diagnosis import NO_SLURM, Diagnosis, Request, diagnose
 from ftdist_launch.doctor.finding import Finding, count
 from ftdist_launch.doctor.measure_nodes import measure_nodes
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +19,7 @@ from ftdist.cli.common import CommandParser, log, print_result, refuse_secrets
 from ftdist.errors import ConfigError
 from ftdist.io.units import format_count
 from ftdist.rundir import RUNS_ROOT
+from ftdist.text.terminal import plain, text_console
 
 DESCRIPTION = f"""\
 Examine the cluster of this login node and write {FOLDER}/NAME.yaml for it;
@@ -117,7 +117,7 @@ def _request(flags: argparse.Namespace) -> Request:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print findings under the headings of their areas, and how many there are of each level."""
-    console = Console()
+    console = text_console()
     areas = list(dict.fromkeys(finding.area for finding in findings))
     for area in areas:
         console.print(Text(area, style="bold"))
@@ -135,11 +135,11 @@ def _table(findings: Iterable[Finding]) -> Table:
     table.add_column(width=17, overflow="fold")
     table.add_column(overflow="fold")
     for finding in findings:
-        text = Text(finding.found)
+        text = Text(plain(finding.found))
         if finding.consequence:
-            text.append(f"\n{_sentence(finding.consequence)}")
+            text.append(f"\n{_sentence(plain(finding.consequence))}")
         if finding.remedy:
-            text.append(f"\nTo fix: {finding.remedy}.")
+            text.append(f"\nTo fix: {plain(finding.remedy)}.")
         level = Text(finding.level, style=STYLES[finding.level])
         table.add_row(level, Text(finding.name), text)
     return table

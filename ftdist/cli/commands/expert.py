@@ -15,7 +15,6 @@ from ftdist_launch.setup.resume import replan
 from ftdist_launch.setup.run_setup import plan_run
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import queued_jobs
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +29,7 @@ from ftdist.config.sweep import is_sweep
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError
 from ftdist.evaluation.report.terminal import print_comparison
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
+from ftdist.text.terminal import text_console
 
 HELP = """\
 Usage: ftdist expert sources=[PATH,...] model=PATH|owner/name run.name=R [KEY=VALUE ...]
@@ -147,7 +147,7 @@ def _print_dry_run(request: ExpertRequest, plan: Schedule) -> None:
         table.add_column(name)
     for row in stage_rows(request, plan):
         table.add_row(*map(Text, (row.name, row.title, row.start, row.resources)))
-    console = Console()
+    console = text_console()
     console.print(table)
     print_plan(facts(request, planned), title="What is known")
     if planned is None:
@@ -196,7 +196,7 @@ def _submit(request: ExpertRequest, *, queue: Queue) -> int:
 
 def _run(request: ExpertRequest) -> int:
     run, begun = request.run, list[StageName]()
-    console = Console(stderr=True, highlight=False)
+    console = text_console(stderr=True, highlight=False)
 
     def announce(stage: StageName, plan: Schedule) -> None:
         begun.append(stage)
@@ -238,7 +238,7 @@ def _report_failure(run: RunDir, stage: StageName, exit_code: int) -> int:
 
 def _report(run: RunDir) -> int:
     """Print the scores, and where everything is."""
-    print_comparison(run.report, Console())
+    print_comparison(run.report, text_console())
     stages = read_stages(run)
     print_result(
         f"Run {run.name} is complete ({durations({s.name: s.seconds for s in stages})}).\n"

@@ -20,13 +20,12 @@ from ftdist_launch.logs.merge import HOLD_BACK_S, LogLine, LogMerger
 from ftdist_launch.run_records import read_run_records
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.status import read_status
-from rich.console import Console
 from rich.text import Text
 
 from ftdist.cli.common import RunParser, log
 from ftdist.errors import INTERRUPTED
 from ftdist.rundir import RunDir
-from ftdist.text.terminal import plain
+from ftdist.text.terminal import plain, text_console
 
 DESCRIPTION = """\
 Show the logs of all ranks of a run, merged by time: [rank] time line. Default: those of the newest
@@ -155,7 +154,7 @@ def _without(lines: Iterable[LogLine], *, prefixes: tuple[str, ...]) -> Iterator
 
 def _print_lines(lines: Iterable[LogLine], *, max_rank: int) -> int:
     """Print lines, in colour on a terminal; returns how many there were."""
-    width, console, count = len(str(max_rank)), Console(highlight=False), 0
+    width, console, count = len(str(max_rank)), text_console(highlight=False), 0
     for line in lines:
         count += 1
         start, text = prefix(line, width=width), without_escapes(line.text)

@@ -9,7 +9,6 @@ from typing import Any
 from ftdist_launch.run_records import find_runs
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.status import JobQueries, RunStatus, read_all, read_status
-from rich.console import Console
 from rich.text import Text
 
 from ftdist.cli.common import RunParser, print_result
@@ -17,6 +16,7 @@ from ftdist.cli.views.run_details import attempts_table, describe_run, jobs_tabl
 from ftdist.cli.views.runs_table import legend, runs_table
 from ftdist.cli.views.terminal import printable, table_width
 from ftdist.rundir import RUNS_ROOT
+from ftdist.text.terminal import text_console
 
 DESCRIPTION = """\
 Show the state of a run: step, loss, throughput, remaining time; where it runs, what it waits for,
@@ -79,7 +79,7 @@ def _print_runs(statuses: Sequence[RunStatus]) -> None:
 
 
 def _print(lines: Iterable[Text]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = text_console(highlight=False, soft_wrap=True)
     for line in lines:
         console.print(printable(line, console))
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from ftdist_launch.run_records import find_runs
 from ftdist_launch.slurm.cached_queue import CachedQueue
 from ftdist_launch.slurm.client import Queue
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
@@ -25,6 +24,7 @@ from ftdist.cli.views.run_details import describe_run
 from ftdist.cli.views.run_snapshot import RunReader
 from ftdist.cli.views.terminal import FALLBACK_WIDTH, has_unicode, printable, table_width
 from ftdist.rundir import RUNS_ROOT, RunDir
+from ftdist.text.terminal import text_console
 
 DESCRIPTION = """\
 Watch a run: loss curve, learning rate, throughput, time left, memory, nodes, evaluations, attempts
@@ -114,7 +114,7 @@ def show(make_frame: Callable[[Screen], Frame], *, every_s: float, live: bool) -
         every_s: seconds between two frames.
         live: whether to show more than one.
     """
-    console = Console(highlight=False)
+    console = text_console(highlight=False)
     unicode = has_unicode(console)
     if not live:
         width = table_width() or FALLBACK_WIDTH

@@ -7,6 +7,8 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from ftdist.text.terminal import text_console
+
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 FALLBACK_WIDTH = 80
@@ -17,7 +19,7 @@ def table_width() -> int | None:
     """Cells per line of stdout; None for a file or a pipe: nothing is cut there."""
     if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         return None
-    return Console().width
+    return text_console().width
 
 
 def has_unicode(console: Console) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ftdist_launch.doctor.finding import Finding
 from rich.console import Console
 from rich.text import Text
 
 from ftdist.cli import common
+from ftdist.cli.commands.doctor import print_findings
 from ftdist.cli.commands.logs import without_escapes
 from ftdist.cli.main import main
 from ftdist.cli.views.terminal import printable
@@ -28,11 +30,14 @@ RAW = set("\x1b\x07\x9b\r\u202e\u2066\x08")
         common.log,
         common.print_result,
         lambda text: common.print_plan([(text, text)], title="plan"),
+        lambda text: print_findings(
+            [Finding(area="a", name="n", level="warn", found=text, consequence=text, remedy=text)]
+        ),
         library_main._log,
         print_line,
         lambda text: print(without_escapes(text)),
     ],
-    ids=["report", "log", "result", "plan", "curate", "training", "logs"],
+    ids=["report", "log", "result", "plan", "doctor", "curate", "training", "logs"],
 )
 def test_no_printer_lets_control_characters_through(
     capsys: pytest.CaptureFixture[str], show: Callable[[str], None]
@@ -41,6 +46,12 @@ def test_no_printer_lets_control_characters_through(
     out, err = capsys.readouterr()
     assert "gpj.exe" in out + err
     assert not RAW & set(out + err)
+
+
+@pytest.mark.parametrize("text", ["runs/[bold]a[/bold]", "runs/[/b]", ":smile:"])
+def test_names_are_no_markup(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    common.print_plan([("model", text)], title="plan")
+    assert text in capsys.readouterr().out
 
 
 @pytest.mark.fault("XK")
