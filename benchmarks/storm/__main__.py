@@ -124,6 +124,7 @@ def _calm(asked: argparse.Namespace, login: Login, ingredients: Path) -> RunDir:
     say(f"{asked.nodes} nodes; the undisturbed run makes {asked.steps} steps")
     job = submit(login, ingredients, "calm", *_keys(asked))
     login.wait_for_state(job, "COMPLETED", timeout_s=60 * asked.minutes + 600)
+    _keep_records(login.run("calm"), LOGS / "calm")
     return login.run("calm")
 
 

@@ -51,7 +51,9 @@ class Whole:
     faults: int
     survived: int
     interruptions: int
-    """Faults after which another attempt began."""
+    """Times that another attempt began to make steps: two faults can share one, and a stop that is
+    asked for ends its attempt some steps later.
+    """
 
     steps: int
     """New steps within the storm."""
@@ -65,7 +67,7 @@ class Whole:
     """Mean time that a save holds training up."""
 
     restart_s: float | None
-    """Median seconds from a fault to the first step of the next attempt."""
+    """Mean seconds from the last step of an attempt to the first one of the next."""
 
     mttf_s: float | None
     """Wall time of the storm per interruption."""
@@ -152,10 +154,10 @@ def whole(
     steps = max((row["step"] for row in inside), default=start) - start
     times = [row["time"] for row in undisturbed]
     step_s = median(after - before for before, after in pairwise(times))
-    restarts = [s.first_step_s for s in strikes if s.first_step_s is not None]
+    restarts = _restart_times([row for row in rows if row["time"] <= window[1]], step_s=step_s)
     saves = _save_times(undisturbed)
     save_s = mean(saves) if saves else 0.0
-    restart_s = median(restarts) if restarts else None
+    restart_s = mean(restarts) if restarts else None
     mttf_s = wall_s / len(restarts) if restarts else None
     return Whole(
         faults=len(strikes),
@@ -179,6 +181,15 @@ def whole(
         best_interval_s=best_interval(save_s=save_s, mttf_s=mttf_s) if mttf_s else None,
         **more,
     )
+
+
+def _restart_times(rows: Sequence[Row], *, step_s: float) -> list[float]:
+    """Seconds without a step between each attempt that made steps and the next one."""
+    return [
+        after["time"] - before["time"] - step_s
+        for before, after in pairwise(rows)
+        if after["attempt"] != before["attempt"]
+    ]
 
 
 def _save_times(rows: Iterable[Row]) -> list[float]:

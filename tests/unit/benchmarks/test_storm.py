@@ -59,12 +59,24 @@ def test_productive_time_over_wall_time() -> None:
     result = whole([strike], ROWS, calm, window=(101.0, 136.0), every=10, **more)
     assert result.steps == 13  # 2 to 14
     assert result.ettr == pytest.approx(13 / 35)
-    assert result.mttf_s == pytest.approx(35.0)
+    assert (result.interruptions, result.mttf_s) == (1, pytest.approx(35.0))
+    assert result.restart_s == pytest.approx(20.0)  # from 110 to 131, and a step takes 1
     assert result.save_s == pytest.approx(0.2)
     text = markdown(to_json(result, [strike]))
     assert "| rank killed: rank 1 | 0 s | by itself | 2 | 20.5 s | 22.5 s |" in text
     assert "1 of 1 faults survived" in text
     assert "ETTR (productive step time over wall time): 37.1%" in text
+
+
+def test_a_stop_that_the_next_fault_overtakes_is_an_interruption() -> None:
+    """The stop of 110.2 ends attempt 1 after step 10; a kill at 115 meets the start of the next."""
+    strikes = [Strike(kind="signal", at=110.2), Strike(kind="rank killed", at=115.0)]
+    for strike, until in zip(strikes, (115.0, 136.0), strict=True):
+        measure(strike, ROWS, until=until)
+    calm = [row(step, float(step)) for step in range(1, 15)]
+    more = {"seed": 1, "minutes": 0.5, "nodes": 4, "equal": True, "orphans": 0, "unnoticed": 0}
+    result = whole(strikes, ROWS, calm, window=(101.0, 136.0), every=10, **more)
+    assert (result.interruptions, result.restart_s) == (1, pytest.approx(20.0))
 
 
 def test_a_seed_fixes_the_order_of_faults() -> None:
