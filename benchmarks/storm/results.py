@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -60,7 +60,7 @@ class Whole:
 
     repeated: int
     step_s: float
-    """Median wall time per step of the undisturbed run."""
+    """Mean wall time per step of the undisturbed run, without its saves."""
 
     save_every_steps: int
     save_s: float
@@ -152,8 +152,8 @@ def whole(
     inside = [row for row in rows if window[0] < row["time"] <= window[1]]
     start = max((row["step"] for row in rows if row["time"] <= window[0]), default=0)
     steps = max((row["step"] for row in inside), default=start) - start
-    times = [row["time"] for row in undisturbed]
-    step_s = median(after - before for before, after in pairwise(times))
+    took_s = undisturbed[-1]["time"] - undisturbed[0]["time"]
+    step_s = (took_s - sum(_save_times(undisturbed[1:]))) / (len(undisturbed) - 1)
     restarts = _restart_times([row for row in rows if row["time"] <= window[1]], step_s=step_s)
     saves = _save_times(undisturbed)
     save_s = mean(saves) if saves else 0.0

@@ -54,7 +54,8 @@ def test_young_by_hand() -> None:
 def test_productive_time_over_wall_time() -> None:
     strike = Strike(kind="rank killed", at=110.5, detail="rank 1")
     measure(strike, ROWS, until=136.0)
-    calm = [row(step, float(step)) | {"time/save_s": 0.2} for step in range(1, 15)]
+    calm = [row(step, float(step)) for step in range(1, 8)]
+    calm += [row(8, 8.2) | {"time/save_s": 0.2}, *(row(step, step + 0.2) for step in range(9, 15))]
     more = {"seed": 1, "minutes": 0.5, "nodes": 4, "equal": True, "orphans": 0, "unnoticed": 0}
     result = whole([strike], ROWS, calm, window=(101.0, 136.0), every=10, **more)
     assert result.steps == 13  # 2 to 14
