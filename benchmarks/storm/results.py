@@ -9,6 +9,9 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
+STALL_STEPS = 10
+"""A step that takes as long as this many is a stall: a rank or a node stood still."""
+
 
 @dataclass(kw_only=True)
 class Strike:
@@ -67,7 +70,9 @@ class Whole:
     """Mean time that a save holds training up."""
 
     restart_s: float | None
-    """Mean seconds from the last step of an attempt to the first one of the next."""
+    """Seconds without a step per interruption: until it is noticed, and until the next attempt
+    makes its first step.
+    """
 
     mttf_s: float | None
     """Wall time of the storm per interruption."""
@@ -154,15 +159,16 @@ def whole(
     steps = max((row["step"] for row in inside), default=start) - start
     took_s = undisturbed[-1]["time"] - undisturbed[0]["time"]
     step_s = (took_s - sum(_save_times(undisturbed[1:]))) / (len(undisturbed) - 1)
-    restarts = _restart_times([row for row in rows if row["time"] <= window[1]], step_s=step_s)
+    upto = [row for row in rows if row["time"] <= window[1]]
+    interruptions = sum(before["attempt"] != after["attempt"] for before, after in pairwise(upto))
     saves = _save_times(undisturbed)
     save_s = mean(saves) if saves else 0.0
-    restart_s = mean(restarts) if restarts else None
-    mttf_s = wall_s / len(restarts) if restarts else None
+    restart_s = _stalled_s(upto, step_s=step_s) / interruptions if interruptions else None
+    mttf_s = wall_s / interruptions if interruptions else None
     return Whole(
         faults=len(strikes),
         survived=sum(strike.survived for strike in strikes),
-        interruptions=len(restarts),
+        interruptions=interruptions,
         steps=steps,
         repeated=sum(strike.repeated for strike in strikes),
         step_s=step_s,
@@ -183,13 +189,15 @@ def whole(
     )
 
 
-def _restart_times(rows: Sequence[Row], *, step_s: float) -> list[float]:
-    """Seconds without a step between each attempt that made steps and the next one."""
-    return [
+def _stalled_s(rows: Sequence[Row], *, step_s: float) -> float:
+    """Seconds without a step: between attempts, and where a step took many times as long."""
+    stalls = [
         after["time"] - before["time"] - step_s
         for before, after in pairwise(rows)
         if after["attempt"] != before["attempt"]
+        or after["time"] - before["time"] > STALL_STEPS * step_s
     ]
+    return sum(stalls)
 
 
 def _save_times(rows: Iterable[Row]) -> list[float]:
@@ -230,8 +238,9 @@ def _sentences(result: Mapping[str, Any]) -> list[str]:
     shares = f"{result['ettr']:.1%}"
     if result["ettr_expected"] is not None:
         shares += (
-            f"; Young's model allows {result['ettr_expected']:.1%} with a fault every "
-            f"{result['mttf_s']:.0f} s that interrupts, {result['restart_s']:.1f} s to restart and "
+            f", {result['ettr'] / result['ettr_expected']:.2f} of the "
+            f"{result['ettr_expected']:.1%} that Young's model allows with an interruption every "
+            f"{result['mttf_s']:.0f} s, {result['restart_s']:.1f} s to restart and "
             f"{result['save_s'] * 1000:.0f} ms per save every "
             f"{result['save_every_steps'] * result['step_s']:.1f} s "
             f"(best: every {result['best_interval_s']:.1f} s)"

@@ -80,6 +80,17 @@ def test_a_stop_that_the_next_fault_overtakes_is_an_interruption() -> None:
     assert (result.interruptions, result.restart_s) == (1, pytest.approx(20.0))
 
 
+def test_the_time_until_a_stopped_rank_is_noticed_belongs_to_the_restart() -> None:
+    """Step 10 ends 15 s late, as its rank is woken for its stack and killed."""
+    rows = [row | {"time": row["time"] + 15 * (row["time"] > 109)} for row in ROWS]
+    strike = Strike(kind="rank stopped", at=109.5)
+    measure(strike, rows, until=150.0)
+    calm = [row(step, float(step)) for step in range(1, 15)]
+    more = {"seed": 1, "minutes": 0.5, "nodes": 4, "equal": True, "orphans": 0, "unnoticed": 0}
+    result = whole([strike], rows, calm, window=(101.0, 151.0), every=10, **more)
+    assert (result.interruptions, result.restart_s) == (1, pytest.approx(15.0 + 20.0))
+
+
 def test_a_seed_fixes_the_order_of_faults() -> None:
     orders = [random.Random(7).sample(list(FAULTS), len(FAULTS)) for _ in range(2)]
     assert orders[0] == orders[1] != list(FAULTS)
