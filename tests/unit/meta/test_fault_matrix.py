@@ -42,16 +42,6 @@ def test_the_page_is_up_to_date() -> None:
     assert fault_matrix.PAGE.read_text(encoding="utf-8") == fault_matrix.page(), "run `make docs`"
 
 
-def test_slow_tests_are_of_the_matrix_for_else_nobody_runs_them() -> None:
-    unreached = [
-        f"{path.relative_to(TESTS)}: {name}"
-        for path in sorted(TESTS.rglob("test_*.py"))
-        for name, marks in marked_tests(path.read_text(encoding="utf-8"))
-        if "slow" in marks and "fault" not in marks
-    ]
-    assert unreached == []
-
-
 def test_markers_of_modules_tests_and_parameters_are_found(tmp_path: Path) -> None:
     folder = tmp_path / "dist"
     folder.mkdir()
