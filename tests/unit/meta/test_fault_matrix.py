@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.support.tiers import TESTS
 from tools import fault_matrix
-from tools.fault_matrix import marked_by_case, marked_tests, read_cases
+from tools.fault_matrix import marked_by_case, read_cases
 
 CASES = {id: case for group in read_cases().values() for id, case in group.items()}
 MARKED = marked_by_case(TESTS)
