@@ -197,7 +197,7 @@ def _stalled_s(rows: Sequence[Row], *, step_s: float) -> float:
         if after["attempt"] != before["attempt"]
         or after["time"] - before["time"] > STALL_STEPS * step_s
     ]
-    return sum(stalls)
+    return float(sum(stalls))
 
 
 def _save_times(rows: Iterable[Row]) -> list[float]:
