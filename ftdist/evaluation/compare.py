@@ -62,14 +62,13 @@ def compare(run_dir: Path) -> None:
     """
     run, started = RunDir(run_dir), time.monotonic()
     config = requested_config(run, load_config(run.config), stage="compare")
-    settings = config.eval
     show_answers = answers_wanted(run, config)
     _require_export(run)
     refuse_changed_base(run, config)
     refuse_changed_export(run)
-    eval_set = read_eval_set(settings, library=Path(config.library.path))
+    eval_set = read_eval_set(config.eval, library=Path(config.library.path))
     device = evaluation_device(config)
-    settings = with_dtype(settings, tuned=run.export, device=device)
+    settings = with_dtype(config.eval, tuned=run.export, device=device)
     _log_size(eval_set)
     with repeat_if_silent():
         passages = find_passages(eval_set.probes, config, settings, log=log)

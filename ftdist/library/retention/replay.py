@@ -122,7 +122,6 @@ def build_retention_set(
     products = tuple(settings.product_names or find_products(library))
     replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
-        general = general_prompts()[: settings.num_replay_answers]
         others = out_of_scope_questions(
             library,
             products=products,
@@ -130,24 +129,7 @@ def build_retention_set(
             forms=forms,
             seed=seed,
         )
-        short, fraction = settings.max_answer_tokens, settings.long_answer_fraction
-        sizes = _answer_sizes(trained)
-        # Where an answer was cut, the tuned model goes on from the library: some of those about
-        # other products are always long.
-        longest = max([_MIN_LONG * short, *sizes])
-        long = max(short, min(settings.max_long_answer_tokens, longest))
-        of_library = sum(size > short for size in sizes) / max(1, len(sizes))
-        replay = [
-            _sample(pair, made_by="replay")
-            for pair in base.answer(
-                general, short=short, long=long, long_fraction=min(fraction, of_library)
-            )
-        ]
-        replay += [_text(pair) for pair in base.texts(openings(settings.num_replay_texts))]
-        out_of_scope = [
-            _sample(pair, made_by="out_of_scope")
-            for pair in base.answer(others, short=short, long=long, long_fraction=fraction)
-        ]
+        replay, out_of_scope = _base_samples(base, others, _answer_sizes(trained), settings)
     candidates = out_of_scope_probes(library, products=products, seed=seed)
     return RetentionSet(
         replay=tuple(replay),
@@ -156,6 +138,29 @@ def build_retention_set(
         products=products,
         is_named=bool(settings.product_names),
     )
+
+
+def _base_samples(
+    base: BasePrompters, others: Sequence[str], sizes: Sequence[int], settings: RetentionConfig
+) -> tuple[list[Sample], list[Sample]]:
+    """Replay and out-of-scope samples.
+
+    Args:
+        base: the base model.
+        others: out-of-scope questions.
+        sizes: tokens of the library's own answers.
+        settings: how many of each, and their lengths.
+    """
+    short, fraction = settings.max_answer_tokens, settings.long_answer_fraction
+    long = max(short, min(settings.max_long_answer_tokens, max([_MIN_LONG * short, *sizes])))
+    of_library = min(fraction, sum(size > short for size in sizes) / max(1, len(sizes)))
+    general = general_prompts()[: settings.num_replay_answers]
+    answers = base.answer(general, short=short, long=long, long_fraction=of_library)
+    replay = [_sample(pair, made_by="replay") for pair in answers]
+    replay += [_text(pair) for pair in base.texts(openings(settings.num_replay_texts))]
+    # A model that was only shown how such an answer begins continues it from the library.
+    answers = base.answer(others, short=short, long=long, long_fraction=fraction)
+    return replay, [_sample(pair, made_by="out_of_scope") for pair in answers]
 
 
 def general_prompts() -> list[str]:
