@@ -119,7 +119,7 @@ def test_beside_a_training_one_may_look_but_not_write_and_cancel_ends_it_with_0(
 def test_a_killed_ftdist_leaves_a_run_that_is_finished_and_counted(
     tmp_path: Path, run: RunDir
 ) -> None:
-    training = start(tmp_path, *TRAIN, "train.steps=400")
+    training = start(tmp_path, *TRAIN, "train.steps=200")
     wait_until(lambda: steps_of(run) >= 3, process=training)
     training.send_signal(signal.SIGKILL)
     training.communicate()
@@ -131,7 +131,7 @@ def test_a_killed_ftdist_leaves_a_run_that_is_finished_and_counted(
         assert "still running without the ftdist" in output
     pids = [start["pid"] for start in read_starts(run.attempt(1)).values()]
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-    assert steps_of(run) == 400
+    assert steps_of(run) == 200
     assert "Run r: done" in give(tmp_path, "status", "r")[1]
     assert names(run).count("attempt_finished") == 0  # status has written nothing
     code, output = give(tmp_path, "resume", "r")
@@ -147,7 +147,7 @@ def test_a_run_that_is_taken_over_by_the_users_word_goes_on_in_one_of_the_two(
     tmp_path: Path, run: RunDir
 ) -> None:
     """The lock seems to be that of a machine that nobody can ask; it lives, and makes way."""
-    first = start(tmp_path, *TRAIN, "train.steps=400")
+    first = start(tmp_path, *TRAIN, "train.steps=200")
     wait_until(lambda: steps_of(run) >= 6, process=first)
     holder = read_holder_text(run.lock.read_text())
     assert holder is not None
