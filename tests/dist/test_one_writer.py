@@ -122,7 +122,7 @@ def test_a_killed_ftdist_leaves_a_run_that_is_finished_and_counted(
     training = start(tmp_path, *TRAIN, "train.steps=200")
     wait_until(lambda: steps_of(run) >= 3, process=training)
     training.send_signal(signal.SIGKILL)
-    training.communicate()
+    training.wait()  # its ranks hold its output open
     assert "running on" in (shown := give(tmp_path, "status", "r")[1]), shown
     assert "without its `ftdist`, which has ended" in shown
     code, output = give(tmp_path, "resume", "r")
@@ -131,6 +131,7 @@ def test_a_killed_ftdist_leaves_a_run_that_is_finished_and_counted(
         assert "still running without the ftdist" in output
     pids = [start["pid"] for start in read_starts(run.attempt(1)).values()]
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    training.communicate()
     assert steps_of(run) == 200
     assert "Run r: done" in give(tmp_path, "status", "r")[1]
     assert names(run).count("attempt_finished") == 0  # status has written nothing
