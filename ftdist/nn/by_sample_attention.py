@@ -73,9 +73,12 @@ def _attend(
     dropout: float,
     scaling: float | None,
 ) -> Tensor:
+    dtype = query.dtype
+    if query.device.type == "cpu":  # in bfloat16 torch's kernel takes twice as long
+        query, key, value = query.float(), key.float(), value.float()
     if _repeats_keys(query.device.type):
         key, value = _for_every_head(key, value, heads=query.shape[1])
-    return functional.scaled_dot_product_attention(
+    attended = functional.scaled_dot_product_attention(
         query,
         key,
         value,
@@ -85,6 +88,7 @@ def _attend(
         scale=scaling,
         enable_gqa=key.shape[1] != query.shape[1],
     )
+    return attended.to(dtype)
 
 
 def _attend_capped(

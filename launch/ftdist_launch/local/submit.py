@@ -120,7 +120,10 @@ def import_path() -> dict[str, str]:
 def common_environment(cluster: ClusterConfig) -> dict[str, str]:
     """Environment variables of every rank, local or on a cluster."""
     threads = str(cluster.threads)
-    return {
+    # The backward pass runs on a thread of its own: with a heap of its own it would fault each page
+    # in again (docs/decisions/0022-steps-on-cpus.md).
+    one_heap = {"MALLOC_ARENA_MAX": "1"} if cluster.device == "cpu" else {}
+    return one_heap | {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
