@@ -205,9 +205,8 @@ def _passes(plan: Plan, run: RunDir) -> dict[str, float]:
         event["step"] for event in run.read_events() if event.get("event") == "model_exported"
     ]
     part = min(1.0, exported[-1] / plan.steps) if exported else 1.0
-    first = plan.library.sources[0]
     return {
-        source.name: part * plan.epochs * source.weight * first.tokens / source.tokens
+        source.name: part * plan.times_seen(source)
         for source in plan.library.sources
         if source.own and source.tokens
     }

@@ -42,7 +42,8 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
                 f"{format_count(source.teacher_tokens, 'token')} a pass"
             )
         loss += f", each token weighing {source.loss_weight:g}" if source.loss_weight != 1 else ""
-        rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{loss}"))
+        seen = "" if source.own else f", seen {plan.times_seen(source):.1f} times"
+        rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{seen}{loss}"))
         if source.origin:
             rows.append(("  read from", source.origin))
     rows += [*describe_choices(plan), *describe_traffic(plan)]

@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +186,10 @@ class Plan:
     def exposures(self) -> float:
         """Exposures per answer of the library, on average over the run."""
         return self.epochs * self.library.exposures_per_pass
+
+    def times_seen(self, source: PackedSourceInfo) -> float:
+        """How often the run shows each sample of a source, on average."""
+        return self.epochs * source.weight * self.library.sources[0].tokens / source.tokens
 
     def to_json(self) -> str:
         """As JSON text."""

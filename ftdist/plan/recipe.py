@@ -20,7 +20,7 @@ from ftdist.config.schema import BatchConfig, RunConfig, TrainConfig
 from ftdist.config.schema.types import AUTO, resolved
 from ftdist.errors import ConfigError
 from ftdist.io.units import format_count
-from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.steps import MIN_STEPS, count_passes, count_steps
 
@@ -139,6 +139,32 @@ def exposures(library: PackedDatasetInfo) -> float:
     return float(f"{max(usual, MIN_EXPOSURES, library.exposures_per_pass):.3g}")
 
 
+def limit_retention(config: RunConfig, *, library: PackedDatasetInfo) -> PackedDatasetInfo:
+    """The library whose replay and out-of-scope samples are seen `max_retention_passes` at most.
+
+    In P passes over the library of T tokens, source i with weight w_i and t_i tokens is seen
+    P w_i T / t_i times. A source of the config has the weight that it is given; so have all in a
+    run of `train.steps`, whose passes are not known.
+
+    Args:
+        config: of the run.
+        library: packed, with weights as curated.
+    """
+    most = config.library.max_retention_passes
+    if most is None or config.train.steps is not None:
+        return library
+    passes = _passes(config, library=library)
+    given = config.library.extra_sources
+
+    def limited(source: PackedSourceInfo) -> PackedSourceInfo:
+        if source.own or source.name in given:
+            return source
+        limit = most * source.tokens / (passes * library.sources[0].tokens)
+        return replace(source, weight=min(source.weight, limit))
+
+    return replace(library, sources=tuple(map(limited, library.sources)))
+
+
 def largest_values(config: RunConfig, *, max_position: int | None) -> RunConfig:
     """The config with the largest sequences that `auto` may choose, before a library is read."""
     batch = config.batch
@@ -216,15 +242,18 @@ def _is_text(library: PackedDatasetInfo) -> bool:
 
 
 def _run_tokens(config: RunConfig, *, library: PackedDatasetInfo) -> float:
-    """Tokens that the run trains on: D. Explicit steps count as the usual length."""
+    """Tokens that the run trains on: D."""
+    return _passes(config, library=library) * library.tokens_per_pass
+
+
+def _passes(config: RunConfig, *, library: PackedDatasetInfo) -> float:
+    """Passes over the library. Explicit steps count as the usual length."""
     train = config.train
-    if train.steps is not None or not _has_length(train):
-        passes = TEXT_PASSES
-        if not _is_text(library):
-            passes = exposures(library) / library.exposures_per_pass
-    else:
-        passes = count_passes(train, library=library)
-    return passes * library.tokens_per_pass
+    if train.steps is None and _has_length(train):
+        return count_passes(train, library=library)
+    if _is_text(library):
+        return TEXT_PASSES
+    return exposures(library) / library.exposures_per_pass
 
 
 def _usual_length(

@@ -29,7 +29,12 @@ from ftdist.io.hashing import fingerprint
 from ftdist.library.store.dataset import LIBRARY
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import embedding_rows, read_model_info
-from ftdist.plan.recipe import USUAL_LENGTH, choose_sequence_length, max_sequence_length
+from ftdist.plan.recipe import (
+    USUAL_LENGTH,
+    choose_sequence_length,
+    limit_retention,
+    max_sequence_length,
+)
 from ftdist.prepare.base_model import check_model, load_tokenizer
 from ftdist.prepare.crashing_row import CrashingRowError
 from ftdist.prepare.data_files import SourceFiles
@@ -113,7 +118,7 @@ def _prepare(
         sys.stderr.write(
             "prepare: no sample has a context: library.context_distillation=0 is the same\n"
         )
-    return replace(
+    library = replace(
         facts,
         context_distillation=config.library.context_distillation,
         sources=weighed(
@@ -123,6 +128,7 @@ def _prepare(
             kl_weight=config.library.kl_to_base_weight,
         ),
     )
+    return limit_retention(config, library=library)
 
 
 def _positions(model: ModelConfig) -> int | None:

@@ -63,6 +63,12 @@ class LibraryConfig:
     The step still divides by the number of its loss tokens, so 2 makes such a token count twice.
     """
 
+    max_retention_passes: PositiveFloat | None
+    """Passes of a run over the replay and out-of-scope samples of a curated library at most.
+
+    Their fractions of the stream shrink to this; null: they stay as curated.
+    """
+
     context_distillation: Fraction
     """Weight w of the teacher in the loss of answers that come with a context; 0: no teacher.
 

@@ -91,8 +91,9 @@ def _library(config: RunConfig, before: Plan, *, log: LogFn) -> PackedDatasetInf
     log(f"Packing the library again, because of {folder}: {'; '.join(damage)}.")
     data = resolve_library(config.library, log=log, recorded=True)
     library = prepare_library(dataclasses.replace(config, library=data))
-    is_same = (library.key, library.checksum) == (before.library.key, checksum)
-    if not is_same and "library" not in config.resume.accept:
+    if (library.key, library.checksum) == (before.library.key, checksum):
+        return dataclasses.replace(before.library, path=library.path)
+    if "library" not in config.resume.accept:
         raise DataError(
             f"The library in {config.library.path} is not the one that the run started with.",
             remedy="put the old one back, start a new run with `ftdist train`, or continue with "

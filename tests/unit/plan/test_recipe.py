@@ -14,6 +14,7 @@ from ftdist.plan.recipe import (
     choose_sequence_length,
     describe_choices,
     exposures,
+    limit_retention,
     peak_lr,
     resolve_recipe,
     step_tokens,
@@ -64,6 +65,29 @@ A45 = library(
 
 def resolved(library: PackedDatasetInfo, *overrides: str) -> RunConfig:
     return resolve_recipe(config(*overrides), model=SMOLLM2, library=library)
+
+
+def test_retention_samples_are_seen_at_most_so_often() -> None:
+    # 54 exposures at 540 / 40 = 13.5 a pass are 4 passes of 30,000 tokens. Out-of-scope
+    # samples of 10,000 tokens would be seen 4 x 36,000 / 10,000 = 14.4 times: 3 times is 7,500 a
+    # pass, a weight of 0.25. Replay of 20,000 is seen 4 x 9,000 / 20,000 = 1.8 times, and stays.
+    curated = library(
+        source(tokens=30_000, sequences=60, answered=540, answers=40, longest=100),
+        source("out_of_scope", tokens=10_000, sequences=20, weight=1.2, own=False),
+        source("replay", tokens=20_000, sequences=40, weight=0.3, own=False),
+    )
+
+    def weights(*overrides: str) -> list[float]:
+        limited = limit_retention(config(*overrides), library=curated)
+        return [source.weight for source in limited.sources]
+
+    assert weights() == pytest.approx([1, 0.25, 0.3])
+    assert weights("train.exposures=27") == pytest.approx([1, 0.5, 0.3])
+    assert weights("train.epochs=1") == [1, 1, 0.3]  # 10,000 of 30,000 tokens, three times
+    assert weights("train.steps=50") == [1, 1.2, 0.3]
+    assert weights("library.max_retention_passes=null") == [1, 1.2, 0.3]
+    given = "library.extra_sources={out_of_scope: {path: p, weight: 1.2}}"
+    assert weights(given) == [1, 1.2, 0.3]
 
 
 def test_the_measured_recipe_comes_out_for_the_library_that_it_was_measured_on() -> None:
