@@ -196,6 +196,7 @@ def test_answers_end_with_their_page_or_else_their_section() -> None:
     assert (
         with_citation("Do it.", title="M", page=None, section="A > B") == 'Do it. (M, section "B")'
     )
+    assert with_citation("Do it.", title="M", page=None, section="m") == "Do it. (M)"
     assert with_citation("One\ntwo", title="M", page=1, section="") == "One\ntwo\n\n(M, page 1)"
 
 
