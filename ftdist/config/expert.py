@@ -237,6 +237,6 @@ def _not_made(curation: CurateConfig) -> set[str]:
         "replay": retention.replay_sources
         or retention.num_replay_answers
         or retention.num_replay_texts,
-        "out_of_scope": retention.num_out_of_scope_answers,
+        "out_of_scope": retention.num_out_of_scope_answers or retention.num_counterfactuals,
     }
     return {name for name, source in makes.items() if not source}

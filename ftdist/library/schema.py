@@ -139,6 +139,7 @@ MadeBy = Literal[
     "written wording",
     "replay",
     "out_of_scope",
+    "counterfactual",
 ]
 
 

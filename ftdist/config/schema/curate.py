@@ -224,6 +224,11 @@ class RetentionConfig:
     num_out_of_scope_answers: NonNegativeInt
     """Questions about other products for the base model to answer."""
 
+    num_counterfactuals: NonNegativeInt
+    """Questions about other products with the library's own answers, as a part of the out-of-scope
+    samples. For `library.kl_to_base` alone: training leaves them out without it.
+    """
+
     product_names: list[str]
     """Names of the library's products, as its questions write them; []: guessed from its text."""
 

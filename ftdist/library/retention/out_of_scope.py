@@ -48,10 +48,10 @@ def out_of_scope_questions(
         forms: wordings in which each question of the library is trained.
         seed: of the products and the order.
     """
-    known, library_text = _known_questions(library, products=products)
-    own = _in_rounds(_name_templates(library, products=products), seed=seed)
+    known, library_text = known_questions(library, products=products)
+    own = in_rounds(_name_templates(library, products=products), seed=seed)
     common, topics = (
-        cycle(_in_rounds([paraphrases(text, count=forms, seed=seed) for text in part], seed=seed))
+        cycle(in_rounds([paraphrases(text, count=forms, seed=seed) for text in part], seed=seed))
         for part in (TRAINED.questions, TRAINED.topics)
     )
     renamed = cycle(own)
@@ -88,7 +88,7 @@ def out_of_scope_probes(
     training wording), and questions about any product or about a kind of product. The same
     question may come again in another form, since some candidates share words with training.
     """
-    known, library_text = _known_questions(library, products=products)
+    known, library_text = known_questions(library, products=products)
     own = shuffled([worded[0] for worded in _name_templates(library, products=products)], seed=seed)
     forms = [[text, *other_forms(text)] for text in own]
     for number, name in enumerate(
@@ -114,7 +114,7 @@ def out_of_scope_probes(
             yield OutOfScopeQuestion(question=question, words=words)
 
 
-def _known_questions(
+def known_questions(
     library: Sequence[Paraphrases], *, products: Sequence[str]
 ) -> tuple[set[str], str]:
     """The library's questions, and one text of them and the product names, in lower case."""
@@ -129,9 +129,7 @@ def _name_templates(library: Sequence[Paraphrases], *, products: Sequence[str]) 
     """
     if not products:
         return []
-    longest_first = sorted(products, key=len, reverse=True)
-    alternatives = "|".join(re.escape(name) for name in longest_first)
-    named = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)
+    named = name_pattern(products)
     return [
         [named.sub("{name}", text) for text in worded]
         for worded in library
@@ -140,7 +138,14 @@ def _name_templates(library: Sequence[Paraphrases], *, products: Sequence[str]) 
     ]
 
 
-def _in_rounds(worded: Sequence[Paraphrases], *, seed: int) -> list[str]:
+def name_pattern(products: Sequence[str]) -> re.Pattern[str]:
+    """The names of products as whole words, in any case; the longer of two names wins."""
+    longest_first = sorted(products, key=len, reverse=True)
+    alternatives = "|".join(re.escape(name) for name in longest_first)
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)
+
+
+def in_rounds(worded: Sequence[Paraphrases], *, seed: int) -> list[str]:
     """Every question in one of its wordings, then every question in another, and so on."""
     each = [shuffled(texts, seed=seed) for texts in worded]
     rounds = zip_longest(*shuffled(each, seed=seed))

@@ -1,4 +1,4 @@
-"""Replay and out-of-scope samples: general prompts and other products, answered by the base."""
+"""Samples that retain general knowledge and scope: replay, out of scope, counterfactuals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from zlib import crc32
 from ftdist.config.schema.curate import RetentionConfig
 from ftdist.data.messages import Message
 from ftdist.io.progress import LogFn, no_log
+from ftdist.library.retention.counterfactuals import counterfactuals
 from ftdist.library.retention.out_of_scope import (
     OutOfScopeQuestion,
     out_of_scope_probes,
@@ -47,6 +48,9 @@ class RetentionSet:
 
     replay: tuple[Sample, ...]
     out_of_scope: tuple[Sample, ...]
+    counterfactual: tuple[Sample, ...]
+    """The library's own answers, to questions about other products."""
+
     candidates: tuple[OutOfScopeQuestion, ...]
     """Candidates for out-of-scope probes."""
 
@@ -118,7 +122,9 @@ def build_retention_set(
         seed: of the choice of products.
         base: the base model; None: nothing is asked.
     """
-    library = _questions(trained) if settings.num_out_of_scope_answers or probes else []
+    wants_library = settings.num_out_of_scope_answers or settings.num_counterfactuals or probes
+    answered = _questions(trained) if wants_library else {}
+    library = list(answered.values())
     products = tuple(settings.product_names or find_products(library))
     replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
@@ -131,9 +137,17 @@ def build_retention_set(
         )
         replay, out_of_scope = _base_samples(base, others, _answer_sizes(trained), settings)
     candidates = out_of_scope_probes(library, products=products, seed=seed)
+    contrary = counterfactuals(
+        {answer: questions for (_, answer), questions in answered.items()},
+        products=products,
+        count=settings.num_counterfactuals,
+        max_characters=_MIN_LONG * settings.max_answer_tokens * _CHARACTERS_PER_TOKEN,
+        seed=seed,
+    )
     return RetentionSet(
         replay=tuple(replay),
         out_of_scope=tuple(out_of_scope),
+        counterfactual=tuple(_sample(pair, made_by="counterfactual") for pair in contrary),
         candidates=tuple(islice(candidates, probes * _CANDIDATES)),
         products=products,
         is_named=bool(settings.product_names),
@@ -193,8 +207,8 @@ def _answer_sizes(trained: Sequence[Path]) -> list[int]:
     return [ceil(len(answer) / _CHARACTERS_PER_TOKEN) for answer in answers]
 
 
-def _questions(trained: Sequence[Path]) -> list[list[str]]:
-    """The first questions of the library, each with its paraphrases."""
+def _questions(trained: Sequence[Path]) -> dict[tuple[str, str], list[str]]:
+    """The first questions of the library, each with its paraphrases, by location and answer."""
     questions: dict[tuple[str, str], list[str]] = {}
     samples = (sample for path in trained for sample in read_samples(path) if sample.messages)
     for sample in islice(samples, _MAX_QUESTIONS):
@@ -202,7 +216,7 @@ def _questions(trained: Sequence[Path]) -> list[list[str]]:
         if question:
             key = sample.location, sample.messages[-1]["content"]
             questions.setdefault(key, []).append(question)
-    return list(questions.values())
+    return questions
 
 
 def _sample(pair: Pair, *, made_by: MadeBy) -> Sample:

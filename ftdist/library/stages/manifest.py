@@ -53,6 +53,7 @@ class ManifestSource:
     Attributes:
         files: per part its name, its number of samples, its bytes in memory and its sha256.
         held_out: documents and conversations that are held out.
+        kl_only: whether it is for training by KL to the base model alone.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ManifestSource:
     bad: int = 0
     duplicates: int = 0
     held_out: int = 0
+    kl_only: bool = False
 
     @property
     def train_samples(self) -> int:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -192,12 +192,15 @@ def _write_data(folder: Path, result: CurationResult) -> list[ManifestSource]:
         )
     taken = {source.name for source in sources}
     retention = result.retention
-    for role, samples in (("replay", retention.replay), ("out_of_scope", retention.out_of_scope)):
+    for name, role, samples in (
+        ("replay", "replay", retention.replay),
+        ("out_of_scope", "out_of_scope", retention.out_of_scope),
+        ("counterfactual", "out_of_scope", retention.counterfactual),
+    ):
         if samples:
-            name = f"{role}-of-base" if role in taken else role
-            sources.append(
-                _write_retention(folder, name, role=role, samples=samples, columns=columns)
-            )
+            free = f"{name}-of-base" if name in taken else name
+            source = _write_retention(folder, free, role=role, samples=samples, columns=columns)
+            sources.append(replace(source, kl_only=name == "counterfactual"))
     return sources
 
 

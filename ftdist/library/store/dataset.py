@@ -46,6 +46,9 @@ class CuratedSource:
     digests: dict[Path, str]
     """The sha256 of both files, as the manifest has it."""
 
+    kl_only: bool = False
+    """Whether its samples teach something by KL to the base model alone."""
+
 
 def is_curated(folder: Path) -> bool:
     """Whether a folder is a curated library; one that cannot be looked into is none."""
@@ -125,6 +128,7 @@ def open_curated(folder: Path) -> CuratedLibrary:
                     for file in source["files"].values()
                     if "sha256" in file
                 },
+                kl_only=bool(source.get("kl_only")),
             )
             for source in manifest["sources"]
         )

@@ -197,10 +197,18 @@ def library_warnings(config: RunConfig) -> list[str]:
     from ftdist.library.store.dataset import is_curated, open_curated
 
     folder = Path(config.library.path)
-    no_replay = not config.library.extra_sources and folder != (TINY_FOLDER / "library").resolve()
-    if no_replay and is_curated(folder):
-        no_replay = all(source.role == "library" for source in open_curated(folder).sources)
-    return [NO_REPLAY_WARNING] if no_replay else []
+    curated = open_curated(folder).sources if is_curated(folder) else ()
+    no_replay = (
+        not config.library.extra_sources
+        and folder != (TINY_FOLDER / "library").resolve()
+        and all(source.role == "library" for source in curated)
+    )
+    left_out = [
+        f"Left out: {source.name}, which needs library.kl_to_base=[{source.role}]."
+        for source in curated
+        if source.kl_only and not {source.name, source.role} & set(config.library.kl_to_base)
+    ]
+    return [*([NO_REPLAY_WARNING] if no_replay else []), *left_out]
 
 
 def make_run_dir(

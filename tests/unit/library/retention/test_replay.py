@@ -44,6 +44,7 @@ RETENTION = RetentionConfig(
     num_replay_texts=0,
     out_of_scope_fraction=0.5,
     num_out_of_scope_answers=400,
+    num_counterfactuals=0,
     product_names=["A-45"],
     max_answer_tokens=32,
     long_answer_fraction=0.25,
