@@ -59,10 +59,8 @@ def counterfactuals(
     made = []
     for number, (question, name) in enumerate(zip(own[:count], names, strict=False)):
         other = next(similar, name.spoken) if number % 4 == 1 else name.spoken
-        answer = named.sub(lambda _, other=other: other, answers[question])
-        made.append(
-            (named.sub(lambda _, other=other: other, question), _cut(answer, max_characters))
-        )
+        renamed = [other.join(named.split(text)) for text in (question, answers[question])]
+        made.append((renamed[0], _cut(renamed[1], max_characters)))
     return made
 
 

@@ -199,8 +199,8 @@ def _write_data(folder: Path, result: CurationResult) -> list[ManifestSource]:
     ):
         if samples:
             free = f"{name}-of-base" if name in taken else name
-            source = _write_retention(folder, free, role=role, samples=samples, columns=columns)
-            sources.append(replace(source, kl_only=name == "counterfactual"))
+            added = _write_retention(folder, free, role=role, samples=samples, columns=columns)
+            sources.append(replace(added, kl_only=name == "counterfactual"))
     return sources
 
 
