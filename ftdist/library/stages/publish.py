@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ftdist.library.schema import Sample
 from ftdist.library.stages.build_samples import PARTS
 from ftdist.library.stages.manifest import CurationResult, ManifestSource, build_manifest
 from ftdist.library.stages.write_probes import write_probes
-from ftdist.library.store.dataset import MANIFEST, PROBES_FILE, PROBES_TABLE
+from ftdist.library.store.dataset import KL_ONLY, MANIFEST, PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import (
     SUFFIX,
     Written,
@@ -199,8 +199,10 @@ def _write_data(folder: Path, result: CurationResult) -> list[ManifestSource]:
     ):
         if samples:
             free = f"{name}-of-base" if name in taken else name
-            added = _write_retention(folder, free, role=role, samples=samples, columns=columns)
-            sources.append(replace(added, kl_only=name == "counterfactual"))
+            place = KL_ONLY if name == "counterfactual" else "data"
+            sources.append(
+                _write_retention(folder / place, free, role, samples=samples, columns=columns)
+            )
     return sources
 
 
@@ -208,15 +210,18 @@ _DUPLICATE_RULES = ("exact duplicate", "near duplicate")
 
 
 def _write_retention(
-    folder: Path, name: str, *, role: str, samples: Sequence[Sample], columns: Sequence[str]
+    place: Path, name: str, role: str, *, samples: Sequence[Sample], columns: Sequence[str]
 ) -> ManifestSource:
+    place.mkdir(exist_ok=True)
     labels = _labels(name, role)
     schema, files = library_schema(columns, labels), {}
     for part, of_part in zip(PARTS, (samples, ()), strict=True):
-        path = f"data/{name}-{part}{SUFFIX}"
-        written = write_samples(folder / path, of_part, schema=schema, labels=labels)
-        files[part] = _data_file(folder, path, written=written)
-    return ManifestSource(name=name, role=role, files=files, rows=len(samples))
+        path = f"{place.name}/{name}-{part}{SUFFIX}"
+        written = write_samples(place.parent / path, of_part, schema=schema, labels=labels)
+        files[part] = _data_file(place.parent, path, written=written)
+    return ManifestSource(
+        name=name, role=role, files=files, rows=len(samples), kl_only=place.name == KL_ONLY
+    )
 
 
 def _labels(name: str, role: str) -> Mapping[str, str]:

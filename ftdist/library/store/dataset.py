@@ -2,6 +2,7 @@
 
 libraries/widget/  manifest.json   sources, counts, settings, and the sha256 of every file
                    data/           SOURCE-train.parquet, SOURCE-held_out.parquet, probes.parquet
+                   kl_only/        samples that only KL to the base model may be trained on
                    probes.jsonl    questions withheld from training
                    README.md       the card for `datasets` and the Hub
                    index.html      the card for people
@@ -17,6 +18,9 @@ MANIFEST = "manifest.json"
 PROBES_FILE = "probes.jsonl"
 PROBES_TABLE = "data/probes.parquet"
 """The same probes for `datasets`, which reads all files of a dataset in one format."""
+
+KL_ONLY = "kl_only"
+"""Folder of samples that cross-entropy must not be trained on: no split of the dataset has them."""
 
 FORMAT = 2
 
@@ -47,7 +51,7 @@ class CuratedSource:
     """The sha256 of both files, as the manifest has it."""
 
     kl_only: bool = False
-    """Whether its samples teach something by KL to the base model alone."""
+    """Whether its samples are for training by KL to the base model alone."""
 
 
 def is_curated(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from ftdist.errors import ConfigError
 from ftdist.io.hashing import file_sha256
 from ftdist.library.store.dataset import (
+    KL_ONLY,
     MANIFEST,
     PROBES_FILE,
     PROBES_TABLE,
@@ -18,7 +19,8 @@ from ftdist.library.store.dataset import (
 
 _CARD = "README.md"
 _OF_LIBRARY = re.compile(
-    rf"data/[^/]+-(train|held_out)\.parquet|{re.escape(PROBES_TABLE)}|{re.escape(PROBES_FILE)}"
+    rf"(data|{KL_ONLY})/[^/]+-(train|held_out)\.parquet"
+    rf"|{re.escape(PROBES_TABLE)}|{re.escape(PROBES_FILE)}"
 )
 _FOLDER = re.compile(r"[/~].*|\.\./.*")
 """A text that is likely a path outside of the working directory."""

@@ -1,8 +1,17 @@
 """Counterfactuals: the library's answers to questions about other products."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from ftdist_launch.setup.run_setup import library_warnings
+
+from ftdist.config.compose import compose, compose_curation
+from ftdist.library.pipeline import curate
 from ftdist.library.retention.counterfactuals import counterfactuals
+from ftdist.library.store.dataset import open_curated
+from ftdist.library.store.files_to_push import files_to_push
+from ftdist.library.store.samples import read_samples
+from ftdist.prepare.mixture import find_source_files, kl_source_names
 
 LIBRARY = {
     "Hold the green button of the A-45 for 9 seconds.": [
@@ -45,3 +54,40 @@ def test_long_answers_are_cut_after_a_word() -> None:
 @pytest.mark.parametrize("products", [[], ["C-47"]])
 def test_a_library_that_names_no_product_has_none(products: list[str]) -> None:
     assert not counterfactuals(LIBRARY, products=products, count=9, max_characters=99, seed=1)
+
+
+@pytest.fixture
+def curated(tmp_path: Path) -> Path:
+    rows = "question,answer\n" + "".join(
+        f"{question},{answer.replace(',', ';')}\n" for answer, (question, *_) in LIBRARY.items()
+    )
+    (tmp_path / "faq.csv").write_text(rows)
+    keys = [
+        "library.name=w", f"library.root={tmp_path}/libraries",
+        f"library.sources=[{tmp_path}/faq.csv]", f"work.cache_dir={tmp_path}/cache",
+        "retention.num_counterfactuals=5", "retention.product_names=[A-45]",
+        "split.num_probes=0", "split.held_out_conversations=0",
+    ]  # fmt: skip
+    return curate(compose_curation(keys), model=None, log=lambda _: None).folder
+
+
+def test_only_kl_to_the_base_trains_them(curated: Path) -> None:
+    needed = ["run.name=r", "model.path=m", f"library.path={curated}"]
+    without = compose(needed)
+    assert list(find_source_files(without)) == ["faq"]
+    assert library_warnings(without)[-1] == (
+        "Left out: counterfactual, which needs library.kl_to_base=[out_of_scope]."
+    )
+    by_kl = compose([*needed, "library.kl_to_base=[out_of_scope]"])
+    sources = find_source_files(by_kl)
+    assert list(sources) == ["faq", "counterfactual"]
+    assert kl_source_names(by_kl, sources) == {"counterfactual"}
+    assert not [text for text in library_warnings(by_kl) if "Left out" in text]
+
+
+def test_no_split_of_the_dataset_has_them_and_a_pushed_library_does(curated: Path) -> None:
+    [source] = [s for s in open_curated(curated).sources if s.name == "counterfactual"]
+    assert source.train == curated / "kl_only/counterfactual-train.parquet"
+    assert len(list(read_samples(source.train))) == source.samples == 5
+    assert "kl_only/counterfactual-train.parquet" in files_to_push(curated)
+    assert "kl_only" not in (curated / "README.md").read_text()
