@@ -21,7 +21,7 @@ _SEED = 1_000
 
 
 def counterfactuals(
-    library: Mapping[str, Sequence[str]],
+    library: Mapping[tuple[str, str], Sequence[str]],
     *,
     products: Sequence[str],
     count: int,
@@ -34,7 +34,7 @@ def counterfactuals(
     fourth name differs from the library's own in a number or a word.
 
     Args:
-        library: its answers, each with the questions that it answers.
+        library: the questions of each answer, by its location and the answer.
         products: the names of its products.
         count: how many to make; fewer if the library has fewer.
         max_characters: longer answers are cut after a word.
@@ -44,20 +44,19 @@ def counterfactuals(
         return []
     named = name_pattern(products)
     _, library_text = known_questions(list(library.values()), products=products)
-    answers = {
-        question: answer
-        for answer, questions in library.items()
-        for question in questions
-        if len({name.casefold() for name in named.findall(question)}) == 1
-    }
     of_answer: dict[str, list[str]] = {}
-    for question, answer in answers.items():
-        of_answer.setdefault(answer, []).append(question)
-    own = in_rounds(list(of_answer.values()), seed=seed + _SEED)
+    for (_, answer), questions in library.items():
+        of_answer.setdefault(answer, []).extend(
+            question
+            for question in questions
+            if len({name.casefold() for name in named.findall(question)}) == 1
+        )
+    answers = {question: answer for answer, own in of_answer.items() for question in own}
+    rounds = in_rounds(list(of_answer.values()), seed=seed + _SEED)
     similar = similar_names(products, seed=seed + _SEED, library_text=library_text)
     names = fictional_products(TRAINED, seed=seed + _SEED, library_text=library_text)
     made = []
-    for number, (question, name) in enumerate(zip(own[:count], names, strict=False)):
+    for number, (question, name) in enumerate(zip(rounds[:count], names, strict=False)):
         other = next(similar, name.spoken) if number % 4 == 1 else name.spoken
         renamed = [other.join(named.split(text)) for text in (question, answers[question])]
         made.append((renamed[0], _cut(renamed[1], max_characters)))

@@ -14,12 +14,10 @@ from ftdist.library.store.samples import read_samples
 from ftdist.prepare.mixture import find_source_files, kl_source_names
 
 LIBRARY = {
-    "Hold the green button of the A-45 for 9 seconds.": [
-        "How do I reset my A-45?",
-        "A-45 reset, please",
-    ],
-    "Error E17 means that the filter is clogged.": ["What does E17 mean on the A-45?"],
-    "No, only with a cable.": ["Does the A-45 work with the B-46?", "Is it waterproof?"],
+    ("row 1", "Hold the green button of the A-45 for 9 seconds."): ["How do I reset my A-45?"],
+    ("row 2", "Hold the green button of the A-45 for 9 seconds."): ["A-45 reset, please"],
+    ("row 3", "Error E17 means that the filter is clogged."): ["What does E17 mean on the A-45?"],
+    ("row 4", "No, only with a cable."): ["Does the A-45 work with the B-46?", "Is it waterproof?"],
 }
 
 
@@ -59,7 +57,8 @@ def test_a_library_that_names_no_product_has_none(products: list[str]) -> None:
 @pytest.fixture
 def curated(tmp_path: Path) -> Path:
     rows = "question,answer\n" + "".join(
-        f"{question},{answer.replace(',', ';')}\n" for answer, (question, *_) in LIBRARY.items()
+        f"{question.replace(',', '')},{answer.replace(',', '')}\n"
+        for (_, answer), (question, *_) in LIBRARY.items()
     )
     (tmp_path / "faq.csv").write_text(rows)
     keys = [

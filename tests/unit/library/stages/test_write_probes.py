@@ -22,6 +22,7 @@ SPLIT = SplitConfig(
     num_probes=40, num_out_of_scope_probes=0,
 )  # fmt: skip
 NO_RETENTION = RetentionSet(
+    counterfactual=(),
     replay=(), out_of_scope=(), candidates=(), products=(), is_named=False
 )  # fmt: skip
 REVERSE = "The price is 129 euros. Which pump is it?"
