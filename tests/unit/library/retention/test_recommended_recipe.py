@@ -41,11 +41,11 @@ NONE = {
 }
 EXPERT = {
     "replay_sources": [],
-    "replay_fraction": 0.16,
+    "replay_fraction": 0.12,
     "num_replay_answers": 100,
-    "num_replay_texts": 200,
-    "out_of_scope_fraction": 0.19,
-    "num_out_of_scope_answers": 400,
+    "num_replay_texts": 60,
+    "out_of_scope_fraction": 0.48,
+    "num_out_of_scope_answers": 600,
     "num_counterfactuals": 400,
     "product_names": [],
     "max_answer_tokens": 32,
@@ -114,7 +114,7 @@ def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> No
     assert [key for key in NONE if f"\n  retention.{key} [" not in output] == []
     assert "\n  retention.replay_fraction [0.2]: " in output
     shown = run_hydra_flags(["retention=recommended", "--cfg", "job"], command=CURATE)
-    assert "num_out_of_scope_answers: 400" in shown
+    assert "num_out_of_scope_answers: 600" in shown
 
 
 # Training
