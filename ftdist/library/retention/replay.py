@@ -120,11 +120,11 @@ def build_retention_set(
         forms: wordings in which a question of the library is trained.
         probes: out-of-scope probes that are wanted.
         seed: of the choice of products.
-        base: the base model; None: nothing is asked.
+        base: the base model; None: nothing is worded.
     """
     wants_library = settings.num_out_of_scope_answers or settings.num_counterfactuals or probes
-    asked = _questions(trained) if wants_library else {}
-    library = list(asked.values())
+    worded = _questions(trained) if wants_library else {}
+    library = list(worded.values())
     products = tuple(settings.product_names or find_products(library))
     replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
@@ -138,7 +138,7 @@ def build_retention_set(
         replay, out_of_scope = _base_samples(base, others, _answer_sizes(trained), settings)
     candidates = out_of_scope_probes(library, products=products, seed=seed)
     contrary = counterfactuals(
-        asked,
+        worded,
         products=products,
         count=settings.num_counterfactuals,
         max_characters=_MIN_LONG * settings.max_answer_tokens * _CHARACTERS_PER_TOKEN,
