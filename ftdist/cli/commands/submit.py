@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from ftdist_launch.setup.run_setup import library_warnings
+from ftdist_launch.setup.library_warnings import library_warnings
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.preflight import plan_summary, save_notes
 from ftdist_launch.slurm.submit import check, dry_run, submit

@@ -28,6 +28,7 @@ from ftdist.plan.recipe import describe_choices, resolve_recipe
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
 from ftdist_launch.setup.identity import record_identity
+from ftdist_launch.setup.library_warnings import TINY_FOLDER, library_warnings
 from ftdist_launch.setup.machine_plan import check_memory, run_device, with_threads
 from ftdist_launch.setup.plan_elsewhere import elsewhere_problems
 from ftdist_launch.setup.preflight import (
@@ -47,14 +48,6 @@ from ftdist_launch.subprocesses import call_child, run_child
 
 TINY = "tiny"
 """Value of `model.path` and `library.path` for a generated model and library."""
-
-TINY_FOLDER = Path(".cache/ftdist/tiny")
-
-NO_REPLAY_WARNING = (
-    "Warning: no replay data. The model may forget general knowledge; curate with "
-    "retention=recommended to add replay and out-of-scope examples "
-    "(see docs/how-to/keep-general-knowledge.md)."
-)
 
 
 def plan_run(
@@ -186,29 +179,6 @@ def prepare_library(config: RunConfig) -> PackedDatasetInfo:
         return PackedDatasetInfo.from_json(
             json.dumps(call_child("ftdist.prepare.main", [str(path)]))
         )
-
-
-def library_warnings(config: RunConfig) -> list[str]:
-    """Warnings about the library of a config with absolute folders.
-
-    Raises:
-        DataError: it is a curated library that cannot be used.
-    """
-    from ftdist.library.store.dataset import is_curated, open_curated
-
-    folder = Path(config.library.path)
-    curated = open_curated(folder).sources if is_curated(folder) else ()
-    no_replay = (
-        not config.library.extra_sources
-        and folder != (TINY_FOLDER / "library").resolve()
-        and all(source.role == "library" for source in curated)
-    )
-    left_out = [
-        f"Left out: {source.name}, which needs library.kl_to_base=[{source.role}]."
-        for source in curated
-        if source.kl_only and not {source.name, source.role} & set(config.library.kl_to_base)
-    ]
-    return [*([NO_REPLAY_WARNING] if no_replay else []), *left_out]
 
 
 def make_run_dir(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ftdist_launch.setup.run_setup import library_warnings
+from ftdist_launch.setup.library_warnings import library_warnings
 
 from ftdist.config.compose import compose, compose_curation
 from ftdist.library.pipeline import curate

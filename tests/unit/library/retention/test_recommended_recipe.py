@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.setup.run_setup import NO_REPLAY_WARNING, TINY_FOLDER, library_warnings, plan_run
+from ftdist_launch.setup.library_warnings import NO_REPLAY_WARNING, TINY_FOLDER, library_warnings
+from ftdist_launch.setup.run_setup import plan_run
 
 from ftdist.cli.commands import plan as plan_command
 from ftdist.cli.commands import submit as submit_command
