@@ -69,8 +69,8 @@ def resolved(library: PackedDatasetInfo, *overrides: str) -> RunConfig:
 
 def test_retention_samples_are_seen_at_most_so_often() -> None:
     # 54 exposures at 540 / 40 = 13.5 a pass are 4 passes of 30,000 tokens. Out-of-scope
-    # samples of 10,000 tokens would be seen 4 x 36,000 / 10,000 = 14.4 times: 3 times is 7,500 a
-    # pass, a weight of 0.25. Replay of 20,000 is seen 4 x 9,000 / 20,000 = 1.8 times, and stays.
+    # samples of 10,000 tokens would be seen 4 x 36,000 / 10,000 = 14.4 times: twice is 5,000 a
+    # pass, a weight of 1/6. Replay of 20,000 is seen 4 x 9,000 / 20,000 = 1.8 times, and stays.
     curated = library(
         source(tokens=30_000, sequences=60, answered=540, answers=40, longest=100),
         source("out_of_scope", tokens=10_000, sequences=20, weight=1.2, own=False),
@@ -81,9 +81,10 @@ def test_retention_samples_are_seen_at_most_so_often() -> None:
         limited = limit_retention(config(*overrides), library=curated)
         return [source.weight for source in limited.sources]
 
-    assert weights() == pytest.approx([1, 0.25, 0.3])
-    assert weights("train.exposures=27") == pytest.approx([1, 0.5, 0.3])
-    assert weights("train.epochs=1") == [1, 1, 0.3]  # 10,000 of 30,000 tokens, three times
+    assert weights() == pytest.approx([1, 1 / 6, 0.3])
+    assert weights("train.exposures=27") == pytest.approx([1, 1 / 3, 0.3])
+    assert weights("train.epochs=1") == pytest.approx([1, 2 / 3, 0.3])
+    assert weights("library.max_retention_passes=3", "train.epochs=1") == [1, 1, 0.3]
     assert weights("train.steps=50") == [1, 1.2, 0.3]
     assert weights("library.max_retention_passes=null") == [1, 1.2, 0.3]
     given = "library.extra_sources={out_of_scope: {path: p, weight: 1.2}}"
