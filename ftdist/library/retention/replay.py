@@ -120,11 +120,10 @@ def build_retention_set(
         forms: wordings in which a question of the library is trained.
         probes: out-of-scope probes that are wanted.
         seed: of the choice of products.
-        base: the base model; None: nothing is worded.
+        base: the base model; None: nothing is asked of it.
     """
     wants_library = settings.num_out_of_scope_answers or settings.num_counterfactuals or probes
-    worded = _questions(trained) if wants_library else {}
-    library = list(worded.values())
+    library = list(_questions(trained).values()) if wants_library else []
     products = tuple(settings.product_names or find_products(library))
     replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
@@ -138,7 +137,7 @@ def build_retention_set(
         replay, out_of_scope = _base_samples(base, others, _answer_sizes(trained), settings)
     candidates = out_of_scope_probes(library, products=products, seed=seed)
     contrary = counterfactuals(
-        worded,
+        _questions(trained, single_turn=True) if settings.num_counterfactuals else {},
         products=products,
         count=settings.num_counterfactuals,
         max_characters=_MIN_LONG * settings.max_answer_tokens * _CHARACTERS_PER_TOKEN,
@@ -207,14 +206,23 @@ def _answer_sizes(trained: Sequence[Path]) -> list[int]:
     return [ceil(len(answer) / _CHARACTERS_PER_TOKEN) for answer in answers]
 
 
-def _questions(trained: Sequence[Path]) -> dict[tuple[str, str], list[str]]:
-    """The first questions of the library, each with its paraphrases, by location and answer."""
+def _questions(
+    trained: Sequence[Path], *, single_turn: bool = False
+) -> dict[tuple[str, str], list[str]]:
+    """The first questions of the library, each with its paraphrases, by location and last answer.
+
+    Args:
+        trained: files of the library's samples.
+        single_turn: only those that the last answer is to.
+    """
     questions: dict[tuple[str, str], list[str]] = {}
     samples = (sample for path in trained for sample in read_samples(path) if sample.messages)
     for sample in islice(samples, _MAX_QUESTIONS):
-        question = next((m["content"] for m in sample.messages if m["role"] == "user"), "")
-        if question:
-            key = sample.location, sample.messages[-1]["content"]
+        turns = [m["content"] for m in sample.messages if m["role"] == "user"]
+        question, last = next(iter(turns), ""), sample.messages[-1]
+        is_answered = len(turns) == 1 and last["role"] == "assistant" and last["content"]
+        if question and (is_answered or not single_turn):
+            key = sample.location, last["content"]
             questions.setdefault(key, []).append(question)
     return questions
 

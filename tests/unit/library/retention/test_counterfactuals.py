@@ -1,5 +1,6 @@
 """Counterfactuals: the library's answers to questions about other products."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,16 @@ def test_a_library_that_names_no_product_has_none(products: list[str]) -> None:
     assert not counterfactuals(LIBRARY, products=products, count=9, max_characters=99, seed=1)
 
 
+def curated_from(source: Path) -> Path:
+    folder = source.parent
+    keys = [
+        "library.name=w", f"library.root={folder}/libraries", f"library.sources=[{source}]",
+        f"work.cache_dir={folder}/cache", "retention.num_counterfactuals=5",
+        "retention.product_names=[A-45]", "split.num_probes=0", "split.held_out_conversations=0",
+    ]  # fmt: skip
+    return curate(compose_curation(keys), model=None, log=lambda _: None).folder
+
+
 @pytest.fixture
 def curated(tmp_path: Path) -> Path:
     rows = "question,answer\n" + "".join(
@@ -61,13 +72,7 @@ def curated(tmp_path: Path) -> Path:
         for (_, answer), (question, *_) in LIBRARY.items()
     )
     (tmp_path / "faq.csv").write_text(rows)
-    keys = [
-        "library.name=w", f"library.root={tmp_path}/libraries",
-        f"library.sources=[{tmp_path}/faq.csv]", f"work.cache_dir={tmp_path}/cache",
-        "retention.num_counterfactuals=5", "retention.product_names=[A-45]",
-        "split.num_probes=0", "split.held_out_conversations=0",
-    ]  # fmt: skip
-    return curate(compose_curation(keys), model=None, log=lambda _: None).folder
+    return curated_from(tmp_path / "faq.csv")
 
 
 def test_only_kl_to_the_base_trains_them(curated: Path) -> None:
@@ -90,3 +95,15 @@ def test_no_split_of_the_dataset_has_them_and_a_pushed_library_does(curated: Pat
     assert len(list(read_samples(source.train))) == source.samples == 5
     assert "kl_only/counterfactual-train.parquet" in files_to_push(curated)
     assert "kl_only" not in (curated / "README.md").read_text()
+
+
+def test_a_conversation_of_several_turns_has_none(tmp_path: Path) -> None:
+    # Its last answer is not one to its first question.
+    turns = [
+        *(("user", "Does the A-45 float?"), ("assistant", "Yes.")),
+        *(("user", "Why?"), ("assistant", "It is hollow.")),
+    ]
+    messages = [{"role": role, "content": text} for role, text in turns]
+    (tmp_path / "train.jsonl").write_text(json.dumps({"messages": messages}))
+    folder = curated_from(tmp_path / "train.jsonl")
+    assert "counterfactual" not in {source.name for source in open_curated(folder).sources}
