@@ -13,9 +13,9 @@ from ftdist.plan.layer_shape import LayerShape, NormKind
 FLOAT32 = 4
 Scores = Literal["none", "copied", "repeated", "sdpa", "eager"]
 """How a kernel attends. none: by the borders of samples (varlen, flash), scores are never stored.
-copied: the same, and its output once more (by_sample). repeated: and keys and values for every head
-(by_sample on GPUs). sdpa: with a T x T mask. eager: T x T scores
-of every head are stored."""
+copied: the same, in float32, and its output once more (by_sample on CPUs). repeated: in the model's
+dtype, with keys and values for every head (by_sample on GPUs). sdpa: with a T x T mask. eager:
+T x T scores of every head are stored."""
 
 
 MAX_FLASH_WIDTH = 256
@@ -108,6 +108,8 @@ def _attention_bytes(shape: LayerShape, *, tokens: int, size: int, scores: Score
         return states + each * tokens * shape.heads
     if scores == "repeated" and shape.kv_heads < shape.heads:
         return 5 * query * size + FLOAT32 * shape.heads
-    values = query + 2 * key if shape.fused_qkv else key
-    outputs = 2 * query if scores in ("copied", "repeated") else query
-    return (query + key + values + outputs) * size + FLOAT32 * shape.heads
+    is_cast = scores == "copied" and size < FLOAT32
+    values = query + 2 * key if shape.fused_qkv and not is_cast else key
+    attended = (2 * query + key + values) * (FLOAT32 if is_cast else size)
+    copy = query * size if scores in ("copied", "repeated") else 0
+    return attended + copy + FLOAT32 * shape.heads

@@ -30,8 +30,8 @@ def test_each_alpha_is_evaluated_with_each_trim_and_the_base_once() -> None:
     ]  # fmt: skip
 
 
-def test_six_merged_models_are_evaluated_by_default() -> None:
-    assert len(_settings()) == 6
+def test_three_merged_models_are_evaluated_by_default_none_of_them_trimmed() -> None:
+    assert _settings() == [(0.8, 0, 0), (0.9, 0, 0), (1, 0, 0)]
 
 
 @pytest.mark.parametrize("alphas", ["[0]", "[0,-0.0]"])

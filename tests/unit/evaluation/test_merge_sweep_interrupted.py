@@ -214,14 +214,14 @@ def test_a_trimmed_update_is_added_to_another_model_and_compared_with_it(
     [
         ("merge.onto=LIBRARY", "has no config.json"),
         ('merge.layers=["model.layer.*=0.5"]', "model.layer.* matches none of the model's"),
-        ("merge.trim_smallest=[0.95]", "leave nothing of the update"),
+        ("merge.trim_largest=[0.1] merge.trim_smallest=[0.95]", "leave nothing of the update"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_any_work(
     run: RunDir, made: Path, capsys: pytest.CaptureFixture[str], key: str, problem: str
 ) -> None:
-    key = key.replace("LIBRARY", str(made / "library"))
-    assert main(["merge", str(run.root), key]) == 78
+    keys = [each.replace("LIBRARY", str(made / "library")) for each in key.split()]
+    assert main(["merge", str(run.root), *keys]) == 78
     assert problem in capsys.readouterr().err
     assert not run.request("merge").exists()
 

@@ -163,9 +163,10 @@ def test_plain_text_is_seen_once_per_epoch() -> None:
     assert not [what for what, _ in describe(plan) if "answers" in what]
 
 
-LAYER_BYTES = 32_768 + 14_400 + 65_536
-"""Per token. Two norms: float32 copy, normed and output, 8 x 2,048 each. Attention, 2 bytes each:
-queries of 16 x 128, keys and values of 4 x 128, output twice; 4 bytes a head. MLP: 4 x 8,192 x 2.
+LAYER_BYTES = 32_768 + 24_640 + 65_536
+"""Per token. Two norms: float32 copy, normed and output, 8 x 2,048 each. Attention, 4 bytes each:
+queries of 16 x 128, keys and values of 4 x 128, output; 2 bytes: output again; 4 bytes a head. MLP:
+4 x 8,192 x 2.
 """
 
 OUTER_BYTES = 12_288 + 512 + 16
