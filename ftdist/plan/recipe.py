@@ -140,7 +140,7 @@ def exposures(library: PackedDatasetInfo) -> float:
 
 
 def limit_retention(config: RunConfig, *, library: PackedDatasetInfo) -> PackedDatasetInfo:
-    """The library whose replay and out-of-scope samples are seen `max_retention_passes` at most.
+    """The library whose replay and out-of-scope samples are seen `max_retention_epochs` at most.
 
     In P passes over the library of T tokens, source i with weight w_i and t_i tokens is seen
     P w_i T / t_i times. A source of the config has the weight that it is given; so have all in a
@@ -150,7 +150,7 @@ def limit_retention(config: RunConfig, *, library: PackedDatasetInfo) -> PackedD
         config: of the run.
         library: packed, with weights as curated.
     """
-    most = config.library.max_retention_passes
+    most = config.library.max_retention_epochs
     if most is None or config.train.steps is not None:
         return library
     passes = _passes(config, library=library)

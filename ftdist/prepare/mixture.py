@@ -75,7 +75,7 @@ def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
             digests=source.digests,
         )
         for source in curated.sources
-        if not source.kl_only or {source.name, source.role} & set(config.library.kl_to_base)
+        if not source.is_left_out(config.library.kl_to_base)
     }
 
 

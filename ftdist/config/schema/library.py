@@ -63,8 +63,8 @@ class LibraryConfig:
     The step still divides by the number of its loss tokens, so 2 makes such a token count twice.
     """
 
-    max_retention_passes: PositiveFloat | None
-    """Passes of a run over the replay and out-of-scope samples of a curated library at most.
+    max_retention_epochs: PositiveFloat | None
+    """Most epochs of a run over the replay and out-of-scope samples of a curated library.
 
     Their fractions of the stream shrink to this; null: they stay as curated.
     """

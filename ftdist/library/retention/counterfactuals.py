@@ -16,7 +16,7 @@ from ftdist.library.retention.fictional_products import (
 )
 from ftdist.library.retention.out_of_scope import in_rounds, known_questions, name_pattern
 
-_SEED = 1_000
+_SEED_OFFSET = 1_000
 """Added to the seed, so that the names are not those of the questions that the base answers."""
 
 
@@ -52,9 +52,9 @@ def counterfactuals(
             if len({name.casefold() for name in named.findall(question)}) == 1
         )
     answers = {question: answer for answer, own in of_answer.items() for question in own}
-    rounds = in_rounds(list(of_answer.values()), seed=seed + _SEED)
-    similar = similar_names(products, seed=seed + _SEED, library_text=library_text)
-    names = fictional_products(TRAINED, seed=seed + _SEED, library_text=library_text)
+    rounds = in_rounds(list(of_answer.values()), seed=seed + _SEED_OFFSET)
+    similar = similar_names(products, seed=seed + _SEED_OFFSET, library_text=library_text)
+    names = fictional_products(TRAINED, seed=seed + _SEED_OFFSET, library_text=library_text)
     made = []
     for number, (question, name) in enumerate(zip(rounds[:count], names, strict=False)):
         other = next(similar, name.spoken) if number % 4 == 1 else name.spoken

@@ -9,6 +9,7 @@ libraries/widget/  manifest.json   sources, counts, settings, and the sha256 of 
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,10 @@ class CuratedSource:
 
     kl_only: bool = False
     """Whether its samples are for training by KL to the base model alone."""
+
+    def is_left_out(self, kl_to_base: Collection[str]) -> bool:
+        """Whether a run leaves it out, whose `library.kl_to_base` is this."""
+        return self.kl_only and self.name not in kl_to_base and self.role not in kl_to_base
 
 
 def is_curated(folder: Path) -> bool:

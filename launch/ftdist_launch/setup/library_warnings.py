@@ -30,6 +30,6 @@ def library_warnings(config: RunConfig) -> list[str]:
     left_out = [
         f"Left out: {source.name}, which needs library.kl_to_base=[{source.role}]."
         for source in curated
-        if source.kl_only and not {source.name, source.role} & set(config.library.kl_to_base)
+        if source.is_left_out(config.library.kl_to_base)
     ]
     return [*([NO_REPLAY_WARNING] if no_replay else []), *left_out]

@@ -84,9 +84,9 @@ def test_retention_samples_are_seen_at_most_so_often() -> None:
     assert weights() == pytest.approx([1, 1 / 6, 0.3])
     assert weights("train.exposures=27") == pytest.approx([1, 1 / 3, 0.3])
     assert weights("train.epochs=1") == pytest.approx([1, 2 / 3, 0.3])
-    assert weights("library.max_retention_passes=3", "train.epochs=1") == [1, 1, 0.3]
+    assert weights("library.max_retention_epochs=3", "train.epochs=1") == [1, 1, 0.3]
     assert weights("train.steps=50") == [1, 1.2, 0.3]
-    assert weights("library.max_retention_passes=null") == [1, 1.2, 0.3]
+    assert weights("library.max_retention_epochs=null") == [1, 1.2, 0.3]
     given = "library.extra_sources={out_of_scope: {path: p, weight: 1.2}}"
     assert weights(given) == [1, 1.2, 0.3]
 
