@@ -1,4 +1,4 @@
-"""The five libraries: what each is, where its documents come from, what is asked about it."""
+"""The six libraries: what each is, where its documents come from, what is asked about it."""
 
 import csv
 import gzip
@@ -12,7 +12,8 @@ from examples.a45.make import write as write_a45
 from ftdist.io.jsonl import write_whole
 
 HERE = Path(__file__).parent
-CATALOGUE = HERE / "libraries" / "catalogue"
+WRITTEN = HERE / "libraries"
+"""Documents of the libraries that were written for this repository, in a folder each."""
 
 ZARAGOZA = Package(
     kind="python",
@@ -83,7 +84,15 @@ def _nut(out: Path, cache: Path) -> None:
 
 
 def _catalogue(out: Path, _cache: Path) -> None:
-    for path in sorted(CATALOGUE.iterdir()):
+    _copy(WRITTEN / "catalogue", out)
+
+
+def _coffee(out: Path, _cache: Path) -> None:
+    _copy(WRITTEN / "coffee", out)
+
+
+def _copy(folder: Path, out: Path) -> None:
+    for path in sorted(folder.iterdir()):
         shutil.copy(path, out / path.name)
 
 
@@ -120,6 +129,12 @@ LIBRARIES: Mapping[str, Library] = {
             about="8 products with a table of properties each, Markdown and HTML, no questions",
             licence="of this repository",
             prepare=_catalogue,
+        ),
+        Library(
+            name="coffee",
+            about="2 manuals, prices, help and a note of a maker of coffee machines, no questions",
+            licence="of this repository",
+            prepare=_coffee,
         ),
         Library(
             name="manual",

@@ -1,6 +1,7 @@
 """The hand-written questions: valid probes, each once, answered by the library in other words."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def test_ftdist_reads_a_questions_file_and_each_key_is_in_its_answer(
 
 
 @pytest.mark.parametrize(
-    ("name", "facts"), [("zaragoza", 60), ("nut", 45), ("catalogue", 80), ("manual", 60)]
+    ("name", "facts"),
+    [("zaragoza", 60), ("nut", 45), ("catalogue", 80), ("coffee", 100), ("manual", 60)],
 )
 def test_a_library_has_as_many_questions_about_facts_as_its_figure_needs(
     name: str, facts: int
@@ -86,7 +88,7 @@ def test_every_property_of_the_catalogue_is_asked_for(tmp_path: Path) -> None:
         assert set(values) <= answers
 
 
-@pytest.mark.parametrize("folder", ["a45", "catalogue"], indirect=True)
+@pytest.mark.parametrize("folder", ["a45", "catalogue", "coffee"], indirect=True)
 def test_evidence_holds_every_key_and_no_question_stands_in_the_documents(folder: Path) -> None:
     _check_against_documents(folder.name, folder)
 
@@ -108,6 +110,15 @@ def _check_against_documents(name: str, folder: Path) -> None:
         if row["kind"] == "fact":
             missing = [key for key in row["keys"] if not contains_words(row["evidence"], key)]
             assert not missing, (row["question"], missing)
+
+
+def test_evidence_about_the_coffee_machines_is_quoted_from_its_document(tmp_path: Path) -> None:
+    folder = documents(LIBRARIES["coffee"], root=tmp_path)
+    for row in read_questions("coffee"):
+        if row["kind"] == "fact":
+            text = re.sub(r"<[^>]*>", " ", (folder / row["document"]).read_text(encoding="utf-8"))
+            for line in row["evidence"].splitlines():
+                assert contains_words(text, line), line
 
 
 def test_section_that_no_document_has_is_an_error(tmp_path: Path) -> None:
