@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from ftdist.errors import DeviceError
 from tests.support.slurm.login import Login
 from tests.support.slurm.queued_runs import committed, events, submit
 
 
+@pytest.mark.slow
 def test_a_run_leaves_nodes_without_their_gpu_one_by_one_and_ends_with_the_name_of_the_last(
     login: Login, ingredients: Path
 ) -> None:

@@ -25,6 +25,7 @@ def rows(count: int) -> str:
     return "".join(json.dumps(pair) + "\n" for pair in pairs)
 
 
+@pytest.mark.slow
 def test_jobs_train_on_and_curate_hub_datasets_that_only_the_login_node_asked_for(
     login: Login, hub: LoopbackHub, ingredients: Path
 ) -> None:

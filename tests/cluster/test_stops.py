@@ -36,6 +36,7 @@ def submit_urgent(login: Login) -> str:
     return login.lab.client(*asked, f"--chdir={login.folder}", str(script)).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L1")
 def test_requeue_near_the_time_limit_saves_once_and_ends_as_if_uninterrupted(
     login: Login, ingredients: Path, uninterrupted: RunDir

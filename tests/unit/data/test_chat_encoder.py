@@ -1,6 +1,8 @@
 """Token ids and loss masks of conversations, under templates in the shape of the known families."""
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -109,17 +111,19 @@ UNCONDITIONAL = ("alpaca", "gemma", "llama3", "mistral", "phi", "smollm2")
 """Families whose templates write contents whatever they hold."""
 
 
+@cache
+def _rendering(family: str) -> tuple[Any, ChatTemplate, ChatPreparation]:
+    tokenizer = tokenizer_of(family)
+    renderer, special_tokens = TemplateRenderer(tokenizer), SpecialTokens(tokenizer)
+    preparation = ChatPreparation(renderer, special_tokens, system_prompt=None, reasoning="auto")
+    return tokenizer, ChatTemplate(renderer, special=special_tokens.pattern), preparation
+
+
 @settings(deadline=None, max_examples=60)
 @given(contents=st.lists(st.text(max_size=12), min_size=2, max_size=6))
 def test_any_content_is_rendered_like_apply_chat_template(contents: list[str]) -> None:
     messages = talk(*contents, *["ends"] * (len(contents) % 2))
-    for family in UNCONDITIONAL:
-        tokenizer = tokenizer_of(family)
-        renderer, special_tokens = TemplateRenderer(tokenizer), SpecialTokens(tokenizer)
-        template = ChatTemplate(renderer, special=special_tokens.pattern)
-        preparation = ChatPreparation(
-            renderer, special_tokens, system_prompt=None, reasoning="auto"
-        )
+    for tokenizer, template, preparation in map(_rendering, UNCONDITIONAL):
         text, spans, _, _ = template.render(preparation.prepare(Chat(messages)))
         assert text == tokenizer.apply_chat_template(messages, tokenize=False)
         assert len(spans) == len(messages) // 2

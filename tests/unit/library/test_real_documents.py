@@ -63,6 +63,7 @@ def _nut_pdf(name: str) -> Path:
     return debian_docs("nut-doc") / "usr/share/doc/nut-doc/pdf" / name
 
 
+@pytest.mark.slow
 def test_nut_user_manual_has_the_words_that_pdftotext_finds_on_each_page() -> None:
     needs("pdftotext")
     path = _nut_pdf("user-manual.pdf")
@@ -138,6 +139,7 @@ def test_slurm_pages_lose_only_navigation_words() -> None:
         assert len(_words(said)) == pytest.approx(len(_words(soup.get_text(" "))), rel=0.01), name
 
 
+@pytest.mark.slow
 def test_icinga_pages_have_the_headings_outside_of_code() -> None:
     files = sorted((debian_docs("icinga2-doc") / "usr/share/doc").rglob("*.md.gz"))
     assert len(files) == 24
@@ -165,6 +167,7 @@ def test_zaragoza_reads_the_same_in_every_format() -> None:
         assert found == asked, name
 
 
+@pytest.mark.slow
 def test_chitchat_conversations_hold_every_utterance_up_to_the_last_answer() -> None:
     path = wheel_files("chitchat-dataset", "0.9.0") / "chitchat_dataset/dataset.json"
     threads = json.loads(path.read_bytes())

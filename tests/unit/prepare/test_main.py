@@ -26,6 +26,7 @@ from tests.support.models.word_tokenizer import (
     words,
     write_rows,
 )
+from tests.support.runs.written_library import exchange, write_curated
 
 
 def test_counts_worked_by_hand(config: RunConfig, model: Path, tmp_path: Path) -> None:
@@ -66,6 +67,23 @@ def test_answers_are_counted_once(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(2, 3, start=at) for at in range(10)])
     [library] = prepare(with_library(config, held_out_fraction=0.1)).sources
     assert (library.samples, library.answers) == (9, 9)
+
+
+def test_an_answer_that_combines_others_is_packed_and_not_counted(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    folder = write_curated(
+        tmp_path / "curated",
+        [
+            exchange("What does it weigh?", "3 kg."),
+            exchange("How heavy is it?", "3 kg."),
+            exchange("Is it blue?", "Yes."),
+            replace(exchange("What is it like?", "3 kg. Blue."), made_by="overview"),
+        ],
+    )
+    [library] = prepare(with_library(config, path=str(folder))).sources
+    # Weight twice and colour once; the overview is trained, and is no answer of its own.
+    assert (library.samples, library.answered_samples, library.answers) == (4, 3, 2)
 
 
 def test_rows_under_names_of_their_own_are_packed_as_those_under_usual_names(
