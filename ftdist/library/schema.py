@@ -53,6 +53,9 @@ class Conversation:
     context: str = ""
     """As in a `Sample`."""
 
+    is_combined: bool = False
+    """Whether it is made of facts that other conversations answer one by one."""
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -141,6 +144,9 @@ MadeBy = Literal[
     "out_of_scope",
     "counterfactual",
 ]
+
+COMBINED: frozenset[MadeBy] = frozenset({"overview"})
+"""Samples whose answers hold facts that other samples answer one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,8 @@ from ftdist.prepare.data_files import ROWS, SourceFiles
 from ftdist.prepare.journal import JOURNAL, Journal
 from ftdist.prepare.portions import Part, portions_of
 from ftdist.prepare.tokenize_shard import (
+    COMBINED_ANSWER,
+    NO_ANSWER,
     BuildSettings,
     Counts,
     Portion,
@@ -43,10 +45,8 @@ from ftdist.text.terminal import plain
 
 _REPORT_EVERY_S = 5.0
 _PORTIONS_ALONE = 2
-"""Maximum number of portions tokenised without worker processes, which take longer to start.
-
-A row that ends this process is only named when the command is run again.
-"""
+"""Maximum number of portions tokenised without worker processes, which take longer to start. A row
+that ends this process is only named when the command is run again."""
 
 _COPIED_BYTES = 1 << 24
 _PORTIONS = ".portions-"
@@ -234,7 +234,8 @@ class SourceBuilder:
             for part, chosen in (("train", ~held_out), ("held_out", held_out))
         }
         hashes = np.array(self._answer_hashes)
-        answers = hashes[(hashes != 0) & ~held_out]
+        answers = hashes[~held_out & ~np.isin(hashes, (NO_ANSWER, COMBINED_ANSWER))]
+        read = np.maximum(tokens.lengths, tokens.teacher)
         return PackedSourceInfo(
             name=self._name,
             weight=weight,
@@ -244,9 +245,7 @@ class SourceBuilder:
             loss_tokens=int(tokens.loss[~held_out].sum()),
             answered_samples=len(answers),
             answers=len(np.unique(answers)),
-            longest_conversation=int(
-                np.maximum(tokens.lengths, tokens.teacher)[hashes != 0].max(initial=0)
-            ),
+            longest_conversation=int(read[hashes != NO_ANSWER].max(initial=0)),
             distilled_tokens=int(tokens.distilled[~held_out].sum()),
             teacher_tokens=int(tokens.teacher[~held_out].sum()),
             held_out_samples=int(held_out.sum()),

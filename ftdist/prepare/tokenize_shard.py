@@ -25,6 +25,9 @@ _MEMORY_GIB, _CPU_S = 16, 3600
 """What a portion of a MiB, or a longer text, may take: it may be made to take all that there is."""
 
 LEFT_OUT = "answer not learned, for the chat template leaves out its thought or one before it"
+NO_ANSWER, COMBINED_ANSWER = 0, 1
+"""Instead of the hash of an answer: a piece of text; an answer that combines those of others."""
+
 NAMED_ROWS = 20
 """Maximum number of invalid rows listed in the card; all are counted."""
 
@@ -107,7 +110,7 @@ class Portion:
     """Per sample, the tokens that its teacher reads; 0 without one."""
 
     answer_hashes: "array[int]"
-    """Per sample, a 64-bit hash of its loss tokens; 0 for a piece of text."""
+    """Per sample, a 64-bit hash of its loss tokens, `NO_ANSWER` or `COMBINED_ANSWER`."""
 
     units: "array[int]"
     """Per sample, the index of its conversation or passage."""
@@ -163,7 +166,7 @@ class _Encoding:
         lengths, loss_counts, units = array("q"), array("q"), array("q")
         teacher_lengths = array("q")
         answer_hashes, unit_hashes = array("Q"), array("Q")
-        for is_text, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
+        for known, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
             digest = blake2b(digest_size=8, key=str(self._settings.seed).encode())
             for tokens in unit:
                 sample, learned = np.array(tokens.input_ids, dtype=np.uint32), bytes(tokens.loss)
@@ -173,8 +176,8 @@ class _Encoding:
                 teacher_lengths.append(len(tokens.teacher_ids))
                 digest.update(sample.tobytes())
                 answer = sample[np.frombuffer(learned, dtype=np.bool_)].tobytes()
-                hashed = 0 if is_text else _hashed(blake2b(answer, digest_size=8))
-                answer_hashes.append(hashed)
+                hashed = _hashed(blake2b(answer, digest_size=8))
+                answer_hashes.append(hashed if known is None else known)
                 lengths.append(len(tokens.input_ids))
                 loss_counts.append(tokens.loss_tokens)
                 units.append(len(unit_hashes))
@@ -189,8 +192,8 @@ class _Encoding:
             counts=self._counts,
         )
 
-    def _units_of(self, source: Iterator[Row]) -> Iterator[tuple[bool, Iterable[Tokens]]]:
-        """The samples of each conversation or passage, and whether it is a passage."""
+    def _units_of(self, source: Iterator[Row]) -> Iterator[tuple[int | None, Iterable[Tokens]]]:
+        """The samples of each conversation or passage, with what stands for the answer's hash."""
         for row, encoded in encode_rows(source, encoder=self._encoder):
             for note in () if isinstance(row, BadRow) else row.notes:
                 example = f"{row.location}: {note.excerpt}"
@@ -201,7 +204,7 @@ class _Encoding:
                 case Passage():
                     self._counts.passages += 1
                     yield (
-                        True,
+                        NO_ANSWER,
                         chunking.cut_text(
                             row.text,
                             encoder=self._encoder,
@@ -218,7 +221,8 @@ class _Encoding:
                                 LEFT_OUT, count=tokens.left_out, example=str(row.location)
                             )
                         self._counts.other_openings += not tokens.has_opening
-                        yield False, [self._with_teacher(tokens, row)]
+                        known = COMBINED_ANSWER if row.is_combined else None
+                        yield known, [self._with_teacher(tokens, row)]
 
     def _with_teacher(self, tokens: Tokens, row: Conversation) -> Tokens:
         if not self._settings.teacher or not row.context:

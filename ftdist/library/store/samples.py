@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from ftdist.errors import DataError
 from ftdist.library.readers.records.table_rows import without_nulls
-from ftdist.library.schema import Conversation, Location, Passage, Sample
+from ftdist.library.schema import COMBINED, Conversation, Location, Passage, Sample
 
 SUFFIX = ".parquet"
 GROUP_SAMPLES = 4096
@@ -179,7 +179,11 @@ def read_rows(path: Path, *, groups: range | None = None) -> Iterator[Conversati
         location = Location(sample.location)
         if sample.messages:
             yield Conversation(
-                sample.messages, location, tools=sample.tools, context=sample.context
+                sample.messages,
+                location,
+                tools=sample.tools,
+                context=sample.context,
+                is_combined=sample.made_by in COMBINED,
             )
         else:
             yield Passage(sample.text, location)
