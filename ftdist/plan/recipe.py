@@ -1,6 +1,6 @@
 """The recipe of a run: what `auto` means for batch, sequence length, learning rate and length.
 
-Symbols: D tokens that the whole run trains on, A distinct answers of the library (without those that
+Symbols: D tokens that the whole run trains on, A distinct answers of the library (those apart that
          combine others), N parameters.
 
     length          54 exposures per answer up to 1,000 answers, then 54 sqrt(1000 / A), at least 3
