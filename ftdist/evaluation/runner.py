@@ -22,9 +22,6 @@ from ftdist.inference.replicas import ReplicaPlan, plan_replicas
 from ftdist.io.progress import Heartbeat
 from ftdist.io.worker_pool import map_in_order
 
-GENERAL_BATCHES = 4
-"""Batch size factor for general questions, which are short and need no generation."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Replica:
@@ -184,7 +181,7 @@ def _answers(replica: _Replica) -> Answers:
             hf_model,
             [question for question, _ in requests.general],
             [choices for _, choices in requests.general],
-            batch=GENERAL_BATCHES * batch,
+            batch=batch,
             what=f"{name}: general questions",
         ),
         losses=hf_model.text_losses(
