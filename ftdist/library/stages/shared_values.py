@@ -21,8 +21,8 @@ from ftdist.library.stages.row_table import LIBRARY, Mask, ReadSource
 from ftdist.library.stages.select import Selection
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.synthesis.document_facts import document_facts
-from ftdist.library.synthesis.fact_groups import asked_value
 from ftdist.library.synthesis.qa_sentences import pairs_from_sentences
+from ftdist.library.synthesis.reverse_questions import asked_values
 from ftdist.library.synthesis.sections import sections
 from ftdist.library.synthesis.yes_no import yes_or_no
 
@@ -108,7 +108,7 @@ def _asked_values(document: Document) -> Iterator[tuple[str, str]]:
     """What questions from a value to its thing name (`QAPair.asked_value`), with the thing."""
     for fact in document_facts(document):
         if yes_or_no(fact.value) is None:
-            yield asked_value(fact), fact.thing.name
+            yield from ((value, fact.thing.name) for value in asked_values(fact))
     for section in sections(document):
         for pair in pairs_from_sentences(section, document):
             if pair.asked_value:

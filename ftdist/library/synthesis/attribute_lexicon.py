@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 _IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
+_AREA = re.compile(r"\d\s?(?:m\u00b2|m2|sqm|sq\.? ?(?:m|ft)|square)", re.IGNORECASE)
 _NOT_WORDS = re.compile(r"[^\w.']+")
 
 
@@ -15,6 +16,9 @@ class Attribute:
     """An attribute and the sentences around it, with places to fill (see `attributes.toml`)."""
 
     names: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """Nouns that people use for it, whatever a document calls it."""
+
     questions: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     reverse: tuple[str, ...] = ()
@@ -31,17 +35,24 @@ class Attribute:
 UNKNOWN = Attribute()
 
 
-def find_attribute(name: str) -> Attribute:
+def find_attribute(name: str, *, value: str = "") -> Attribute:
     """The attribute that a document calls `name`; `UNKNOWN` without wordings if it is not listed.
 
-    Capitals, hyphens and what stands in brackets do not count.
+    Capitals, hyphens and what stands in brackets do not count. A size in square metres is an area.
     """
-    return _by_name().get(_normal(_IN_BRACKETS.sub("", name)), UNKNOWN)
+    known = _by_name().get(_normal(_IN_BRACKETS.sub("", name)), UNKNOWN)
+    is_area = "size" in known.names and _AREA.search(value)
+    return _by_name()["area"] if is_area else known
 
 
 def is_attribute(name: str) -> bool:
     """Whether a name is that of a listed attribute."""
     return find_attribute(name) is not UNKNOWN
+
+
+def all_attributes() -> list[Attribute]:
+    """The listed attributes, in the lexicon's order."""
+    return list(dict.fromkeys(_by_name().values()))
 
 
 def _normal(name: str) -> str:
@@ -57,7 +68,8 @@ def _by_name() -> dict[str, Attribute]:
             key: tuple(entry.get(key, "").splitlines())
             for key in ("questions", "answers", "reverse")
         }
-        attribute = Attribute(**entry | lines | {"names": tuple(entry["names"])})
+        nouns = {key: tuple(entry.get(key, ())) for key in ("names", "words")}
+        attribute = Attribute(**entry | lines | nouns)
         for name in attribute.names:
             by_name[_normal(name)] = attribute
     return by_name

@@ -1,9 +1,11 @@
 """Questions about the facts that a document's tables, lists and lines tell of things."""
 
 import re
+from collections import defaultdict
+from dataclasses import replace
 
 from ftdist.library.schema import Document
-from ftdist.library.synthesis.attribute_lexicon import is_attribute
+from ftdist.library.synthesis.attribute_lexicon import UNKNOWN, is_attribute
 from ftdist.library.synthesis.fact_groups import group_pairs
 from ftdist.library.synthesis.fact_lists import list_facts
 from ftdist.library.synthesis.fact_questions import fact_pair
@@ -11,7 +13,9 @@ from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.qa_tables import facts_of_table
+from ftdist.library.synthesis.reverse_questions import reverse_pairs
 from ftdist.library.synthesis.sections import sections
+from ftdist.library.synthesis.things import Thing
 
 _ENGLISH = re.compile(r"\b(?:the|is|are|of|and|with|for|to|in|it|when|your|you)\b", re.IGNORECASE)
 _OTHERS = re.compile(
@@ -31,7 +35,30 @@ def document_facts(document: Document) -> list[Fact]:
                 facts += facts_of_table(block, section=section, document=document)
         facts += list_facts(section, document)
     unique = {(fact.thing, fact.attribute.casefold()): fact for fact in reversed(facts)}
-    return [fact for fact in facts if unique[fact.thing, fact.attribute.casefold()] is fact]
+    facts = [fact for fact in facts if unique[fact.thing, fact.attribute.casefold()] is fact]
+    by_thing: dict[Thing, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        by_thing[fact.thing].append(fact)
+    return [
+        replace(fact, is_one_of_several=_is_one_of_several(fact, by_thing[fact.thing]))
+        for fact in facts
+    ]
+
+
+def _is_one_of_several(fact: Fact, facts: list[Fact]) -> bool:
+    """Whether a thing has two facts of an attribute, such as an input and an output voltage."""
+    known, (*before, noun) = fact.known, fact.attribute.casefold().split()
+    return known is not UNKNOWN and any(
+        other.known is known
+        or (
+            bool(before)
+            and noun in known.names
+            and other.known is UNKNOWN
+            and other.attribute.casefold().split()[-1] == noun
+        )
+        for other in facts
+        if other is not fact
+    )
 
 
 def document_fact_pairs(document: Document) -> list[QAPair]:
@@ -39,7 +66,7 @@ def document_fact_pairs(document: Document) -> list[QAPair]:
     facts = document_facts(document)
     in_english = is_english(document, facts)
     pairs = [fact_pair(fact, is_english=in_english) for fact in facts]
-    return [*pairs, *(group_pairs(facts) if in_english else ())]
+    return [*pairs, *group_pairs(facts), *reverse_pairs(facts)] if in_english else pairs
 
 
 def is_english(document: Document, facts: list[Fact]) -> bool:

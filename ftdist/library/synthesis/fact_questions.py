@@ -4,48 +4,31 @@ import re
 from collections.abc import Sequence
 
 from ftdist.library.synthesis.facts import Fact
+from ftdist.library.synthesis.general_questions import (
+    COUNT,
+    IN_ANOTHER_LANGUAGE,
+    WITHOUT_A_NOUN,
+    WITHOUT_A_THING,
+    general_forms,
+    in_number,
+    is_plural,
+    word_forms,
+)
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.things import singular
 from ftdist.library.synthesis.units import unit_in_words
 from ftdist.library.synthesis.verb_forms import base_form
 from ftdist.library.synthesis.yes_no import yes_no_forms, yes_or_no
 
-MAX_WORDINGS = 12
+MAX_WORDINGS = 16
 """Of one question, the question itself included."""
 
-_GENERAL = (
-    "What is the {a} of {x}?",
-    "{n} {a}",
-    "What {a} does {x} have?",
-    "A question about {x}: what is the {a}?",
-    "Can you tell me the {a} of {x}?",
-    "For {x}, what is the {a}?",
-    "{a} of {n}?",
-    "I would like to know the {a} of {x}.",
-    "{X}: what {a}?",
-    "Do you know the {a} of {x}?",
-)
-_IN_UNITS = "What is the {a} of {x} in {units}?"
-_WITHOUT_A_NOUN = ("{n} {a}?", "{X}: {a} what?", "{n} {a}", "About {x}: {a}?", "{a}: {n}?")
-_WITHOUT_A_THING = (
-    "What is the {a}?",
-    "Can you tell me the {a}?",
-    "{a}",
-    "I would like to know the {a}.",
-    "Do you know the {a}?",
-    "A question: what is the {a}?",
-)
-_COUNT = (
-    "How many {a} does {x} have?",
-    "What is the number of {a} of {x}?",
-    "{n} how many {a}",
-    "A question about {x}: how many {a} are there?",
-    "Can you tell me how many {a} {x} has?",
-    "For {x}, what is the number of {a}?",
-    "How many {a} are there with {x}?",
-    "{X}: how many {a}?",
-)
-_NEUTRAL = ("{n}: {A}?", "{A} {n}?", "{n} {A}", "{A}, {n}?", "{n}, {A}?", "{A} \u2013 {n}?")
+_ENOUGH = 10
+"""Wordings of a listed attribute above which forms of every attribute add none."""
+
+_IN_OTHER_WORDS = 4
+"""Wordings at least that call an attribute as people do, if the lexicon knows such words."""
+
 _QUANTITY = re.compile(
     r"^(?:(?:about|approx\.?|approximately|ca\.?|up to|max\.?|from|over|under|at least|at most|"
     r"around|roughly|only|[~\u2248<>\u2264\u2265\u00b1+-])\s*)?[$\u20ac\u00a3\u00a5]?\s?[+-]?\d",
@@ -56,12 +39,13 @@ _NUMBER_WORDS = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"^\d[\d.,]*$")
-_ONE = ("ss", "us", "is", "ics", "lens", "gas", "canvas", "atlas", "bias")
 _NO_NOUN = re.compile(
     r"^(?:included|includes|supplied|comes|compatible|fits|suitable|works|requires|contains|made|"
     r"written|published|released|founded|established|built|launched|opened|since|starts|begins|"
     r"ends|open|available|delivered|keeps|sleeps|operated|powered|produced|manufactured|in stock|"
-    r"notes?$|remarks?$|comments?$|for|with|what|heat resistant|from|until|up|"
+    r"serves|goes|pairs|hosted|depends|replaced|apply|submit|approved|authori[sz]ed|how|who|"
+    r"eligible|entitled|toxic|poisonous|hardy|due$|notes?$|remarks?$|comments?$|for|with|what|"
+    r"heat resistant|from|until|up|"
     r"(?:min|max)\.?$)(?![\w-])(?!\s(?:date|year|time))",
     re.IGNORECASE,
 )
@@ -72,26 +56,24 @@ def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
 
     A document in another language than English gets forms without grammar, in its own words.
     """
-    attribute = fact.known
-    value = fact_value(fact)
     is_yes = yes_or_no(fact.value)
     fill: dict[str, str] = {}
     forms: Sequence[str]
     if not is_english:
-        forms, answer = _NEUTRAL, "{n}, {A}: {v}"
+        forms, answer = IN_ANOTHER_LANGUAGE, "{n}, {A}: {v}"
     elif not fact.thing.name:
-        forms, answer = _in_number(fact, _WITHOUT_A_THING), _general_answer(fact)
+        name = said_attribute(fact.attribute)
+        forms = [in_number(form, name) for form in WITHOUT_A_THING]
+        answer = _general_answer(fact)
     elif is_yes is not None:
         forms, answer, fill = yes_no_forms(said_attribute(fact.attribute), is_yes=is_yes)
         if remark := fact.value.partition(",")[2].strip():
             answer, fill = f"{answer[:-1]}, {{remark}}.", fill | {"remark": remark}
     elif _is_count(fact):
-        forms, answer = _COUNT, "{X} has {v} {one}." if fact.value == "1" else "{X} has {v} {a}."
+        forms = (*_own_forms(fact), *COUNT)
+        answer = "{X} has {v} {one}." if fact.value == "1" else "{X} has {v} {a}."
     else:
-        forms, answer = _forms(fact), ""
-        if attribute.answers and (not attribute.quantity or is_quantity(value)):
-            answer = attribute.answers[0]
-        answer = answer or _general_answer(fact)
+        forms, answer = _forms(fact), _own_answer(fact) or _general_answer(fact)
     unique: dict[str, str] = {}
     for at, form in enumerate(forms):
         text = _filled(fact, form, at, fill)
@@ -141,39 +123,49 @@ def _lower(word: str) -> str:
 
 def _forms(fact: Fact) -> Sequence[str]:
     """The attribute's own forms that suit the value, then those of every attribute."""
-    has_noun = is_noun(fact.attribute)
-    units = unit_in_words(fact_value(fact))
-    own = [
+    own = _own_forms(fact)
+    if not is_noun(fact.attribute):
+        return (*own, *WITHOUT_A_NOUN)[: max(len(own), len(WITHOUT_A_NOUN))]
+    name, value = said_attribute(fact.attribute), fact_value(fact)
+    in_words = [] if fact.is_one_of_several else word_forms(fact.known.words, attribute=name)
+    own = [*own[: MAX_WORDINGS - len(in_words[:_IN_OTHER_WORDS])], *in_words]
+    known = {form.replace("{a}", name).casefold() for form in own}
+    general = [
         form
-        for form in fact.known.questions
-        if (units or "{units}" not in form) and (has_noun or "{a}" not in form)
+        for form in general_forms(name, value, units=unit_in_words(value))
+        if form.replace("{a}", name).casefold() not in known
     ]
-    if not has_noun:
-        return (*own, *_WITHOUT_A_NOUN)[: max(len(own), len(_WITHOUT_A_NOUN))]
-    in_units = (_IN_UNITS,) if units else ()
-    general = _in_number(fact, (*_GENERAL[:3], *in_units, *_GENERAL[3:]))
-    return (*own, *general)[:MAX_WORDINGS]
+    return [*own, *general[: max(0, _ENOUGH - len(own)) if own else None]]
 
 
-def _in_number(fact: Fact, forms: Sequence[str]) -> tuple[str, ...]:
-    """Forms whose verb agrees with the attribute."""
-    if not _is_plural(said_attribute(fact.attribute)):
-        return tuple(forms)
-    return tuple(re.sub(r"\b([Ww]hat) is the \{a\}", r"\1 are the {a}", form) for form in forms)
+def _own_forms(fact: Fact) -> list[str]:
+    """The attribute's own forms that suit the value and ask for no other fact of the thing."""
+    has_noun, units = is_noun(fact.attribute), unit_in_words(fact_value(fact))
+    return [
+        in_number(form, said_attribute(fact.attribute))
+        for form in fact.known.questions
+        if (units or "{units}" not in form)
+        and (has_noun or "{a}" not in form)
+        and (not fact.is_one_of_several or re.search(r"\{[aA]\}", form))
+    ]
 
 
 def _is_count(fact: Fact) -> bool:
     return (
         bool(_NUMBER.match(fact.value))
         and not fact.unit
-        and not fact.known.questions
-        and (_is_plural(fact.attribute) or fact.attribute.lower().startswith("number of "))
+        and not fact.known.answers
+        and (is_plural(fact.attribute) or fact.attribute.lower().startswith("number of "))
     )
 
 
-def _is_plural(attribute: str) -> bool:
-    head = re.split(r"\s+(?:in|for|with|of|on|per|to|at|from)\s+", attribute)[0]
-    return head.endswith("s") and not head.casefold().endswith(_ONE)
+def _own_answer(fact: Fact) -> str:
+    """The attribute's own sentence, if it suits the value and fits no other fact of the thing."""
+    for form in fact.known.answers[:1]:
+        is_amount = not fact.known.quantity or is_quantity(fact_value(fact))
+        if is_amount and (not fact.is_one_of_several or re.search(r"\{[aA]\}", form)):
+            return form
+    return ""
 
 
 def _general_answer(fact: Fact) -> str:
@@ -183,7 +175,7 @@ def _general_answer(fact: Fact) -> str:
         return "{X}, {a}: {v}" if fact.thing.name else "{A}: {v}"
     if not is_noun(fact.attribute):
         return "{X}, {a}: {v}" if fact.thing.name else "{A}: {v}"
-    are = "are" if _is_plural(said_attribute(fact.attribute)) else "is"
+    are = "are" if is_plural(said_attribute(fact.attribute)) else "is"
     if is_third_person(value):
         return "The {a} of {x} {v}." if fact.thing.name else "The {a} {v}."
     if not fact.thing.name:
@@ -223,14 +215,20 @@ def _filled(fact: Fact, form: str, number: int, more: dict[str, str]) -> str:
 def in_plural(form: str) -> str:
     """A form whose verbs and pronouns agree with a thing in the plural."""
     form = re.sub(r"\b([Ii])s (?=\{[xX]\}|it\b)", lambda m: "Are " if m[1] == "I" else "are ", form)
-    form = re.sub(r"\b([Dd])oes (?=\{[xX]\}|it\b)", lambda m: f"{m[1]}o ", form)
-    form = re.sub(r"(?<!of )(\{[xX]\}|\bit) is\b", r"\1 are", form)
+    form = re.sub(r"\b([Dd])oes (?=\{[xX]\}|it\b(?! take))", lambda m: f"{m[1]}o ", form)
+    form = re.sub(r"(?<!of )(?<!on )(?<!for )(?<!in )(\{[xX]\}|\bit) is\b", r"\1 are", form)
     form = re.sub(r"(\{[xX]\}|\bit) (?:has)\b", r"\1 have", form)
     form = re.sub(r"(\{[xX]\}|\bit) was\b", r"\1 were", form)
-    form = re.sub(r"\bwas (?=\{x\})", "were ", form)
+    form = re.sub(r"\b([Ww])as (?=\{x\}|it\b)", r"\1ere ", form)
+    form = re.sub(r"\b([Hh])as (?=\{x\}|it\b)", r"\1ave ", form)
     form = re.sub(r"\bits\b", "their", form)
-    form = re.sub(r"(?<=are )it\b|(?<=do )it\b|\bit(?= (?:are|have|were|last|still))", "they", form)
-    return re.sub(r"\bit\b", "them", form)
+    form = re.sub(rf"\b({_BEFORE_IT}) it\b", r"\1 they", form)
+    form = re.sub(r"\bit(?= (?:are|have|were|last|still)\b)", "they", form)
+    form = re.sub(r"\bit (go|break|wear|need)(?:e?s)\b", r"they \1", form)
+    return re.sub(r"\bit\b(?! take)", "them", form)
+
+
+_BEFORE_IT = "[Aa]re|[Dd]o|[Ww]ere|[Hh]ave|can|must|should|may|will"
 
 
 def _sentence(text: str) -> str:

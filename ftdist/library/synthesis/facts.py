@@ -82,11 +82,14 @@ class Fact:
     is_setting: bool = False
     """Whether the thing is a setting, whose range and the like are not those of products."""
 
+    is_one_of_several: bool = False
+    """Whether the thing has another fact of the same listed attribute, such as two voltages."""
+
     @property
     def known(self) -> Attribute:
         """What is known of the attribute."""
         is_other = self.is_setting and not _OF_SETTINGS.match(self.attribute)
-        return UNKNOWN if is_other else find_attribute(self.attribute)
+        return UNKNOWN if is_other else find_attribute(self.attribute, value=self.value)
 
 
 def table_facts(block: Block, *, section: Section, document: Document) -> list[Fact]:
@@ -116,7 +119,8 @@ def table_facts(block: Block, *, section: Section, document: Document) -> list[F
         return []
     in_names = sum(is_attribute(row[0]) for row in body)
     in_head = sum(map(is_attribute, head[1:]))
-    are_attributes = in_names * 2 >= len(body) and not any(map(EXPLAINS.match, head))
+    is_told = any(map(EXPLAINS.match, head)) or _SETTING.match(head[0]) or _PART.match(head[0])
+    are_attributes = in_names * 2 >= len(body) and not is_told
     is_turned = (in_names > in_head and are_attributes) or (
         bool(PROPERTY.match(head[0])) and in_names >= in_head
     )

@@ -20,11 +20,13 @@ _KIND_ENDS = re.compile(
 )
 _MAX_KIND_WORDS = 3
 _MAX_NAME_WORDS = 7
-_NOUN_AFTER_A_NAME = re.compile(
+NOUN_AFTER_A_NAME = re.compile(
     r"^(?:plan|tier|edition|package|tariff|subscription|room|suite|course|class|workshop|tour|trip|"
     r"version|office|branch|department|store|museum|library|line|route|connector|membership|pass|"
     r"ticket|programme|program|menu)$"
 )
+"""What is no product, though it has a price."""
+
 _NAMES_OF_ALL = re.compile(
     r"^(?:products?|items?|names?|models?|articles?|types?|devices?|title|thing|features?|property|"
     r"parts?|description|options?|settings?|parameters?|variants?|)$",
@@ -104,7 +106,7 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     kind = kind or kind_in_name
     others = [name if short else "", "" if short else before_code, *_codes(name)]
     word = "" if _NAMES_OF_ALL.match(noun) else singular(noun.casefold())
-    if _NOUN_AFTER_A_NAME.match(word) and word not in name.casefold().split():
+    if NOUN_AFTER_A_NAME.match(word) and word not in name.casefold().split():
         others, usual, kind = [], f"{usual} {word}", kind or word
         has_article = True
     else:

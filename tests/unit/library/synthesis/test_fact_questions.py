@@ -69,9 +69,9 @@ def test_wordings_use_every_name_of_the_thing() -> None:
     assert pair.wordings[:3] == (
         "How heavy is the Tarnwell Marlow 20?",
         "What is the weight of the Marlow 20 dehumidifier?",
-        "I need to ship the Marlow 20. How heavy is it?",
+        "Is the Marlow 20 heavy to carry? What is the weight?",
     )
-    assert "How many kilograms does the Marlow 20 dehumidifier weigh?" in pair.wordings
+    assert "How many kilograms does the Tarnwell Marlow 20 weigh?" in pair.wordings
 
 
 def test_a_thing_in_the_plural_has_verbs_in_the_plural() -> None:
