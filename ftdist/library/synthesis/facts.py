@@ -119,8 +119,8 @@ def table_facts(block: Block, *, section: Section, document: Document) -> list[F
         return []
     in_names = sum(is_attribute(row[0]) for row in body)
     in_head = sum(map(is_attribute, head[1:]))
-    is_told = any(map(EXPLAINS.match, head)) or _SETTING.match(head[0]) or _PART.match(head[0])
-    are_attributes = in_names * 2 >= len(body) and not is_told
+    lists_things = any(map(EXPLAINS.match, head)) or _SETTING.match(head[0]) or _PART.match(head[0])
+    are_attributes = in_names * 2 >= len(body) and not lists_things
     is_turned = (in_names > in_head and are_attributes) or (
         bool(PROPERTY.match(head[0])) and in_names >= in_head
     )
