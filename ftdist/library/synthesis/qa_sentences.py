@@ -7,15 +7,20 @@ as one about "it", gives none. Every answer is the sentence itself.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis.document_facts import is_english
+from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.paraphrases import looks_english
+from ftdist.library.synthesis.pronouns import is_about_all, keeps_topic, means_all, resolved
 from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.question_draft import worded
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.sentence_commands import COMMANDS
+from ftdist.library.synthesis.sentence_questions import drafts_of
 from ftdist.library.synthesis.sentence_rules import RULES
-from ftdist.library.synthesis.subject import Subject
+from ftdist.library.synthesis.topics import Topic, is_short_document, section_topic
 
 _END = re.compile(r"(?<=[.!?])[\"')\u201d]?\s+(?=[\"'(\u201c]?[A-Z])")
 _ABBREVIATION = re.compile(
@@ -23,6 +28,7 @@ _ABBREVIATION = re.compile(
 )
 _MIN_WORDS, _MAX_WORDS = 4, 45
 _MAX_QUESTION_WORDS = 25
+_MAX_SHORT_BLOCK = 30
 _LEANS = re.compile(
     r"^(?:it|this|these|those|they|that|he|she|such|there|here|however|also|but|and|or|so|then|thus"
     r"|otherwise|therefore|see|instead|both|another|others?|similarly|finally|furthermore|moreover"
@@ -37,6 +43,7 @@ _LEANING_WORDS = re.compile(
     re.IGNORECASE,
 )
 _PICTURE = re.compile(r"\[(?:picture|equation)|\bfigure \d|\b(?:see|cf)\b", re.IGNORECASE)
+_VAGUE_OF_A_THING = re.compile(r"What does (?!.*\boption\b).+ do$")
 
 
 @dataclass(frozen=True)
@@ -48,61 +55,89 @@ class Fact:
     """The part of the sentence that says it; "": all of it."""
 
     made_by: MadeBy = "sentence"
+    wordings: tuple[str, ...] = ()
+    asked_value: str = ""
 
 
 def pairs_from_sentences(section: Section, document: Document) -> Iterator[QAPair]:
-    """The questions that the paragraphs and items of a section answer, one or two a sentence."""
-    subject = Subject.from_title(document.title)
+    """The questions that the paragraphs and items of a section answer, a few per sentence."""
+    topic = section_topic(section, document)
     for block, after in zip(section.blocks, [*section.blocks[1:], None], strict=False):
-        if block.kind not in ("paragraph", "item") or not looks_english(block.text):
+        if block.kind not in ("paragraph", "item") or not _is_english(block, document):
             continue
-        before = ""
+        is_general = topic is not None and is_about_all(section, topic.thing)
+        is_about, before = is_general, ""
+        is_own = block.kind == "paragraph" and is_short_document(document)
+        is_short = topic.is_short if topic is not None else is_own
         for sentence in sentences(block.text):
             answer = _with_code(sentence, after, is_last=block.text.rstrip().endswith(sentence))
-            statement = _with_subject(sentence, before, subject)
-            before = statement
-            for fact in facts_of(statement) if answer else ():
-                is_named = not _is_product(document.title, subject) or any(
-                    name.casefold() in statement.casefold() for name in _names(subject)
-                )
-                preposition = "on" if subject.noun else "in"
-                question = (
-                    fact.question
-                    if is_named
-                    else subject.named_in(fact.question, preposition=preposition)
-                )
+            statement = sentence
+            if topic is not None:
+                is_about |= is_general and topic.is_short and means_all(sentence, before)
+                statement = resolved(sentence, is_about=is_about, topic=topic)
+                is_about, before = keeps_topic(statement, topic.thing), sentence
+            answer = answer and f"{statement}{answer[len(sentence) :]}"
+            for fact in _facts(statement, topic, is_short=is_short) if answer else ():
                 yield QAPair(
-                    question=f"{question}?",
+                    question=fact.question,
                     answer=answer,
                     made_by=fact.made_by,
                     section=section.name,
                     page=block.page,
                     value=fact.value,
                     evidence=block.text,
-                    asked_value=question.casefold() if fact.made_by == "reverse" else "",
+                    wordings=fact.wordings,
+                    asked_value=fact.asked_value,
                 )
 
 
-def _with_subject(sentence: str, before: str, subject: Subject) -> str:
-    """A sentence about "it" that follows one about the document's subject, with its name."""
-    names = "|".join(map(re.escape, _names(subject)))
-    about = re.match(rf"((?:The )?(?:{names}))\b", before) if names else None
-    if not about or not re.match(r"It (?!is (?:possible|important|recommended|best))", sentence):
-        return sentence
-    return f"{about[1]}{sentence[2:]}"
+def _is_english(block: Block, document: Document) -> bool:
+    """Whether a paragraph is in English; a short one may not show it by itself."""
+    is_short = len(block.text.split()) <= _MAX_SHORT_BLOCK and block.text.isascii()
+    return looks_english(block.text) or (is_short and _has_english_prose(document))
 
 
-def _is_product(title: str, subject: Subject) -> bool:
-    """Whether a title names a product or a program, and not a chapter such as "Advanced Topics"."""
-    is_whole = subject.name and subject.name.casefold() != title.casefold()  # "... Manual"
-    return bool(is_whole or any(char.isdigit() for char in subject.name))
+@once_per_document
+def _has_english_prose(document: Document) -> bool:
+    texts = [block.text for block in document.blocks if block.kind in ("paragraph", "item")]
+    return is_english(document, []) and sum(map(looks_english, texts)) * 2 >= len(texts)
 
 
-def _names(subject: Subject) -> list[str]:
-    """What a document calls its subject: the name, and the name without the maker's."""
-    short = subject.name.partition(" ")[2]
-    is_name = len(short.split()) > 1 or any(char.isdigit() for char in short)
-    return [name for name in (subject.name, short if is_name else "") if name]
+def _facts(statement: str, topic: Topic | None, *, is_short: bool) -> Iterator[Fact]:
+    """The questions of a sentence, with its mark and the name of the document's subject."""
+    openings: set[str] = set()
+    for fact in facts_of(statement):
+        if topic is not None and _VAGUE_OF_A_THING.match(fact.question):
+            continue
+        openings.add(_opening(fact.question))
+        question, *wordings = (
+            worded(fact.question, topic.thing) if topic is not None else [f"{fact.question}?"]
+        )
+        asked_value = question.casefold() if fact.made_by == "reverse" else ""
+        yield replace(
+            fact, question=question, wordings=tuple(wordings), asked_value=asked_value
+        )  # fmt: skip
+    text = re.sub(r"^(?:Please )?[Nn]ote that ", "", statement)
+    whole = re.sub(r"^Both (?=[a-z]+s )", "Two ", text)
+    if not _MIN_WORDS <= len(text.split()) <= _MAX_WORDS or not _is_whole(whole):
+        return
+    is_short = is_short and not openings
+    for draft in drafts_of(text[:1].upper() + text[1:], topic, is_short=is_short):
+        wordings = draft.wordings(topic.thing if topic else None)
+        opening = _opening(draft.direct)
+        is_new = opening not in openings and not (
+            openings and topic is None and opening == "yes or no"
+        )
+        if wordings and is_new:
+            yield Fact(wordings[0], draft.value, wordings=tuple(wordings[1:]))
+
+
+def _opening(question: str) -> str:
+    """How a question asks; all that are answered with yes or no are alike."""
+    words = question.split()
+    if words[0] not in ("What", "How", "When", "Where", "Which", "Why", "Who"):
+        return "yes or no"
+    return " ".join(words[: 2 if words[0] in ("How", "What") else 1])
 
 
 def sentences(text: str) -> list[str]:
@@ -120,14 +155,7 @@ def facts_of(sentence: str) -> list[Fact]:
     """The questions that a sentence answers; empty if no rule is sure of one."""
     text, times = re.subn(r"^(?:Please )?(?:note|Note) that ", "", sentence.strip())
     text = text[:1].upper() + text[1:] if times else text
-    if (
-        not _MIN_WORDS <= len(text.split()) <= _MAX_WORDS
-        or text[-1:] not in ".:!"
-        or _LEANS.match(text)
-        or _PICTURE.search(text)
-        or text.count("(") != text.count(")")
-        or text.count('"') % 2
-    ):
+    if not _MIN_WORDS <= len(text.split()) <= _MAX_WORDS or not _is_whole(text):
         return []
     facts: list[Fact] = []
     for rule in (*RULES, *COMMANDS):
@@ -139,12 +167,23 @@ def facts_of(sentence: str) -> list[Fact]:
     return facts
 
 
+def _is_whole(text: str) -> bool:
+    """Whether a sentence is one, and does not lean on what stands before it."""
+    return (
+        text[-1:] in ".:!"
+        and not _LEANS.match(text)
+        and not _PICTURE.search(text)
+        and text.count("(") == text.count(")")
+        and text.count('"') % 2 == 0
+    )
+
+
 def _applied(rule: Callable[[str], Sequence[str] | None], text: str) -> Fact | None:
     found = rule(text)
     if found is None:
         return None
     question, value, kind = (*found, "", "")[:3]
-    question = " ".join(question.split()).rstrip(".,;: ")
+    question = re.sub(r"\bour\b", "your", " ".join(question.split()).rstrip(".,;: "))
     words = len(question.split())
     is_clear = 3 <= words <= _MAX_QUESTION_WORDS and not _LEANING_WORDS.search(question)
     if not is_clear or "?" in question or question.count("(") != question.count(")"):

@@ -15,6 +15,7 @@ _OFTEN = (
     r"(?:every (?:\w+ )?(?:day|week|month|year|hour|minute|second|morning|evening)s?|once an? \w+"
     r"|twice an? \w+|daily|weekly|monthly|yearly|once a day|(?:two|three|four|\d+) times an? \w+)"
 )
+_AT_ONCE = "(?:(?:right|shortly|directly|immediately|just|only) )?"
 
 
 def how_often(text: str) -> Found:
@@ -26,7 +27,9 @@ def how_often(text: str) -> Found:
 
 def when_to(text: str) -> Found:
     """The question of "Oil the blade after every use"."""
-    match = re.match(r"^(?P<x>[A-Z][a-z]+ [^,;:]+?) (?P<v>(?:after|before) [^,;:]+)$", text)
+    match = re.match(
+        rf"^(?P<x>[A-Z][a-z]+ [^,;:]+?) (?P<v>{_AT_ONCE}(?:after|before) [^,;:]+)$", text
+    )
     action = _action(match["x"]) if match else ""
     return (f"When should I {action}", match["v"]) if match and action else None
 

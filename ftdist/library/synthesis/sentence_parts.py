@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ftdist.library.synthesis.verb_forms import VERBS
+from ftdist.library.synthesis.verb_forms import VERBS, is_plural
 
 _THE = r"(?:The|An?|Your|All) (?:[\w./'+-]+ ){0,5}?[\w./'+-]+"
 NAMED = (
@@ -14,6 +14,7 @@ SUBJECT = rf"(?P<s>{_THE}|{NAMED})"
 NUMBER = r"\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half"
 _UNITS = r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|milliseconds?|ms|s|min|h"
 UNIT = rf"(?<![A-Za-z])(?:{_UNITS})\b"
+SIZES = "wide|long|high|deep|tall|thick|old|heavy"
 _VAGUE_WORDS = """
 following example section figure table user page document chapter text note next previous
 latter former result reason idea problem first second third thing same other rest output
@@ -28,7 +29,7 @@ many some each every all no not please note never always do make use run set you
 any one two three several few more less much just even until unless during without half nobody
 nothing none everything anything something someone everyone both either neither fewer such
 still also only now then together here there what which who how why where it this that these
-those they"""
+those they sometimes nearly almost usually often occasionally ignore"""
 NO_NAMES = frozenset(_NO_NAME_WORDS.split())
 _BARE_WORDS = """
 key command option file field value parameter setting attribute function object mode module
@@ -58,7 +59,8 @@ def subject_of(text: str) -> str:
         return mine(f"{first} {' '.join(words[1:])}")
     if any(word.lower() in _ADVERBS for word in words) or text.endswith("."):
         return ""
-    is_plain = len(words) == 1 and text[1:].isalpha() and text[1:] == text[1:].lower()
+    is_plain = re.sub("[ -]", "", text)[1:].isalpha() and text[1:] == text[1:].lower()
+    is_plain = is_plain and (len(words) == 1 or is_plural(text))
     return text.lower() if is_plain and text[0].isupper() else text
 
 

@@ -12,6 +12,7 @@ from ftdist.library.synthesis.sentence_parts import (
     NAMED,
     NO_NAMES,
     NUMBER,
+    SIZES,
     SUBJECT,
     UNIT,
     VAGUE,
@@ -66,7 +67,7 @@ def _attribute(text: str) -> Found:
         rf"(?:(?:{NUMBER})\b|[A-Z/\"-]|an?\s|the\s).*)$",
         text,
     )
-    if not match or is_vague(match["n"].split()):
+    if not match or is_vague(match["n"].split()) or re.search(rf"\d .*(?:{SIZES})$", text):
         return None
     name = match["n"]
     if len(name.split()) == 1 and not match["of"] and not re.match(NUMBER, match["v"]):
@@ -107,7 +108,10 @@ def _quantity(text: str) -> Found:
     verb = match["v"].rstrip("s") if match["v"] != "measures" else "measure"
     is_time = re.search(UNIT, match["rest"])
     asks = "How long" if verb in ("last", "take") and is_time else "How much"
-    return f"{asks} {'do' if is_plural(subject) else 'does'} {subject} {verb}", match["rest"]
+    do = "do" if is_plural(subject) else "does"
+    done = re.match(rf"(?P<v>.*{UNIT})(?P<to> to [a-z]+\b.*)$", match["rest"])
+    value, to = done.groups() if done else (match["rest"], "")
+    return f"{asks} {do} {subject} {verb}{to}", re.split(r" and (?=\w+s\b)", value)[0]
 
 
 def _count(text: str) -> Found:

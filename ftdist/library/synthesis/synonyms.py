@@ -37,8 +37,33 @@ _OF = {
     "quickly": "fast",
     "frequently": "often",
     "manually": "by hand",
+    "how often": "how frequently",
+    "How often": "How frequently",
+    "guarantee": "warranty",
+    "warranty": "guarantee",
+    "power cable": "power cord",
+    "power cord": "power cable",
+    "charging cable": "charging cord",
+    "clean": "wash",
+    "wash": "clean",
+    "charge": "recharge",
+    "store": "keep",
+    "fridge": "refrigerator",
+    "refrigerator": "fridge",
+    "mobile phone": "smartphone",
+    "before first use": "before using it for the first time",
+    "begin": "start",
+    "close": "shut",
+    "rent": "hire",
+    "needed": "required",
+    "required": "needed",
+    "for how long": "how long",
+    "detach": "take off",
+    "together with": "along with",
 }
-_VERBS = frozenset(("return", "repair", "contact", "purchase", "buy", "need to", "reduce"))
+_VERB_WORDS = """
+return repair contact purchase buy reduce clean wash charge store begin close rent detach"""
+_VERBS = frozenset((*_VERB_WORDS.split(), "need to"))
 """Replaced only behind "to", "I" and the like: elsewhere they may be nouns."""
 
 _WORDS = re.compile(

@@ -89,7 +89,7 @@ def test_what_is_said_beside_the_question_stays() -> None:
         ("How heavy are the pumps?", "Which weight do the pumps have?"),
         ("Why does the pump stop?", "What makes the pump stop?"),
         ("Why doesn't upsmon send it?", "upsmon doesn't send it. Why?"),
-        ("Does the warranty cover water?", "Is it true that the warranty covers water?"),
+        ("Does the warranty cover water?", "Is it true that the guarantee covers water?"),
         ("May I take it on a plane?", "Is taking it on a plane allowed?"),
     ],
 )

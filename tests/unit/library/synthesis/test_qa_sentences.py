@@ -66,13 +66,13 @@ def _document(*blocks: Block, title: str = "Halden T-7 Tide Pump") -> Document:
     return Document(title=title, blocks=blocks, location=Location("m.md"))
 
 
-def test_the_question_names_the_subject_and_the_answer_quotes_the_text() -> None:
+def test_question_and_answer_name_the_subject() -> None:
     text = "The T-7 is a pump. It stops when the tank is empty. The log is stored in /var/log."
     pairs = questions(_document(Block(kind="paragraph", text=text)))
     assert [(pair.question, pair.answer) for pair in pairs] == [
         ("What is the T-7?", "The T-7 is a pump."),
-        ("When does the T-7 stop?", "It stops when the tank is empty."),
-        ("Where is the log stored on the T-7?", "The log is stored in /var/log."),
+        ("When does the T-7 stop?", "The T-7 stops when the tank is empty."),
+        ("Where is the log of the T-7 stored?", "The log is stored in /var/log."),
     ]
     assert {pair.evidence for pair in pairs} == {text}
 

@@ -1,0 +1,126 @@
+"""What "it" stands for in documents that are about one thing."""
+
+import re
+
+from ftdist.library.synthesis.sections import Section
+from ftdist.library.synthesis.things import Thing
+from ftdist.library.synthesis.topics import Topic
+from ftdist.library.synthesis.verb_forms import is_plural
+
+_FORBID = r"(?:(?:Please|Always|Never|Only|Do not|Don['\u2019]t) )?"
+_INTRODUCES = re.compile(
+    r"\b(?:has|have|comes with|includes?|contains?|uses?|with|needs?|requires?|holds?|from|by)"
+    r" (?:an?|one|the) [a-z]"
+)
+_GENERAL_HEADING = re.compile(
+    r"^(?:care|cleaning|use|using\b.*|usage|operation|operating|safety|storage|storing|maintenance"
+    r"|overview|description|about\b.*|introduction|warranty|guarantee|tips|notes?|good to know"
+    r"|technical data|features|set-?up|setting up|assembly|assembling|transport|disposal"
+    r"|before (?:first )?use|first use|getting started|installation|installing|charging|service"
+    r"|general|in use|care and \w+|cleaning and \w+|use and \w+|limits|precautions|warnings?"
+    r"|handling|repairs?|troubleshooting|everyday use|daily use)$",
+    re.IGNORECASE,
+)
+
+
+def is_about_all(section: Section, thing: Thing) -> bool:
+    """Whether a section is about all of the thing, as "Care" is and "The battery" is not."""
+    heading = section.heading.casefold()
+    names = (each.casefold() for each in thing.bare_names)
+    return not heading or bool(_GENERAL_HEADING.match(heading)) or any(n in heading for n in names)
+
+
+def resolved(sentence: str, *, is_about: bool, topic: Topic) -> str:
+    """A sentence whose "it" stands for the thing, with its name; itself if it is not sure.
+
+    Args:
+        sentence: as it stands.
+        is_about: whether what is before it speaks of the thing only.
+        topic: of the document.
+    """
+    if not is_about:
+        return sentence
+    thing = topic.thing
+    name = thing.names[0]
+    first, them = ("They", "them") if thing.is_plural else ("It", "it")
+    their = "Their" if thing.is_plural else "Its"
+    upper = name[:1].upper() + name[1:]
+    kind = thing.kind.rpartition(" ")[2]
+    if kind and (this := re.match(rf"This {re.escape(kind)}\b", sentence)):
+        return f"{upper}{sentence[this.end() :]}"
+    if led := re.match(
+        rf"^(If|When|Once|While|Before|After|As soon as) {first.lower()} ", sentence
+    ):
+        return f"{led[1]} {name} {sentence[led.end() :]}"
+    if sentence.startswith(f"{first} ") and not _is_impersonal(sentence):
+        return f"{upper}{sentence[len(first) :]}"
+    if sentence.startswith(f"{their} "):
+        owned = sentence[len(their) :]
+        return f"{upper}'s{owned}" if not name.endswith("s") else sentence
+    words = "(?:it|them)" if topic.is_set else them
+    object_of = re.match(
+        rf"^({_FORBID}[A-Za-z]+(?: (?:on|off|up|down|out"
+        rf"|at|in|under|with|behind|near))?) {words}\b(?!['\u2019])",
+        sentence,
+    )
+    if object_of and not re.match(r"^\w+ (?:is|are|was|of)\b", object_of[0]):
+        return f"{object_of[1]} {name}{sentence[object_of.end() :]}"
+    acted_on = re.match(
+        rf"^(An? [a-z]+(?: (?!it\b)[a-z]+){{0,4}} [a-z]+s) {words}\b(?=[ .,])", sentence
+    )
+    if acted_on:
+        return f"{acted_on[1]} {name}{sentence[acted_on.end() :]}"
+    both = re.match(rf"^((?:Both|Two) [a-z]+ (?:must|should|can) [a-z]+) {words}\b", sentence)
+    return f"{both[1]} {name}{sentence[both.end() :]}" if both else sentence
+
+
+def means_all(sentence: str, before: str) -> bool:
+    """Whether a command such as "Store it in a dry place" means the thing and no part of it.
+
+    Args:
+        sentence: as it stands.
+        before: the sentence before it; one with a subject of its own may be meant.
+    """
+    is_whole = re.match(
+        rf"^{_FORBID}(?:store|charge|recharge|unplug|descale|assemble"
+        r"|register|transport|(?:turn|switch) (?=it (?:on|off)))\s?(?:it|them)\b",
+        sentence,
+        re.IGNORECASE,
+    )
+    command = (
+        r"^(?:It|Its|They|Their|Never|Always|Do not|Don['\u2019]t|[A-Z][a-z]+ (?:it|them|the))\b"
+    )
+    return bool(is_whole and re.match(command, before))
+
+
+def _is_impersonal(sentence: str) -> bool:
+    """Whether "it" stands for nothing, as in "It is important to ..."."""
+    return bool(
+        re.match(
+            r"^It (?:is|was|may be|can be|takes|seems|appears|helps|pays)(?: \S+){0,4}? (?:to|that)"
+            r" (?!pitch\b|set up\b|use\b|charge\b|assemble\b|build\b)",
+            sentence,
+        )
+        or re.match(r"^It (?:rains|snows|follows|depends|is (?:time|up to))\b", sentence)
+    )
+
+
+def keeps_topic(statement: str, thing: Thing) -> bool:
+    """Whether a sentence speaks of the thing so that "it" in the next one means it too."""
+    kind = thing.kind.rpartition(" ")[2]
+    names = (*thing.names, *((f"the {kind}",) if kind else ()))
+    name = "|".join(re.escape(each) for each in names)
+    is_subject = re.match(rf"^(?:{name})(?!['\u2019])\b", statement, re.IGNORECASE)
+    if is_subject:
+        is_definition = re.match(rf"^(?:{name}) (?:is|are) an?\b", statement, re.IGNORECASE)
+        return bool(is_definition) or not _INTRODUCES.search(statement)
+    is_command = re.match(
+        rf"^{_FORBID}\w+(?: \w+)? (?:{name})\b",
+        statement,
+        re.IGNORECASE,
+    )
+    is_part = re.match(rf"^(?:{name})['\u2019]s (\w+)", statement, re.IGNORECASE)
+    if is_part:
+        return is_plural(is_part[1]) != thing.is_plural
+    rest = statement[is_command.end() :] if is_command else ""
+    return bool(is_command) and not re.search(r"\b(?:an?|the) [a-z]", rest)
