@@ -44,5 +44,5 @@ def test_a_value_that_two_documents_tell_of_two_things_leads_to_neither(tmp_path
     )
     assert {"Which pump costs 12 EUR?", "Which pump costs 34 EUR?"} <= asked
     assert not [question for question in asked if "hich" in question and "4 kg" in question]
-    which = "Which option disables all output of the log in the Aquila"
+    which = "Which option disables all output of the log of the Aquila"
     assert {f"{which} 300?", f"{which} 900?"} <= asked
