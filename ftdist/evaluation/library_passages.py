@@ -29,8 +29,10 @@ MAX_CHARACTERS = 1 << 27
 _MIN_ANSWER_WORDS = 5
 """Equal answers of fewer words may be about different things ("Yes.", "4 kg")."""
 
-_REWORDED: frozenset[str] = frozenset({"wording", "written wording", "reverse", "rewrite"})
-"""Ways of making a sample that repeat others of its document."""
+_REWORDED: frozenset[str] = frozenset(
+    {"wording", "written wording", "reverse", "two facts", "unanswerable", "rewrite"}
+)
+"""Ways of making a sample that repeat others of its document, or tell nothing of it."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)|(?<=[\u3002\uff01\uff1f])")
 _MAX_TITLE_WORDS = 30

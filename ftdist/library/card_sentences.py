@@ -91,15 +91,18 @@ def wordings_sentence(card: Mapping[str, Any]) -> str:
 
 
 def added_sentence(card: Mapping[str, Any]) -> str:
-    """What was added to retain what the base model knows; "" if nothing was."""
+    """What was added to what the documents say; "" if nothing was."""
     counts: dict[str, int] = {}
     for source in card["sources"]:
         if source["role"] in _ROLES:
             samples = card["sizes"][source["name"]]["samples"]
             counts[source["role"]] = counts.get(source["role"], 0) + samples
-    listed = " and ".join(
+    parts = [
         counted(counts[role], f"{name} sample") for role, name in _ROLES.items() if role in counts
-    )
+    ]
+    if unanswerable := card["made_by"].get("unanswerable"):
+        parts.append(f"{counted(unanswerable, 'question')} that the documents do not answer")
+    listed = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + "".join(parts[-1:])
     return f"Added: {listed}." if listed else ""
 
 

@@ -41,6 +41,7 @@ from ftdist.library.stages.row_table import LIBRARY, ReadSource
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import Selection, select_rows
 from ftdist.library.stages.shared_values import shared_values
+from ftdist.library.stages.unanswerable_samples import with_unanswerable
 from ftdist.library.stages.validate_roles import find_refused_rows
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.samples import SUFFIX
@@ -107,6 +108,8 @@ def _curate(
     selection = select_rows(read, config=config, refused=refused)
     generator = _generator(context, model=model, endpoint=endpoint)
     samples = _build_samples(read, selection, generator=generator, context=context)
+    if config.synthesis.unanswerable_questions and config.synthesis.passages:
+        samples = with_unanswerable(samples, paraphrases=config.synthesis.paraphrases)
     result = CurationResult(
         config=config,
         sources=samples,

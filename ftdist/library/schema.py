@@ -136,6 +136,8 @@ MadeBy = Literal[
     "sentence",
     "overview",
     "reverse",
+    "two facts",
+    "unanswerable",
     "rewrite",
     "wording",
     "written",

@@ -159,6 +159,10 @@ class SynthesisConfig:
     extract_questions: bool
     """Whether to turn FAQs, question headings and tables into questions with answers."""
 
+    unanswerable_questions: bool
+    """Whether to add questions about what the documents do not say of their things, answered by
+    saying so; needs `passages`."""
+
     paraphrases: PositiveInt
     """Wordings per question, its own included, made by rules."""
 

@@ -41,6 +41,8 @@ FORMAT = 19
 
 PARTS = ("train", "held_out")
 _STATS = "stats.json"
+_OF_SEVERAL = ("overview", "two facts")
+"""Questions for several facts; their probes are made of the facts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,9 +208,10 @@ class _Builder:
         samples = list(texts) if settings.passages else []
         pairs = self._qa_pairs(document, texts)
         samples += _rewritten(texts, pairs) if settings.passages and is_train else []
-        one_in = -(-len(pairs) // settings.probes) if settings.probes and is_train else 0
+        single = sum(pair.made_by not in _OF_SEVERAL for pair in pairs)
+        one_in = -(-single // settings.probes) if settings.probes and is_train else 0
         given = f"{document_names(document)} {settings.names}" if one_in else ""
-        self.facts += known_facts(document) if one_in else ()
+        self.facts += known_facts(document) if is_train and pairs else ()
         for pair in pairs:
 
             def cited(answer: str, pair: QAPair = pair) -> str:
@@ -230,7 +233,7 @@ class _Builder:
                 pair.value or pair.answer,
                 question=pair.question,
                 given=given,
-                one_in=0 if pair.made_by == "overview" else one_in,
+                one_in=0 if pair.made_by in _OF_SEVERAL else one_in,
             )
             samples += self._worded.samples(
                 sample,

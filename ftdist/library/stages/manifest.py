@@ -11,6 +11,7 @@ from ftdist.library.base_model import BaseModel
 from ftdist.library.card_sentences import notes
 from ftdist.library.readers.discovery import FoundSource
 from ftdist.library.retention.replay import RetentionSet
+from ftdist.library.schema import Sample
 from ftdist.library.stages.read_shard import CHAT_KINDS, converter_versions
 from ftdist.library.stages.row_table import LIBRARY
 from ftdist.library.stages.write_probes import ProbeCounts
@@ -29,6 +30,8 @@ class SourceSamples:
     stats: CurationStats
     folders: tuple[Path, ...]
     held_out_rows: int
+    unanswerable: tuple[Sample, ...] = ()
+    """Questions that the library does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)

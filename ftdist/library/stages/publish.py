@@ -174,6 +174,7 @@ def _write_data(folder: Path, result: CurationResult) -> list[ManifestSource]:
                 (shard / f"{part}{SUFFIX}" for shard in source.folders),
                 columns=columns,
                 labels=_labels(source.name, source.role),
+                more=source.unanswerable if part == "train" else (),
             )
             files[part] = _data_file(folder, name, written=written)
         rules = source.stats.rules

@@ -11,10 +11,10 @@ out_of_scope  a question about something else; shares no `OUT_OF_SCOPE_NGRAM` wo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from itertools import chain, islice, product
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ from ftdist.io.jsonl import read_json_lines, write_whole
 from ftdist.library.chat_text import message_texts
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import RetentionSet
-from ftdist.library.schema import ProbeRow
+from ftdist.library.schema import ProbeRow, Sample
 from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import read_samples
+from ftdist.library.synthesis.mentions import find_mentions
 from ftdist.library.synthesis.probe_facts import (
     FACTS_FILE,
     NO_ANSWER,
@@ -40,7 +41,7 @@ from ftdist.library.synthesis.probe_facts import (
 )
 from ftdist.library.synthesis.probe_unanswerable import PLAUSIBLE, unanswerable_probes
 from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
-from ftdist.text.matching import Words, contains_all, words
+from ftdist.text.matching import contains_all
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 
 OUT_OF_SCOPE_NGRAM = 8
@@ -49,7 +50,7 @@ OUT_OF_SCOPE_NGRAM = 8
 _SEPARATE_SHARE = 4
 """Fact probes for each probe in reverse, of two facts, or unanswerable, at most."""
 
-_MAX_FACTS = 5_000
+MAX_FACTS = 5_000
 """Facts of things that are used."""
 
 _NAME_WORDS = (1, 2, 3)
@@ -150,17 +151,23 @@ def _probes_of_things(
     folder: Path, shards: Sequence[Path], *, split: SplitConfig
 ) -> list[ProbeRow]:
     """Reverse, two-fact and unanswerable probes, a quarter as many of each as of fact probes."""
-    facts = list(islice(_known_facts(shards), _MAX_FACTS))
+    facts = list(islice(read_facts(shards), MAX_FACTS))
     count = split.num_probes // _SEPARATE_SHARE
     if not facts or not count:
         return []
-    mentioned = _mentions(folder, facts)
-    kinds = (
-        reverse_probes(facts, owners=Owners.of(_known_facts(shards))),
-        two_fact_probes(facts),
-        unanswerable_probes(
-            facts, mentions=lambda attribute, thing: (attribute, thing) in mentioned
+    found = find_mentions(
+        _training_samples(folder),
+        terms=chain(
+            PLAUSIBLE,
+            *(telling.split() for telling in PLAUSIBLE.values()),
+            (fact.attribute for fact in facts),
         ),
+        names=(fact.name for fact in facts),
+    )
+    kinds = (
+        reverse_probes(facts, owners=Owners.of(read_facts(shards))),
+        two_fact_probes(facts),
+        unanswerable_probes(facts, mentions=found.holds),
     )
     candidates = [
         [each for each in kind if each.kind != "fact" or contains_all(each.answer, each.keys)]
@@ -175,49 +182,9 @@ def _probes_of_things(
     ]
 
 
-def _known_facts(shards: Sequence[Path]) -> Iterator[KnownFact]:
+def read_facts(shards: Sequence[Path]) -> Iterator[KnownFact]:
+    """The facts of things, from folders of samples."""
     return (KnownFact(**row) for shard in shards for row in read_json_lines(shard / FACTS_FILE))
-
-
-def _mentions(folder: Path, facts: Sequence[KnownFact]) -> set[tuple[str, str]]:
-    """Attributes, or words that tell of one, with each thing that a text of training names.
-
-    With "" for any text. Singular and plural are the same.
-    """
-    terms = chain(PLAUSIBLE, *(telling.split() for telling in PLAUSIBLE.values()))
-    attributes = _by_first_word(chain(terms, (fact.attribute for fact in facts)))
-    things = _by_first_word(fact.name for fact in facts)
-    found: set[tuple[str, str]] = set()
-    for text in map(_word_stems, _training_texts(folder)):
-        if held := _names_in(text, attributes):
-            found |= set(product(held, {"", *_names_in(text, things)}))
-    return found
-
-
-_Names = Mapping[str, Sequence[tuple[Words, str]]]
-"""By the first word of each, its words and the name."""
-
-
-def _by_first_word(names: Iterable[str]) -> _Names:
-    by_first: dict[str, list[tuple[Words, str]]] = {}
-    for name in dict.fromkeys(names):
-        if stems := _word_stems(name):
-            by_first.setdefault(stems[0], []).append((stems, name))
-    return by_first
-
-
-def _names_in(text: Words, names: _Names) -> set[str]:
-    """The names whose words follow each other in a text."""
-    return {
-        name
-        for at, word in enumerate(text)
-        for stems, name in names.get(word, ())
-        if text[at : at + len(stems)] == stems
-    }
-
-
-def _word_stems(text: str) -> Words:
-    return tuple(word.rstrip("s") or word for word in words(text))
 
 
 def _clean(
@@ -262,12 +229,16 @@ def _training_ngrams(folder: Path, *, lengths: Sequence[int]) -> Iterator[Hashes
     return ngrams_of_texts(_training_texts(folder), sizes=lengths)
 
 
+def _training_samples(folder: Path) -> Iterator[Sample]:
+    paths = sorted((folder / "data").glob("*-train.parquet"))
+    return chain.from_iterable(map(read_samples, paths))
+
+
 def _training_texts(folder: Path) -> Iterator[str]:
     """The texts and messages of all training samples."""
     return (
         text
-        for path in sorted((folder / "data").glob("*-train.parquet"))
-        for sample in read_samples(path)
+        for sample in _training_samples(folder)
         for text in (sample.text, *chain.from_iterable(map(message_texts, sample.messages)))
     )
 

@@ -6,6 +6,7 @@ null for a call. Within a curation, files have all columns.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -113,7 +114,12 @@ def used_columns(paths: Iterable[Path]) -> tuple[str, ...]:
 
 
 def join_samples(
-    path: Path, parts: Iterable[Path], *, columns: Sequence[str], labels: Mapping[str, str]
+    path: Path,
+    parts: Iterable[Path],
+    *,
+    columns: Sequence[str],
+    labels: Mapping[str, str],
+    more: Iterable[Sample] = (),
 ) -> Written:
     """Join files of samples into one of a library.
 
@@ -122,13 +128,16 @@ def join_samples(
         parts: written by `write_samples`.
         columns: the result of `used_columns` for the whole library.
         labels: further columns, each with one value in all rows.
+        more: samples of messages that come after those of the parts.
     """
+    schema = library_schema(columns, labels)
     batches = (
         _labelled(batch, labels)
         for part in parts
         for batch in _open(part).iter_batches(batch_size=_BATCH, columns=list(columns))
     )
-    return _write(path, batches, schema=library_schema(columns, labels))
+    added = _batches(more, schema=schema, labels=labels)
+    return _write(path, chain(batches, added), schema=schema)
 
 
 def library_schema(columns: Sequence[str], labels: Iterable[str]) -> pyarrow.Schema:

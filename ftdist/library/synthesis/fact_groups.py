@@ -1,4 +1,4 @@
-"""Questions about all facts of one thing."""
+"""Questions about all facts of one thing, and about two facts."""
 
 import hashlib
 from collections import defaultdict
@@ -8,6 +8,7 @@ from ftdist.library.synthesis.fact_questions import fact_value, said_attribute
 from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.things import Thing
+from ftdist.library.synthesis.two_facts import two_fact_pairs
 from ftdist.library.synthesis.yes_no import yes_or_no
 
 _OVERVIEW = (
@@ -30,11 +31,12 @@ _MIN_FACTS, _MAX_FACTS = 3, 14
 
 
 def group_pairs(facts: Sequence[Fact]) -> list[QAPair]:
-    """Questions about all facts of a thing, for each thing of a document in English."""
+    """Questions about two facts and about all of a thing, of a document in English."""
     by_thing: dict[Thing, list[Fact]] = defaultdict(list)
     for fact in facts:
         by_thing[fact.thing].append(fact)
-    return [pair for each in by_thing.values() for pair in _overview(each)]
+    overviews = [pair for each in by_thing.values() for pair in _overview(each)]
+    return [*two_fact_pairs(facts), *overviews]
 
 
 def _overview(facts: Sequence[Fact]) -> Iterator[QAPair]:

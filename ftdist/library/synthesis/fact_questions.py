@@ -39,6 +39,10 @@ _NUMBER_WORDS = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"^\d[\d.,]*$")
+_DIRECT = re.compile(
+    r"(?:What|How|Which|Where|When)\b[^.?{]*(?:\{(?:a|units)\}[^.?{]*)?\{x\}[^.?{]*\?"
+)
+_AS_SUBJECT = re.compile(r"\b(?:is|does|can|will|may) \{x\}")
 _NO_NOUN = re.compile(
     r"^(?:included|includes|supplied|comes|compatible|fits|suitable|works|requires|contains|made|"
     r"written|published|released|founded|established|built|launched|opened|since|starts|begins|"
@@ -89,6 +93,26 @@ def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
         evidence=fact.evidence,
         wordings=tuple(wordings[: MAX_WORDINGS - 1]),
     )
+
+
+def direct_questions(fact: Fact) -> list[str]:
+    """Questions of one sentence for a fact whose attribute is a noun, the most natural first."""
+    return [_filled(fact, form, 0, {}) for form in _direct_forms(fact)]
+
+
+def pronoun_questions(fact: Fact) -> list[str]:
+    """The same after the thing was named: "how heavy is it?"; begins in lower case."""
+    forms = [form for form in _direct_forms(fact) if _AS_SUBJECT.search(form)]
+    are = "are" if is_plural(said_attribute(fact.attribute)) and not _is_count(fact) else "is"
+    forms = forms or [f"What {are} its {{a}}?"]
+    texts = [_filled(fact, form.replace("{x}", "it"), 0, {}) for form in forms]
+    return [text[0].lower() + text[1:] for text in texts]
+
+
+def named_attribute(fact: Fact) -> str:
+    """The attribute as a noun after "the": "weight", "number of gears"."""
+    name = said_attribute(fact.attribute)
+    return f"number of {name.removeprefix('number of ')}" if _is_count(fact) else name
 
 
 def fact_value(fact: Fact) -> str:
@@ -148,6 +172,12 @@ def _own_forms(fact: Fact) -> list[str]:
         and (has_noun or "{a}" not in form)
         and (not fact.is_one_of_several or re.search(r"\{[aA]\}", form))
     ]
+
+
+def _direct_forms(fact: Fact) -> list[str]:
+    forms = COUNT if _is_count(fact) else _own_forms(fact)
+    general = in_number("What is the {a} of {x}?", said_attribute(fact.attribute))
+    return [form for form in forms if _DIRECT.fullmatch(form)] or [general]
 
 
 def _is_count(fact: Fact) -> bool:

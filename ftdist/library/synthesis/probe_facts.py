@@ -22,6 +22,7 @@ from ftdist.library.synthesis.fact_questions import (
     is_quantity,
     said_attribute,
 )
+from ftdist.library.synthesis.two_facts import is_probed_pair
 from ftdist.text.matching import KeyText, Words, contains_words
 
 FACTS_FILE = "facts.jsonl"
@@ -65,6 +66,9 @@ class KnownFact:
     is_product: bool = False
     """Whether only a product has such an attribute: a weight, unlike a price."""
 
+    is_plural: bool = False
+    """Whether the name of the thing is a plural."""
+
     is_identifier: bool = False
     """Whether each thing has a value of its own, such as an order number."""
 
@@ -97,6 +101,7 @@ def known_facts(document: Document) -> list[KnownFact]:
             document=str(document.location),
             section=fact.section,
             is_product=fact.known.thing and not fact.thing.whole and not _is_price(fact.known),
+            is_plural=fact.thing.is_plural,
             is_identifier=fact.known.identifier,
         )
         for fact in facts
@@ -162,12 +167,20 @@ def reverse_probes(
 def two_fact_probes(facts: Sequence[KnownFact]) -> Iterator[ProbeRow]:
     """Questions for two attributes of a thing at once; the answer holds a key of each.
 
-    A value that any answer may hold, such as "no" or "4", is not asked for.
+    A value that any answer may hold, such as "no" or "4", is not asked for, nor is a pair that
+    training asks for.
     """
     for own in by_thing(facts).values():
         specific = sorted((fact for fact in own if is_specific(fact.value)), key=digest)
         paired = sorted(specific[:_PAIRED_PER_THING], key=own.index)
-        pairs = sorted(combinations(paired, 2), key=digest)
+        pairs = sorted(
+            (
+                (first, second)
+                for first, second in combinations(paired, 2)
+                if is_probed_pair(first.thing, first.attribute, second.attribute)
+            ),
+            key=digest,
+        )
         for first, second in pairs[:_PAIRS_PER_THING]:
             question = (
                 f"What are the {first.attribute} and the {second.attribute} of {first.the_thing}?"

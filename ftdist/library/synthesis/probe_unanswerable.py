@@ -56,16 +56,16 @@ def unanswerable_probes(
     common: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for fact in facts:
         values[fact.attribute].append(fact.value)
-        common[_group(fact)][fact.attribute].add(fact.thing.casefold())
+        common[group_of(fact)][fact.attribute].add(fact.thing.casefold())
     plausible = [attribute for attribute in PLAUSIBLE if not mentions(attribute, "")]
     for own in by_thing(facts).values():
         first = own[0]
         known = {fact.attribute for fact in own}
-        shared = [name for name, things in common[_group(first)].items() if len(things) > 1]
+        shared = [name for name, things in common[group_of(first)].items() if len(things) > 1]
         absent = [
             attribute
             for attribute in sorted(shared, key=lambda name: digest((first, name)))
-            if not any(_is_like(attribute, other) for other in known)
+            if not any(is_like(attribute, other) for other in known)
             and not mentions(attribute, first.name)
         ]
         others = [
@@ -73,7 +73,7 @@ def unanswerable_probes(
             for attribute in sorted(plausible, key=lambda name: digest((first, name)))
             if any(fact.is_product for fact in own)
             and not any(
-                _is_like(text, other)
+                is_like(text, other)
                 for text in (attribute, f"{attribute} {PLAUSIBLE[attribute]}")
                 for other in known
             )
@@ -97,12 +97,12 @@ def _probe(own: Sequence[KnownFact], attribute: str, *, values: Sequence[str]) -
     )
 
 
-def _group(fact: KnownFact) -> str:
+def group_of(fact: KnownFact) -> str:
     """What things share that may have the same attributes: their kind, or else their place."""
     return fact.kind or f"{fact.document}\n{fact.section}"
 
 
-def _is_like(attribute: str, other: str) -> bool:
+def is_like(attribute: str, other: str) -> bool:
     """Whether two names are of one attribute, or share a word: "weight" and "net weight"."""
     known = find_attribute(attribute)
     is_known = known is not UNKNOWN and known == find_attribute(other)

@@ -12,7 +12,7 @@ from ftdist.io.jsonl import read_json_lines
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import RetentionSet
 from ftdist.library.schema import ProbeRow, Sample
-from ftdist.library.stages.write_probes import _mentions, write_probes
+from ftdist.library.stages.write_probes import write_probes
 from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import write_samples
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact
@@ -52,7 +52,7 @@ def test_facts_of_things_give_questions_that_training_does_not_contain(tmp_path:
     (shard / PROBES_FILE).write_text(probe.to_json())
     facts = [
         fact("FP-300", "price", "129 euros"),
-        fact("FP-300", "weight", "4.2 kg"),
+        fact("FP-300", "weight", "4.2 kg"),  # a pair that training has
         fact("K-88", "price", "149 euros"),
         fact("K-88", "flow", "60 litres"),
         fact("T-7", "flow", "80 litres"),
@@ -67,9 +67,9 @@ def test_facts_of_things_give_questions_that_training_does_not_contain(tmp_path:
     assert asked not in rows  # trained
     assert "What is the flow of the FP-300?" in rows
     assert not any("noise level" in question for question in rows)  # a text mentions it
-    assert counts.forms == {"": 1, "reverse": 4, "two_facts": 2}
-    assert counts.fact == 7
-    assert counts.unanswerable == len(rows) - 7
+    assert counts.forms == {"": 1, "reverse": 4, "two_facts": 1}
+    assert counts.fact == 6
+    assert counts.unanswerable == len(rows) - 6
     table = parquet.read_table(folder / PROBES_TABLE)
     assert set(table["form"].to_pylist()) == {"", "reverse", "two_facts"}
 
@@ -96,16 +96,3 @@ def test_probes_without_their_keys_are_dropped_and_names_are_no_leak(tmp_path: P
     assert [row["question"] for row in written] == [rows[0].question, question.question]
     assert written[1]["keys"] == ["T-7"]  # names of products alone are a leak
     assert (counts.fact, counts.out_of_scope) == (1, 1)
-
-
-def test_a_thing_is_mentioned_by_whole_words_in_singular_or_plural(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    texts = ["Noise levels of the K-88 vary.", "The K-880 has a display.", "Flow and display."]
-    samples = [Sample(text=text, location="a", made_by="passage", doc_id="a") for text in texts]
-    write_samples(tmp_path / "data" / "a-train.parquet", samples)
-    facts = [fact("K-88", "display", "LCD"), fact("K-88", "flow", "9 l")]
-    found = _mentions(tmp_path, facts)
-    assert {name for name, thing in found if thing == "K-88"} == {"noise level", "noise"}
-    assert {name for name, thing in found if not thing} == {
-        "noise level", "noise", "display", "flow",
-    }  # fmt: skip

@@ -46,10 +46,11 @@ def test_reverse_questions_ask_only_for_values_that_one_thing_has() -> None:
 
 def test_questions_for_two_facts_need_a_key_of_each() -> None:
     probes = {probe.question: probe for probe in two_fact_probes(FACTS)}
-    probe = probes["What are the weight and the price of the FP-300?"]
-    assert probe.answer == "Weight: 4.2 kg\nPrice: 129 euros"
-    assert (probe.keys, probe.form) == (("4.2 kg", "129 euros"), "two_facts")
-    assert probe.evidence == "FP-300 | weight | 4.2 kg\nFP-300 | price | 129 euros"
+    probe = probes["What are the weight and the price of the K-88?"]
+    assert probe.answer == "Weight: 4,2 kilograms\nPrice: 149 euros"
+    assert (probe.keys, probe.form) == (("4,2 kilograms", "149 euros"), "two_facts")
+    assert probe.evidence == "K-88 | weight | 4,2 kilograms\nK-88 | price | 149 euros"
+    assert "What are the weight and the price of the FP-300?" not in probes  # trained
 
 
 def test_unanswerable_questions_ask_what_no_text_says_of_the_thing() -> None:
@@ -108,7 +109,7 @@ def test_only_amounts_and_identifiers_are_asked_in_reverse() -> None:
 
 def test_two_facts_are_not_asked_of_values_that_any_answer_may_hold() -> None:
     def keys(*values: str) -> list[tuple[str, ...]]:
-        facts = [fact("T-7", f"a{n}", value) for n, value in enumerate(values)]
+        facts = [fact("T-1", f"a{n}", value) for n, value in enumerate(values)]
         return [row.keys for row in two_fact_probes(facts)]
 
     assert keys("4 kg", "no") == []
