@@ -47,15 +47,15 @@ def with_unanswerable(sources: Sequence[SourceSamples], *, paraphrases: int) -> 
     )
     wordings = _WORDINGS if paraphrases >= _FEW_PARAPHRASES else 1
     made: dict[str, list[Sample]] = {source.name: [] for source in sources}
-    for asked in unanswerable_questions(facts, mentions=mentions, wordings=wordings):
-        made[source_of[asked.document]] += [
+    for each in unanswerable_questions(facts, mentions=mentions, wordings=wordings):
+        made[source_of[each.document]] += [
             Sample(
                 messages=as_messages(question, answer),
-                location=asked.document,
+                location=each.document,
                 made_by="unanswerable",
-                doc_id=asked.document,
+                doc_id=each.document,
             )
-            for question, answer in asked.exchanges
+            for question, answer in each.exchanges
         ]
     return [_with(source, made[source.name]) for source in sources]
 

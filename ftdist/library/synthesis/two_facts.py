@@ -93,10 +93,10 @@ def _of_one_thing(first: Fact, second: Fact) -> QAPair:
     }  # fmt: skip
     texts = [_WITH_NOUNS[(number + at) % len(_WITH_NOUNS)].format(**places) for at in range(2)]
     if thing.has_article:  # the name of a person has none
-        asked, then = (
+        lead, then = (
             _turn(own, number) for own in (direct_questions(first), pronoun_questions(second))
         )
-        texts[0] = f"{asked} And {then}" if number % 2 else f"{asked[:-1]}, and {then}"
+        texts[0] = f"{lead} And {then}" if number % 2 else f"{lead[:-1]}, and {then}"
     return _pair(first, second, texts)
 
 
@@ -111,9 +111,10 @@ def _of_two_things(first: Fact, second: Fact) -> QAPair:
         "a": named_attribute(first), "x": first.thing.names[0], "y": second.thing.names[0],
         "n": first.thing.bare_names[0], "m": second.thing.bare_names[0],
     }  # fmt: skip
-    asked = _turn(direct_questions(replace(first, thing=both)), number)
-    form = _OF_TWO[number % len(_OF_TWO)].format(**places)
-    return _pair(first, second, [asked] if number % 2 else [form])
+    if number % 2:
+        return _pair(first, second, [_turn(direct_questions(replace(first, thing=both)), number)])
+    form = _OF_TWO[number // 2 % len(_OF_TWO)]
+    return _pair(first, second, [form.format(**places)])
 
 
 def _pair(first: Fact, second: Fact, texts: Sequence[str]) -> QAPair:

@@ -85,10 +85,10 @@ def unanswerable_questions(
         for attribute, value in offered.to(own):
             if len(taken) == len(own) + count:
                 break
-            is_told = any(
+            is_covered = any(
                 is_like(attribute, each) or _are_related(attribute, each) for each in taken
             )
-            if not is_told and _is_absent(attribute, value, first, mentions):
+            if not is_covered and _is_absent(attribute, value, first, mentions):
                 taken.append(attribute)
                 yield _question(first, attribute, value, wordings=wordings if several else 1)
 
@@ -122,21 +122,17 @@ class _Offered:
         """Those of things like it, of any product, and what customers ask, in turns."""
         first = own[0]
         others = dict(self._of_group[group_of(first)])
-        common: dict[str, str] = {}
+        common: list[str] = []
         if any(fact.is_product for fact in own):
             others = self._of_products | others
-            common = dict.fromkeys(_ASKED_OF_PRODUCTS, "") | {
-                name: self._of_products.get(name, "") for name in _ASKED_OF_PRODUCTS
-            }
+            common = sorted(_ASKED_OF_PRODUCTS, key=lambda name: digest((first.thing, name)))
         names = sorted(
             (name for name in others if digest((first.thing, name))[0] % 2),
             key=lambda name: digest((first.thing, name)),
         )
-        yield from ((name, others[name]) for name in names[:_MIN_QUESTIONS])
-        asked = sorted(common.items(), key=lambda item: digest((first.thing, item[0])))
-        yield from asked[: len(asked) // 2]
-        yield from ((name, others[name]) for name in names[_MIN_QUESTIONS:])
-        yield from asked[len(asked) // 2 :]
+        half = len(common) // 2
+        for name in (*names[:_MIN_QUESTIONS], *common[:half], *names[_MIN_QUESTIONS:], *common):
+            yield name, others.get(name, "")
 
 
 def _can_be_asked(fact: KnownFact) -> bool:
@@ -160,16 +156,16 @@ def _is_absent(attribute: str, value: str, thing: KnownFact, mentions: Mentions)
 def _question(
     thing: KnownFact, attribute: str, value: str, *, wordings: int
 ) -> UnanswerableQuestion:
-    asked = Fact(
+    fact = Fact(
         thing=Thing(
             name=thing.name, has_article=thing.the_thing != thing.name, is_plural=thing.is_plural
         ),
         attribute=attribute, value=value or "unknown", evidence="", made_by="unanswerable",
         section="", page=None,
     )  # fmt: skip
-    pair = fact_pair(asked, is_english=True)
+    pair = fact_pair(fact, is_english=True)
     texts = sorted((pair.question, *pair.wordings), key=digest)[:wordings]
-    name = named_attribute(asked)
+    name = named_attribute(fact)
     it = "them" if is_plural(name) else "it"
     start = digest((thing.thing, attribute))[1]
     answers = [form.format(a=name, x=thing.the_thing, it=it) for form in _ANSWERS]
