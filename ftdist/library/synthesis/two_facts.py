@@ -26,7 +26,7 @@ _WITH_NOUNS = (
     "I need the {a} and the {b} of {x}.",
     "{n} {a} and {b}",
     "Could you give me the {a} and {b} of {x}?",
-    "{a} and {b} of {x}?",
+    "{A} and {b} of {x}?",
     "Please tell me both the {a} and the {b} of {x}.",
     "For {x}, what are the {a} and the {b}?",
 )
@@ -34,7 +34,7 @@ _OF_TWO = (
     "I need the {a} of {x} and of {y}.",
     "{n} and {m} {a}",
     "Could you give me the {a} of both {x} and {y}?",
-    "{a} of {x} and {y}?",
+    "{A} of {x} and {y}?",
 )
 _MAX_VALUE_WORDS = 8
 _PROBED_ONE_IN = 3
@@ -72,6 +72,7 @@ def _is_usable(fact: Fact) -> bool:
         bool(fact.thing.name)
         and not fact.is_setting
         and is_noun(fact.attribute)
+        and " by " not in fact.attribute  # "provided by supplier"
         and yes_or_no(fact.value) is None
         and len(fact_value(fact).split()) <= _MAX_VALUE_WORDS
         and ": " not in fact_pair(fact, is_english=True).answer
@@ -86,9 +87,10 @@ def _ring(facts: Sequence[Fact]) -> Iterator[tuple[Fact, Fact]]:
 
 
 def _of_one_thing(first: Fact, second: Fact) -> QAPair:
-    thing, number = first.thing, _number(f"{_digest(first)!r}{_digest(second)!r}")
+    thing, a = first.thing, named_attribute(first)
+    number = _number(f"{_digest(first)!r}{_digest(second)!r}")
     places = {
-        "a": named_attribute(first), "b": named_attribute(second),
+        "a": a, "A": a[0].upper() + a[1:], "b": named_attribute(second),
         "x": thing.names[0], "n": thing.bare_names[0],
     }  # fmt: skip
     texts = [_WITH_NOUNS[(number + at) % len(_WITH_NOUNS)].format(**places) for at in range(2)]
@@ -101,6 +103,7 @@ def _of_one_thing(first: Fact, second: Fact) -> QAPair:
 
 
 def _of_two_things(first: Fact, second: Fact) -> QAPair:
+    a = named_attribute(first)
     number = _number(f"{_digest(first)!r}{_digest(second)!r}")
     both = replace(
         first.thing,
@@ -108,7 +111,7 @@ def _of_two_things(first: Fact, second: Fact) -> QAPair:
         other_names=(), has_article=False, is_plural=True, whole="",
     )  # fmt: skip
     places = {
-        "a": named_attribute(first), "x": first.thing.names[0], "y": second.thing.names[0],
+        "a": a, "A": a[0].upper() + a[1:], "x": first.thing.names[0], "y": second.thing.names[0],
         "n": first.thing.bare_names[0], "m": second.thing.bare_names[0],
     }  # fmt: skip
     if number % 2:
@@ -119,7 +122,7 @@ def _of_two_things(first: Fact, second: Fact) -> QAPair:
 
 def _pair(first: Fact, second: Fact, texts: Sequence[str]) -> QAPair:
     """A question for two facts; its source is what both have in common."""
-    question, *wordings = (text[0].upper() + text[1:] for text in texts)
+    question, *wordings = texts
     answers = [fact_pair(fact, is_english=True).answer for fact in (first, second)]
     evidence = dict.fromkeys(f"{first.evidence}\n{second.evidence}".split("\n"))
     is_one_section = first.section == second.section
