@@ -147,7 +147,7 @@ MadeBy = Literal[
     "counterfactual",
 ]
 
-COMBINED: frozenset[MadeBy] = frozenset({"overview"})
+COMBINED: frozenset[MadeBy] = frozenset({"overview", "two facts"})
 """Samples whose answers hold facts that other samples answer one by one."""
 
 

@@ -164,7 +164,9 @@ def _question(
         section="", page=None,
     )  # fmt: skip
     pair = fact_pair(fact, is_english=True)
-    texts = sorted((pair.question, *pair.wordings), key=digest)[:wordings]
+    # Other wordings may take for granted that the thing has it: "When is it full again?"
+    naming = [text for text in pair.wordings if _names_one_of(_names(attribute), text)]
+    texts = sorted((pair.question, *naming), key=digest)[:wordings]
     name = named_attribute(fact)
     it = "them" if is_plural(name) else "it"
     start = digest((thing.thing, attribute))[1]
@@ -177,10 +179,16 @@ def _question(
     )
 
 
+def _names_one_of(names: frozenset[str], text: str) -> bool:
+    is_one_sentence = not re.search(r"[.?] ", text)
+    return is_one_sentence and any(name in text.casefold() for name in names)
+
+
 @lru_cache(maxsize=4096)
 def _names(attribute: str) -> frozenset[str]:
     """The names of an attribute."""
-    return frozenset((attribute, *find_attribute(attribute).names))
+    known = find_attribute(attribute)
+    return frozenset((attribute, *known.names, *known.words))
 
 
 @lru_cache(maxsize=4096)
