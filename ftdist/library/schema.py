@@ -53,8 +53,8 @@ class Conversation:
     context: str = ""
     """As in a `Sample`."""
 
-    is_combined: bool = False
-    """Whether it is made of facts that other conversations answer one by one."""
+    has_new_fact: bool = True
+    """Whether its answer holds a fact of its own, and not only those of other conversations."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ MadeBy = Literal[
     "counterfactual",
 ]
 
-COMBINED: frozenset[MadeBy] = frozenset({"overview", "two facts"})
-"""Samples whose answers hold facts that other samples answer one by one."""
+WITHOUT_NEW_FACT: frozenset[MadeBy] = frozenset({"overview", "two facts", "unanswerable"})
+"""Samples whose answers hold facts of other samples alone, or none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ class PackedSourceInfo:
     held_out_samples: int
     held_out_sequences: int
     answered_samples: int = 0
-    """Conversations among the samples, without those that combine the answers of others."""
+    """Conversations among the samples, without those whose answers hold no fact of their own."""
 
     answers: int = 0
     """Distinct answers in them: several samples may ask for one answer in several wordings."""

@@ -1,7 +1,7 @@
 """The recipe of a run: what `auto` means for batch, sequence length, learning rate and length.
 
-Symbols: D tokens that the whole run trains on, A distinct answers of the library (those apart that
-         combine others), N parameters.
+Symbols: D tokens that the whole run trains on, A distinct answers of the library, each with a
+         fact of its own, N parameters.
 
     length          54 exposures per answer up to 1,000 answers, then 54 sqrt(1000 / A), at least 3
                     and one pass; a library of texts: 4 passes

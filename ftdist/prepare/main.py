@@ -45,7 +45,7 @@ from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 from ftdist.text.terminal import plain
 
-FORMAT = 8
+FORMAT = 9
 """Raised whenever the same input would be packed or written in another way."""
 
 MEASURED_BYTES = 64 * 2**20

@@ -32,8 +32,8 @@ from ftdist.prepare.data_files import ROWS, SourceFiles
 from ftdist.prepare.journal import JOURNAL, Journal
 from ftdist.prepare.portions import Part, portions_of
 from ftdist.prepare.tokenize_shard import (
-    COMBINED_ANSWER,
     NO_ANSWER,
+    NO_NEW_FACT,
     BuildSettings,
     Counts,
     Portion,
@@ -234,7 +234,7 @@ class SourceBuilder:
             for part, chosen in (("train", ~held_out), ("held_out", held_out))
         }
         hashes = np.array(self._answer_hashes)
-        answers = hashes[~held_out & ~np.isin(hashes, (NO_ANSWER, COMBINED_ANSWER))]
+        answers = hashes[~held_out & ~np.isin(hashes, (NO_ANSWER, NO_NEW_FACT))]
         read = np.maximum(tokens.lengths, tokens.teacher)
         return PackedSourceInfo(
             name=self._name,

@@ -25,8 +25,8 @@ _MEMORY_GIB, _CPU_S = 16, 3600
 """What a portion of a MiB, or a longer text, may take: it may be made to take all that there is."""
 
 LEFT_OUT = "answer not learned, for the chat template leaves out its thought or one before it"
-NO_ANSWER, COMBINED_ANSWER = 0, 1
-"""Instead of the hash of an answer: a piece of text; an answer that combines those of others."""
+NO_ANSWER, NO_NEW_FACT = 0, 1
+"""Instead of the hash of an answer: a piece of text; an answer without a fact of its own."""
 
 NAMED_ROWS = 20
 """Maximum number of invalid rows listed in the card; all are counted."""
@@ -110,7 +110,7 @@ class Portion:
     """Per sample, the tokens that its teacher reads; 0 without one."""
 
     answer_hashes: "array[int]"
-    """Per sample, a 64-bit hash of its loss tokens, `NO_ANSWER` or `COMBINED_ANSWER`."""
+    """Per sample, a 64-bit hash of its loss tokens, `NO_ANSWER` or `NO_NEW_FACT`."""
 
     units: "array[int]"
     """Per sample, the index of its conversation or passage."""
@@ -221,7 +221,7 @@ class _Encoding:
                                 LEFT_OUT, count=tokens.left_out, example=str(row.location)
                             )
                         self._counts.other_openings += not tokens.has_opening
-                        known = COMBINED_ANSWER if row.is_combined else None
+                        known = None if row.has_new_fact else NO_NEW_FACT
                         yield known, [self._with_teacher(tokens, row)]
 
     def _with_teacher(self, tokens: Tokens, row: Conversation) -> Tokens:

@@ -18,7 +18,7 @@ from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import drop_sections
-from ftdist.library.schema import COMBINED, Conversation, Document, Passage, Row, Sample
+from ftdist.library.schema import WITHOUT_NEW_FACT, Conversation, Document, Passage, Row, Sample
 from ftdist.library.stages.frequent_names import document_names
 from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generator, generate_qa
 from ftdist.library.stages.read_shard import SourceShard
@@ -206,7 +206,7 @@ class _Builder:
         samples = list(texts) if settings.passages else []
         pairs = self._qa_pairs(document, texts)
         samples += _rewritten(texts, pairs) if settings.passages and is_train else []
-        single = sum(pair.made_by not in COMBINED for pair in pairs)
+        single = sum(pair.made_by not in WITHOUT_NEW_FACT for pair in pairs)
         one_in = -(-single // settings.probes) if settings.probes and is_train else 0
         given = f"{document_names(document)} {settings.names}" if one_in else ""
         self.facts += known_facts(document) if is_train and pairs else ()
@@ -231,7 +231,7 @@ class _Builder:
                 pair.value or pair.answer,
                 question=pair.question,
                 given=given,
-                one_in=0 if pair.made_by in COMBINED else one_in,
+                one_in=0 if pair.made_by in WITHOUT_NEW_FACT else one_in,
             )
             samples += self._worded.samples(
                 sample,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ftdist.data.messages import Message
-from ftdist.library.schema import COMBINED, MadeBy, ProbeRow, Sample
+from ftdist.library.schema import WITHOUT_NEW_FACT, MadeBy, ProbeRow, Sample
 from ftdist.library.stages.generate import GeneratedQA
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stats import CurationStats
@@ -70,7 +70,7 @@ class WordedSamples:
         known = [answer, *answers]
 
         def made_by(number: int, text: str) -> MadeBy:
-            if number == 0 or sample.made_by in COMBINED:
+            if number == 0 or sample.made_by in WITHOUT_NEW_FACT:
                 return sample.made_by
             return "written wording" if text in by_model else "wording"
 

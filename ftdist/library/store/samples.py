@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from ftdist.errors import DataError
 from ftdist.library.readers.records.table_rows import without_nulls
-from ftdist.library.schema import COMBINED, Conversation, Location, Passage, Sample
+from ftdist.library.schema import WITHOUT_NEW_FACT, Conversation, Location, Passage, Sample
 
 SUFFIX = ".parquet"
 GROUP_SAMPLES = 4096
@@ -192,7 +192,7 @@ def read_rows(path: Path, *, groups: range | None = None) -> Iterator[Conversati
                 location,
                 tools=sample.tools,
                 context=sample.context,
-                is_combined=sample.made_by in COMBINED,
+                has_new_fact=sample.made_by not in WITHOUT_NEW_FACT,
             )
         else:
             yield Passage(sample.text, location)

@@ -69,7 +69,7 @@ def test_answers_are_counted_once(config: RunConfig, tmp_path: Path) -> None:
     assert (library.samples, library.answers) == (9, 9)
 
 
-def test_an_answer_that_combines_others_is_packed_and_not_counted(
+def test_an_answer_without_a_fact_of_its_own_is_packed_and_not_counted(
     config: RunConfig, tmp_path: Path
 ) -> None:
     folder = write_curated(
