@@ -43,9 +43,7 @@ class CurateLibraryConfig:
     """
 
     weights: dict[str, PositiveFloat]
-    """How often training sees each token of a source per pass, by the source's name; 1 if not
-    given.
-    """
+    """How often training sees each token of a source per pass, by the source's name; else 1."""
 
     columns: dict[str, str]
     """Columns or JSON keys of the rows, for files with their own names.
@@ -160,8 +158,7 @@ class SynthesisConfig:
     """Whether to turn FAQs, question headings and tables into questions with answers."""
 
     unanswerable_questions: bool
-    """Whether to add questions about what the documents do not say of their things, answered by
-    saying so; needs `passages`."""
+    """Whether to add questions that the documents do not answer, and say so; needs `passages`."""
 
     paraphrases: PositiveInt
     """Wordings per question, its own included, made by rules."""
