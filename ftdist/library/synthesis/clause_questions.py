@@ -16,8 +16,9 @@ NUMBERS = rf"(?:{NUMBER}|half an?|an?|a whole|a full|several|sixteen|fifteen|twe
 _TIMES = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?)"
 DURATION = re.compile(rf"\bfor {ABOUT}{NUMBERS} (?:\w+ )?{_TIMES}\b(?: or (?:more|longer))?")
 OFTEN = re.compile(
-    rf"\b(?:every (?:{NUMBER} )?(?:\w+ )?{_TIMES}|once an? \w+|twice an? \w+|daily|weekly|monthly"
-    rf"|yearly|every (?:day|night|morning|evening)|(?:{NUMBER}) times an? \w+)\b"
+    rf"\b(?:every (?:{NUMBER} )?(?:\w+ )?{_TIMES}|once an? \w+|twice an? \w+"
+    rf"|(?:daily|weekly|monthly|yearly)(?! rates?| fees?| prices?)"
+    rf"|every (?:day|night|morning|evening)|(?:{NUMBER}) times an? \w+)\b"
     r"(?: at \S+ [ap]\.m\.?)?"
 )
 _MONTHS = (
@@ -28,6 +29,7 @@ _DAYS = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|weekdays|weekends"
 WHEN = re.compile(
     r"(?:\b(?:at (?:dusk|dawn|night|noon|midnight|\d{1,2}(?:[.:]\d\d)? ?[ap]\.?m\b\.?|\d{1,2}:\d\d)"
     rf"|(?:in|until|from|since) (?:the )?(?:{_MONTHS}|mornings?|evenings?|following \w+)\b"
+    r"(?: \d{4})?"
     rf"|on (?:{_DAYS})|from \d[\d.:]*(?: [ap]\.m\.?)? to \d[\d.:]*(?: ?[ap]\.?m\b\.?)?"
     rf"|by itself after {ABOUT}{NUMBERS} {_TIMES}"
     r"|(?:(?:long|shortly|right|just|directly|immediately|only) )?"
@@ -148,8 +150,8 @@ def _duration(clause: Clause) -> Found:
 
 
 def _often(clause: Clause) -> Found:
-    found = OFTEN.search(clause.rest)
-    return _asking("How often", clause, without=found[0]) if found else None
+    found = list(OFTEN.finditer(clause.rest))
+    return _asking("How often", clause, without=found[0][0]) if len(found) == 1 else None
 
 
 def _quantity(clause: Clause) -> Found:
@@ -235,7 +237,7 @@ def _what(clause: Clause) -> Found:
 def _what_does_it(clause: Clause) -> Found:
     """From "A float stops the pump" asks what stops it."""
     first = clause.subject.split()[0].lower()
-    if first not in ("a", "an") or clause.aux or clause.is_negated or not clause.verb:
+    if first not in ("a", "an") or clause.aux or clause.is_negated or clause.verb in ("", "cost"):
         return None
     return QuestionDraft(
         opening="What", aux="", subject="", predicate=clause.finite, finite=clause.finite,
@@ -274,5 +276,4 @@ def _other_yes_no(clause: Clause) -> tuple[str, ...]:
     if clause.verb in _STATES:
         return (true,)
     off = re.match(r"^off\b ?(?P<rest>.*)$", clause.rest) if clause.verb == "come" else None
-    can = f"Can {subject} be taken off {off['rest']}" if off else f"Can {subject} {predicate}"
-    return (can, true)
+    return (f"Can {subject} be taken off {off['rest']}", true) if off else (true,)

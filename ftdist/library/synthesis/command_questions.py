@@ -20,6 +20,11 @@ _AFTER_VERB = re.compile(
     r"^(?:the|an?|your|it|them|all|both|each|every|any|only|no|at|in|on|off|out|up|down|before|after"
     r"|with|to|from|into|away|over|through|for|by|under|\{|[A-Z]|\d)"
 )
+_ALSO_NOUN = re.compile(
+    r"^(?:line|book|point|water|air|iron|stand|store|step|seal|feed|dust|season|mix|bake|cover"
+    r"|file|process|test|support|type|port|option|version|release|record|display|press|set) \d",
+    re.IGNORECASE,
+)
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|can|must|may|will|should|has|have|does|do|needs?|vary|varies)\b"
 )
@@ -75,7 +80,7 @@ def command_of(text: str) -> Command | None:
     verb, _, rest = bare.partition(" ")
     if verb.lower() not in _TOLD or not rest or re.search(r"[;:?\"]", rest):
         return None
-    if not forbids and not verb[0].isupper():
+    if not forbids and (not verb[0].isupper() or _ALSO_NOUN.match(bare)):
         return None
     main = re.split(r",| (?:if|when|while|until|before|after|because|so that|or|that) ", rest)[0]
     is_clear = bool(_AFTER_VERB.match(rest)) or (

@@ -38,6 +38,7 @@ _NUMBER_WORDS = re.compile(
     r"^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half an?|an?)\s+[a-z]+s?$",
     re.IGNORECASE,
 )
+_PROPER = re.compile(r"Bluetooth$|Ethernet$|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b")
 _NUMBER = re.compile(r"^\d[\d.,]*$")
 _DIRECT = re.compile(
     r"(?:What|How|Which|Where|When)\b[^.?{]*(?:\{(?:a|units)\}[^.?{]*)?\{x\}[^.?{]*\?"
@@ -118,7 +119,8 @@ def named_attribute(fact: Fact) -> str:
 def fact_value(fact: Fact) -> str:
     """The value with its unit, without a full stop."""
     value = f"{fact.value} {fact.unit}".strip()
-    return value[:-1] if value.endswith(".") and not value.endswith("..") else value
+    is_ended = value.endswith(".") and not re.search(r"\.\.$|\b[ap]\.m\.$", value)
+    return value[:-1] if is_ended else value
 
 
 def said_attribute(name: str) -> str:
@@ -141,7 +143,7 @@ def is_noun(attribute: str) -> bool:
 
 
 def _lower(word: str) -> str:
-    is_name = word[1:] != word[1:].lower() or len(word) == 1 or word in ("Bluetooth", "Ethernet")
+    is_name = word[1:] != word[1:].lower() or len(word) == 1 or _PROPER.match(word)
     return word if is_name or any(map(str.isdigit, word)) else word.lower()
 
 
@@ -149,7 +151,9 @@ def _forms(fact: Fact) -> Sequence[str]:
     """The attribute's own forms that suit the value, then those of every attribute."""
     own = _own_forms(fact)
     if not is_noun(fact.attribute):
-        return (*own, *WITHOUT_A_NOUN)[: max(len(own), len(WITHOUT_A_NOUN))]
+        is_open = re.search(r"\b(?:with|for|by|in|to|from|on|at)$", fact.attribute, re.IGNORECASE)
+        general = [form for form in WITHOUT_A_NOUN if is_open or " what?" not in form]
+        return (*own, *general)[: max(len(own), len(WITHOUT_A_NOUN))]
     name, value = said_attribute(fact.attribute), fact_value(fact)
     in_words = [] if fact.is_one_of_several else word_forms(fact.known.words, attribute=name)
     own = [*own[: MAX_WORDINGS - len(in_words[:_IN_OTHER_WORDS])], *in_words]
@@ -262,5 +266,5 @@ _BEFORE_IT = "[Aa]re|[Dd]o|[Ww]ere|[Hh]ave|can|must|should|may|will"
 
 
 def _sentence(text: str) -> str:
-    text = text[0].upper() + text[1:]
+    text = text[0].upper() + re.sub(r"(?<=[ap]\.m\.)\.$", "", text[1:])
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis import column_names
 from ftdist.library.synthesis.attribute_lexicon import (
     UNKNOWN,
     Attribute,
@@ -50,13 +51,11 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 _PART = re.compile(r"^(?:(?:spare )?parts?|components?|accessor(?:y|ies)|buttons?)$", re.IGNORECASE)
-_OF_SETTINGS = re.compile(
-    r"^(?:default|standard|factory|min|max|unit|type|data type|limit|preset)", re.IGNORECASE
-)
+_OF_SETTINGS = re.compile("default|standard|factory|min|max|unit|type|data type|limit|preset", re.I)
 _REMARK = re.compile(r"^(?:notes?|remarks?|comments?|details|imperial|unit|units)$", re.IGNORECASE)
 _NOTHING = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a", "n.a.", "na", "tbd", "?", "."})
 _UNIT = re.compile(r"\s*(?:\((?P<in_brackets>[^()]{1,12})\)|\[(?P<squared>[^\]]{1,12})\])\s*$")
-_BARE_NUMBER = re.compile(r"^[~<>]?\s*\d[\d.,\s\u2013-]*$")
+_BARE_NUMBER = re.compile(r"^[~<>]?\s*\d[\d.,\s\u2013\u00d7x-]*$")
 _NO_UNIT = re.compile(r"\b(?:x|w|h|d|l|max|min|incl|excl|each|approx|optional)\b", re.IGNORECASE)
 _MAX_NAME_WORDS, _MAX_VALUE_WORDS = 7, 40
 
@@ -191,13 +190,14 @@ def make_fact(
 ) -> Fact | None:  # fmt: skip
     """A fact with the unit of its attribute's name at its value; None: there is no value."""
     name = " ".join(attribute.split()).rstrip(": ")
-    value = " ".join(value.split()).rstrip(";,")
+    value = column_names.without_footnote(" ".join(value.split()).rstrip(";,"), section)
     is_short = len(name.split()) <= _MAX_NAME_WORDS and len(value.split()) <= _MAX_VALUE_WORDS
     if (
         not any(map(str.isalpha, name))
         or not is_short
         or value.casefold() in _NOTHING
         or is_asked(name)
+        or column_names.DISTANCE.match(name)
     ):
         return None
     unit = ""
@@ -210,8 +210,8 @@ def make_fact(
     ):
         name, unit = name[: match.start()], match[1]
     return Fact(
-        thing=thing, attribute=name, value=value, unit=unit, evidence=evidence, made_by=made_by,
-        section=section.name, page=page,
+        thing=thing, attribute=column_names.plain_name(name, value), value=value, unit=unit,
+        evidence=evidence, made_by=made_by, section=section.name, page=page,
     )  # fmt: skip
 
 
@@ -220,12 +220,13 @@ def _listed_thing(
 ) -> Thing | None:
     """The thing whose attributes and values a table of two columns lists; None: it does not."""
     names = [row[0] for row in body]
-    is_listed = bool(head) and (PROPERTY.match(head[0]) or _VALUE.match(head[1]))
+    is_value = bool(head) and (_VALUE.match(head[1]) or column_names.OF_DAYS.match(" ".join(head)))
+    is_listed = bool(head) and (PROPERTY.match(head[0]) or is_value)
     if head and not is_listed and not any(map(is_attribute, names)):
         return None  # a column of things and one of their attributes
-    if head and is_attribute(head[1]) and not PROPERTY.match(head[0]):
+    if head and is_attribute(head[1]) and not is_listed:
         return None
-    if head and not _VALUE.match(head[1]) and any(map(is_attribute, names)):
+    if head and not is_value and any(map(is_attribute, names)):
         is_sold = any(find_attribute(name).thing for name in names)
         return named_thing(head[1], document=document, is_sold=is_sold)
     return subject_of(section, document, attributes=names)

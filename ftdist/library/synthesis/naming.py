@@ -18,6 +18,7 @@ _AROUND = frozenset(_AROUND_WORDS.split())
 
 _NO_PART = VAGUE - {"case", "page", "main"}
 _BEFORE_NAME_WORDS = """
+a an
 all both each every any some two three four five additional other upstream new newer older most"""
 _BEFORE_NAMES = frozenset(_BEFORE_NAME_WORDS.split())
 _PREPOSITION = "(?:in|on|at|to|from|with|under|by|for|below|above|behind|between|inside)"
@@ -31,7 +32,7 @@ _SOFTWARE = re.compile(
     r"\b(?:program|software|app|application|tool|service|library|package|system|platform|language|"
     r"server|daemon|suite|website|portal)s?$"
 )
-_PLACES = re.compile(
+PLACES = re.compile(
     r"\b(?:hotel|hostel|inn|restaurant|caf\u00e9|cafe|museum|gallery|campsite|camping|clinic|"
     r"hospital|school|library|gym|spa|pool|theatre|cinema|shop|store|bakery|farm|club|centre)\b",
     re.IGNORECASE,
@@ -63,7 +64,7 @@ def marked_subject(subject: str, thing: Thing | None) -> str:
             return f"{{p:{noun}}}"
         return f"the {noun}"
     is_coded = words[0][1:] != words[0][1:].lower() or any(map(str.isdigit, words[0]))
-    is_pair = len(words) > 1 and (words[1][0].isupper() or words[1][0].isdigit())
+    is_pair = len(words) > 1 and bool(re.match(r"[A-Z\d&]", words[1]))
     is_name = is_coded or (is_pair and first not in _BEFORE_NAMES)
     return text if is_name else text[0].lower() + text[1:]
 
@@ -175,7 +176,7 @@ def preposition(thing: Thing) -> str:
     """What stands before a thing where its parts are meant: "in Ledgerly", "with the Sable 17"."""
     if thing.name.islower():
         return "for"
-    if _PLACES.search(f"{thing.kind} {thing.name}"):
+    if PLACES.search(f"{thing.kind} {thing.name}"):
         return "at"
     return "in" if _SOFTWARE.search(thing.kind) else "with"
 

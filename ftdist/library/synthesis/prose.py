@@ -21,6 +21,7 @@ class Prose:
                 self._having[word].add(number)
         self._with_the: dict[str, list[str]] = {}
         self._about: dict[str, str] = {}
+        self._within: set[str] | None = None
 
     def about(self, name: str) -> str:
         """The paragraphs and items that hold all words of a name, one below the other."""
@@ -28,17 +29,37 @@ class Prose:
             self._about[name] = "\n".join(self._holding(name))
         return self._about[name]
 
-    def has_the(self, name: str, *, without: str) -> bool:
-        """Whether "the NAME" stands somewhere that is no part of a longer name."""
+    def has_the(self, name: str, *, without: str, as_written: bool = False) -> bool:
+        """Whether "the NAME" stands somewhere that is no part of a longer name.
+
+        Args:
+            name: looked for.
+            without: the longer name.
+            as_written: whether capitals count.
+        """
         pattern = rf"\bthe {re.escape(name)}\b"
         key = name.casefold()
         if key not in self._with_the:
             texts = self._holding(name)
             self._with_the[key] = [t for t in texts if re.search(pattern, t, re.IGNORECASE)]
+        exact = re.compile(rf"\b[Tt]he {re.escape(name)}\b") if as_written else None
         return any(
-            without not in text or re.search(pattern, text.replace(without, " "), re.IGNORECASE)
+            (exact is None or exact.search(text.replace(without, " ")))
+            and (
+                without not in text or re.search(pattern, text.replace(without, " "), re.IGNORECASE)
+            )
             for text in self._with_the[key]
         )
+
+    def cased(self, word: str) -> str:
+        """A word as it stands within sentences; "" if with a capital and without, or not at all."""
+        if self._within is None:
+            text = "\n".join(self._texts)
+            self._within = set(re.findall(r"(?<=[\w,;] )[A-Za-z][a-z]+\b", text))
+        small, large = word.lower(), word.capitalize()
+        if (small in self._within) == (large in self._within):
+            return ""
+        return small if small in self._within else large
 
     def _holding(self, name: str) -> list[str]:
         found = [self._having.get(word, set()) for word in set(_WORD.findall(name.casefold()))]

@@ -275,7 +275,7 @@ def _answer(pieces: Sequence[_Piece], *, is_marked: bool = False) -> str:
 def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
     """Terms with their definitions; the subject is in the question: many pages define --help."""
     blocks = section.blocks
-    subject = Subject(Subject.from_title(document.title).name or document.title)
+    subject = Subject(Subject.from_title(document.title).name or document.title.split("|")[0])
     for number, block in enumerate(blocks):
         if block.kind != "term" or _is_question(block.text) or len(block.text.split()) > 8:
             continue
@@ -286,8 +286,9 @@ def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
             end += 1
         answer = _answer([_Piece(block=each) for each in blocks[number + 1 : end]])
         term = block.text.rstrip(":").strip()
-        if answer and term:
-            is_option = term.startswith("-") or "=" in term or "_" in term
+        is_option = term.startswith("-") or "=" in term or "_" in term
+        is_fact = not is_option and re.search(r"\d", answer) and len(answer.split()) < 9
+        if answer and term and not is_fact:
             question = f"What does {term} do" if is_option else f"What is {term}"
             question = subject.named_in(question, preposition="in")
             yield QAPair(

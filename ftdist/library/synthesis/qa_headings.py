@@ -2,6 +2,7 @@
 
 import re
 
+from ftdist.library.synthesis.naming import PLACES
 from ftdist.library.synthesis.paraphrases import looks_english
 from ftdist.library.synthesis.subject import Subject
 
@@ -10,7 +11,7 @@ _HOW_TO = re.compile(
     r"Upgrading|Updating|Building|Testing|Starting|Stopping|Adding|Connecting|Creating|Deleting|"
     r"Enabling|Disabling|Charging|Pairing|Mounting|Restoring|Running|Using|Setting up|Choosing|"
     r"Storing|Changing|Checking|Draining|Filling|Opening|Closing|Adjusting|Assembling) "
-    r"(?!and\b|or\b|notes\b|options\b)(?P<what>.+))$"
+    r"(?!and\b|or\b|notes\b|options\b|hours\b|times?\b|days\b|date\b)(?P<what>.+))$"
 )
 _BASE_FORMS = {
     "Installing": "install",
@@ -63,7 +64,9 @@ _OF_EVERY_DOCUMENT = frozenset(_EVERY_DOCUMENT_HAS.split())
 _MAX_WORDS = 6
 _MIN_ANSWER_WORDS = 8
 _NO_TOPIC = re.compile(
-    r"[?!.:;=<>/\\{}()\[\]|\"]|^\d|^(?:see|for|if|when|what|the following|good to know)\b", re.I
+    r"[?!.:;=<>/\\{}()\[\]|\"]|^\d|^(?:see|for|if|when|what|the following|good to know|getting"
+    r"|(?:visit|meet|book|contact|buy|get|join)(?= the\b| your\b| us\b))\b",
+    re.I,
 )
 
 
@@ -95,12 +98,15 @@ def topic_question(heading: str, *, answer: str, subject: Subject) -> str:
         and heading.casefold() != subject.name.casefold()
     )
     is_english = looks_english(answer) and re.search(r"\bthe\b", answer, re.IGNORECASE)
-    if not is_topic or not is_english or len(answer.split()) < _MIN_ANSWER_WORDS:
+    is_footnote = re.match(r"[*\u2020\u00b9\u00b2]+ ?\w", answer)
+    if not is_topic or not is_english or is_footnote or len(answer.split()) < _MIN_ANSWER_WORDS:
         return ""
     is_model = any(map(str.isdigit, heading))
-    topic = f"the {heading}" if is_model else lower_first(heading)
+    is_title = any(word[0].isupper() for word in words[1:])
+    topic = f"the {heading}" if is_model else heading if is_title else lower_first(heading)
     question = f"What should I know about {topic}"
-    return f"{subject.named_in(question, preposition='for')}?"
+    where = "at" if PLACES.search(subject.name) else "for"
+    return f"{subject.named_in(question, preposition=where)}?"
 
 
 def lower_first(text: str) -> str:

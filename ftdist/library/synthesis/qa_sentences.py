@@ -8,12 +8,14 @@ as one about "it", gives none. Every answer is the sentence itself.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.document_facts import is_english
 from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.paraphrases import looks_english
 from ftdist.library.synthesis.pronouns import is_about_all, keeps_topic, means_all, resolved
+from ftdist.library.synthesis.prose import prose_of
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.question_draft import worded
 from ftdist.library.synthesis.sections import Section
@@ -38,11 +40,18 @@ _LEANS = re.compile(
 )
 _LEANING_WORDS = re.compile(
     r"\b(?:it|its|this|these|those|they|their|them|above|below|following|here|such|former|latter"
-    r"|same|otherwise|previous|aforementioned|he|she|his|her|one of|for example|so already"
-    r"|done so|do so|that['\u2019]s|e\.g|i\.e|etc)\b",
+    r"|same|(?:the|an?|[a-z]+est) ones?|otherwise|previous|aforementioned|he|she|his|her|one of"
+    r"|for example|so already"
+    r"|done so|do so|do that|that['\u2019]s|e\.g|i\.e|etc)\b",
     re.IGNORECASE,
 )
 _PICTURE = re.compile(r"\[(?:picture|equation)|\bfigure \d|\b(?:see|cf)\b", re.IGNORECASE)
+_OF_A_THING = re.compile(r"\b(?:is|are) (?:not )?(?:included|supplied|sold separately)\b(?! in)")
+"""What only the thing that a sentence does not name has."""
+
+_ONE_WORD_SUBJECT = re.compile(
+    r"\w+ (?:is|has|can|will|must|was|\w+s) (?!(?:is|are|can|has|have|must|may|will)\b)"
+)
 _VAGUE_OF_A_THING = re.compile(r"What does (?!.*\boption\b).+ do$")
 
 
@@ -78,17 +87,29 @@ def pairs_from_sentences(section: Section, document: Document) -> Iterator[QAPai
                 is_about, before = keeps_topic(statement, topic.thing), sentence
             answer = answer and f"{statement}{answer[len(sentence) :]}"
             for fact in _facts(statement, topic, is_short=is_short) if answer else ():
+                case = partial(_cased, statement=statement, document=document)
                 yield QAPair(
-                    question=fact.question,
+                    question=case(fact.question),
                     answer=answer,
                     made_by=fact.made_by,
                     section=section.name,
                     page=block.page,
                     value=fact.value,
                     evidence=block.text,
-                    wordings=fact.wordings,
+                    wordings=tuple(map(case, fact.wordings)),
                     asked_value=fact.asked_value,
                 )
+
+
+def _cased(question: str, *, statement: str, document: Document) -> str:
+    """A question with the first word of its sentence as it stands within other sentences."""
+    first = statement.split()[0]
+    usual = prose_of(document).cased(first) if re.fullmatch("[A-Z][a-z]+", first) else ""
+    if not usual or (usual == first and not _ONE_WORD_SUBJECT.match(statement)):
+        return question
+    other = first.lower() if usual == first else first
+    pattern = rf"(?<=[\w,:] )(?<!\bI )(?<!\bto ){other}\b(?! [A-Z])"
+    return re.sub(pattern, usual, question, count=1)
 
 
 def _is_english(block: Block, document: Document) -> bool:
@@ -106,6 +127,8 @@ def _has_english_prose(document: Document) -> bool:
 def _facts(statement: str, topic: Topic | None, *, is_short: bool) -> Iterator[Fact]:
     """The questions of a sentence, with its mark and the name of the document's subject."""
     openings: set[str] = set()
+    if topic is None and _OF_A_THING.search(statement):
+        return
     for fact in facts_of(statement):
         if topic is not None and _VAGUE_OF_A_THING.match(fact.question):
             continue

@@ -12,7 +12,9 @@ from ftdist.library.synthesis.sections import Section, block_text
 from ftdist.library.synthesis.subject import Subject
 from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 
-_SYMPTOM = re.compile(r"symptom|problem|error|fault|issue|message|alarm|indication", re.IGNORECASE)
+_SYMPTOM = re.compile(
+    r"symptom|problem|error|\bfault|issue|message|alarm|indication", re.IGNORECASE
+)
 _REMEDY = re.compile(r"remedy|solution|fix|action|resolution|what to do|correct", re.IGNORECASE)
 _MEANING = re.compile(r"meaning|description|explanation|purpose|cause|definition", re.IGNORECASE)
 _CODE_COLUMN = re.compile(

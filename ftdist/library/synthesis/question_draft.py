@@ -31,12 +31,20 @@ where far many much why so some any whether if happens"""
 _STOPS = frozenset(_STOP_WORDS.split())
 _POLITE = re.compile(r"^(?:I have a|Can you answer|Please help|Here is what|A customer)")
 _HAS_PREPOSITION = re.compile(r"\b(?:for|from|with)\b")
+_AFTER_HOUR = re.compile(r"\b[ap]\.m\.$")
 _QUERY_ENDS = (
     "how long",
     "how often",
     "how many",
     "how much",
     "how far",
+    "how high",
+    "how wide",
+    "how deep",
+    "how tall",
+    "how thick",
+    "how heavy",
+    "how old",
     "when",
     "where",
     "why",
@@ -144,7 +152,7 @@ class QuestionDraft:
         opening = _first_lower(self.opening) or "whether"
         clause = _spaced(opening, self.subject, self.finite)
         leads = ("Can you tell me {}?", "Do you know {}?", "I would like to know {}.")
-        return [lead.format(clause) for lead in leads]
+        return [lead.format(clause).replace("..", ".") for lead in leads]
 
     def _openings(self) -> list[str]:
         others = _OTHER_OPENINGS.get(self.opening, ())
@@ -160,8 +168,10 @@ class QuestionDraft:
         query_end = opening if opening.startswith(_QUERY_ENDS) else ""
         if opening.startswith("what "):
             query_end = opening.removeprefix("what ")
-        words = [word.strip(",;:.") for word in text.split()]
-        words = [word for word in words if word.lower() not in _STOPS]
+        words = [re.sub(r"['\u2019]s$", "", word.strip(",;:.")) for word in text.split()]
+        words = [word for word in words if word and word.lower() not in _STOPS]
+        if opening == "what" and thing is None:
+            words = ["what", *words]
         if not words and not query_end:
             query_end = "what is it"
         return _spaced(thing.bare_names[0].lower() if thing else "", *words, query_end)
@@ -231,7 +241,8 @@ def _spaced(*parts: str) -> str:
 
 
 def _ended(text: str) -> str:
-    return text if text.endswith((".", "?")) else f"{text}?"
+    is_ended = text.endswith("?") or (text.endswith(".") and not _AFTER_HOUR.search(text))
+    return text if is_ended else f"{text}?"
 
 
 def _first_upper(text: str) -> str:

@@ -15,6 +15,9 @@ _OFTEN = (
     r"(?:every (?:\w+ )?(?:day|week|month|year|hour|minute|second|morning|evening)s?|once an? \w+"
     r"|twice an? \w+|daily|weekly|monthly|yearly|once a day|(?:two|three|four|\d+) times an? \w+)"
 )
+_COMPOUND = re.compile(
+    r"\b(?:unless|but|and (?:is|are|has|have|does|do|can|may|must|will|should))\b"
+)
 _AT_ONCE = "(?:(?:right|shortly|directly|immediately|just|only) )?"
 
 
@@ -54,14 +57,20 @@ def may(text: str) -> Found:
     )
     if not match or not (subject := _statement(match["s"])) or len(text.split()) > 20:
         return None
+    if _COMPOUND.search(match["x"].partition(" unless ")[0]):
+        return None
     if match["x"].split()[0] not in VERBS | {"be"} or re.match(r"be \w+ing\b", match["x"]):
         return None
-    until = re.match(r"^(?P<x>.+?) (?P<v>(?:within|before|by|at least) .*\d.*)$", match["x"])
-    until = until or re.match(r"^(?P<x>.+?) (?P<v>at least \w+ (?:\w+ )?in advance.*)$", match["x"])
+    until = re.match(r"^(?P<x>.+?) (?P<v>(?:within|before|by) .*\d.*)$", match["x"])
+    until = until or re.match(
+        r"^(?P<x>.+?) (?P<v>at least \w+ (?:\w+ )?(?:in advance|before)\b.*)$", match["x"]
+    )
     if until and match["m"] in ("must", "should"):
         return f"When {match['m']} {subject} {mine(until['x'])}", until["v"]
     modal = match["m"].removesuffix(" not").replace("cannot", "can").capitalize()
     modal = "May" if match["m"] == "must not" else modal
+    if modal == "May" and re.match(r"(?:the|an?) ", subject) and not match["x"].startswith("be "):
+        modal = "Can"  # "The cuff may cause bruises"
     action, _, _ = match["x"].partition(" unless ")
     return f"{modal} {subject} {mine(action)}", ""
 
@@ -69,7 +78,12 @@ def may(text: str) -> Found:
 def is_denied(text: str) -> Found:
     """The question of "Alcohol is not reimbursed"; the sentence answers it."""
     match = re.match(rf"^{SUBJECT} (?P<be>is|are) not (?P<x>[a-z][^,;:]+)$", text)
-    if not match or not (subject := _statement(match["s"])) or len(text.split()) > 16:
+    if (
+        not match
+        or _COMPOUND.search(text)
+        or not (subject := _statement(match["s"]))
+        or len(text.split()) > 16
+    ):
         return None
     return f"{match['be'].capitalize()} {subject} {mine(match['x'])}", ""
 
@@ -77,7 +91,12 @@ def is_denied(text: str) -> Found:
 def does_deny(text: str) -> Found:
     """The question of "The projector does not support 3D"; the sentence answers it."""
     match = re.match(rf"^{SUBJECT} (?P<do>does|do) not (?P<x>[a-z][^,;:]+)$", text)
-    if not match or not (subject := _statement(match["s"])) or len(text.split()) > 16:
+    if (
+        not match
+        or _COMPOUND.search(text)
+        or not (subject := _statement(match["s"]))
+        or len(text.split()) > 16
+    ):
         return None
     return f"{match['do'].capitalize()} {subject} {mine(match['x'])}", ""
 

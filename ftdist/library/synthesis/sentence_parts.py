@@ -61,6 +61,9 @@ def subject_of(text: str) -> str:
         return ""
     is_plain = re.sub("[ -]", "", text)[1:].isalpha() and text[1:] == text[1:].lower()
     is_plain = is_plain and (len(words) == 1 or is_plural(text))
+    is_adjective = len(words) > 1 and words[0][1:].islower() and words[0].endswith(("ed", "less"))
+    if is_adjective:
+        return text[0].lower() + text[1:]
     return text.lower() if is_plain and text[0].isupper() else text
 
 

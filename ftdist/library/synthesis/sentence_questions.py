@@ -17,7 +17,8 @@ _MAX_QUESTION_WORDS = 20
 _LEANING = re.compile(
     r"\b(?:this|these|those|above(?! \d)|following|here|such|former|latter|same"
     r"|otherwise|previous|aforementioned|he|she|his|her|one of|for example|e\.g|i\.e|etc|we|us|our"
-    r"|also|then|too|however|still|already)\b",
+    r"|also|then|too|however|still|already|do so|(?:in|on|from|of|to|with|for|at) that \w+"
+    r"|(?:the|an?|[a-z]+est) (?:\w+ )?ones?|but|unless)\b",
     re.IGNORECASE,
 )
 _PRONOUNS = re.compile(r"\b(?:it|its|itself|they|their|them)\b", re.IGNORECASE)
@@ -79,7 +80,9 @@ def _of_statement(text: str, thing: Thing | None, *, is_short: bool) -> list[Que
 
 def _is_clear_object(text: str, *, is_short: bool) -> bool:
     """Whether the object of a command needs no context: it has a technical name, or no "the"."""
-    is_common = is_short and not re.search(r"\b(?:the|it|them|this|these|that|those)\b", text[:20])
+    is_common = is_short and not re.match(
+        r"(?:.{0,17}\b(?:the|it|them|this|these|that|those)\b|\d|(?:at least|half|for) )", text
+    )
     return is_common or bool(_TECHNICAL.search(text))
 
 
@@ -101,7 +104,7 @@ def _is_clear(clause: Clause) -> bool:
     """Whether the subject names something without its context."""
     text = clause.subject
     if re.match(r"(?:an?|all|both|every|each|\d+|[a-z]+teen|two|three|four) ", text, re.I):
-        return not re.search(r"\b(?:that|which|who)\b", text)
+        return not re.search(r"\b(?:that|which|who|other)\b", text)
     return bool(subject_of(text))
 
 

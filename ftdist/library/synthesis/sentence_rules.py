@@ -24,6 +24,8 @@ from ftdist.library.synthesis.sentence_parts import (
 from ftdist.library.synthesis.verb_forms import VERBS, base_form, is_plural
 
 Found = Sequence[str] | None
+_PERSON = re.compile(r"\b(?:maintainer|author|owner|director|founder|manager|chef|editor)s?$")
+_SIZE = re.compile(rf"\d \S+ (?:{SIZES})\b| is an? (?:\S+[ -])?(?:minutes?|hours?)[' -]")
 
 
 def _how_to(text: str) -> Found:
@@ -38,7 +40,7 @@ def _condition(text: str) -> Found:
     match = re.match(
         r"^(?P<w>If|When|Whenever|After|Before) (?P<c>[^,:]{8,110}), (?P<m>\S.+)$", text
     )
-    if not match or re.search(r"\b(?:want|wish|would like|need) to\b", match["c"]):
+    if not match or re.search(r"\b(?:want|wish|would like|need) to\b|^unsure\b", match["c"]):
         return None
     if match["c"].split()[0].lower() in NO_NAMES - {"your", "you", "i", "we", "there", "no"}:
         return None
@@ -67,17 +69,18 @@ def _attribute(text: str) -> Found:
         rf"(?:(?:{NUMBER})\b|[A-Z/\"-]|an?\s|the\s).*)$",
         text,
     )
-    if not match or is_vague(match["n"].split()) or re.search(rf"\d .*(?:{SIZES})$", text):
+    if not match or is_vague(match["n"].split()) or _SIZE.search(text):
         return None
     name = match["n"]
     if len(name.split()) == 1 and not match["of"] and not re.match(NUMBER, match["v"]):
         return None
-    return f"What {match['be']} the {name}{match['of'] or ''}", match["v"]
+    asks = "Who" if _PERSON.search(name) else "What"
+    return f"{asks} {match['be']} the {name}{match['of'] or ''}", match["v"]
 
 
 def _definition(text: str) -> Found:
     match = re.match(rf"^(?P<s>{NAMED}) (?P<be>is|are) (?P<v>(?:an?|the) .+)$", text)
-    if not match or not (subject := subject_of(match["s"])):
+    if not match or not (subject := subject_of(match["s"])) or _SIZE.search(text):
         return None
     return f"What {match['be']} {subject}", match["v"]
 
@@ -127,9 +130,7 @@ def _count(text: str) -> Found:
     ]
 
 
-_AUXILIARY_WORDS = """
-is are was of must should can may will have has do does"""
-_AUXILIARIES = frozenset(_AUXILIARY_WORDS.split())
+_NO_OBJECT = re.compile(r"(?:is|are|was|of|must|should|can|may|will|ha(?:ve|s)|do|does|it|them)\b")
 _ASKED_WHAT_VERBS = """
 support require need contain include provide use accept allow display show store indicate mean
 return specify define describe control measure"""
@@ -142,7 +143,7 @@ def _doing(text: str) -> Found:
     if not match or not (subject := subject_of(match["s"])) or is_plural(subject):
         return None
     verb = base_form(match["v"])
-    if not verb or verb in ("be", "have", "do") or match["o"].split()[0] in _AUXILIARIES:
+    if not verb or verb in ("be", "have", "do", "come") or _NO_OBJECT.match(match["o"]):
         return None
     if verb in _ASKED_WHAT:
         return f"What does {subject} {verb}", match["o"]
@@ -216,11 +217,11 @@ def _passive(text: str) -> Found:
     )
     if not match or not (subject := subject_of(match["s"])):
         return None
-    if re.search(r"\band\b.*\b(?:is|are|was|will|has|have)\b", match["rest"]):
+    if re.search(r"\band\b.*\b(?:is|are|was|will|has|have)\b|\b(?:but|unless)\b", match["rest"]):
         return None
     modal, done, rest = match["m"].removesuffix(" be"), match["done"], match["rest"].strip()
     done = done if modal in ("is", "are") else f"be {done}"
-    if re.search(r"\b(?:every|once an?|twice|times an?|per|daily|weekly|monthly|yearly)\b", rest):
+    if re.search(r"\b(?:every|once an?|twice|times an?)\b|\b(?:dai|week|month|year)ly$", rest):
         return f"How often {modal} {subject} {done}", rest
     for words, asks in ((r"before|after|when|as soon as", "When"), ("by|with|using|via", "How")):
         if re.match(rf"(?:{words})\b", rest):
@@ -229,8 +230,7 @@ def _passive(text: str) -> Found:
                 if " not" in modal or modal == "cannot"
                 else (f"{asks} {modal} {subject} {done}", rest)
             )
-    verb = modal.replace("cannot", "can").replace("must not", "may").replace(" not", "")
-    verb = verb.capitalize()
+    verb = modal.replace("cannot", "can").replace("must not", "may").replace(" not", "").title()
     if modal in ("can", "may", "cannot", "must not", "should not") and len(rest.split()) <= 10:
         return f"{verb} {subject} {done} {mine(rest)}", ""
     return None
@@ -263,7 +263,7 @@ def _imperative(text: str) -> Found:
     if (
         not match
         or match["m"].split()[0].lower() not in VERBS - {"make", "try", "need"}
-        or re.search(r"[,;]", match["m"])
+        or re.search(r"[,;]|\b(?:this|these|those|it|them)\b", match["m"])
     ):
         return None
     action = action_of(match["x"])

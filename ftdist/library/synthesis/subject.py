@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 _KIND = re.compile(
     r"[\s,;|(\u2013\u2014-]*\b(?:(?:owner|user|operator|operating|service|installation|reference"
-    r"|instruction|quick[ -]start|getting started|technical|developer|administrator)"
+    r"|instruction|staff|employee|student|guest|visitor"
+    r"|member|parent|quick[ -]start|getting started|technical|developer|administrator)"
     r"(?:'s|s'|\u2019s|s\u2019|s)?\s+)*"
     r"(?:manual|guide|handbook|instructions?|documentation|faq|readme|data ?sheet|booklet)\b.*$",
     re.IGNORECASE,
+)
+_ONLY_KIND = re.compile(
+    r"^(?:[A-Z][a-z]+ )?(?:sheet|recipe|leaflet|profile|information|info)$", re.IGNORECASE
 )
 _CODE = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w-]+$")
 _NUMBERED = re.compile(r"[A-Za-z] \d+\w*$")
@@ -34,7 +38,7 @@ class Subject:
     @classmethod
     def from_title(cls, title: str) -> "Subject":
         """The subject of a document of that title."""
-        words = without_kind_of_document(title).split()
+        words = re.sub("^The ", "the ", without_kind_of_document(title)).split()
         codes = [word for word in words if _CODE.match(word)]
         noun = words[-1].lower() if len(words) > 1 and words[-1].isalpha() else ""
         if codes:
@@ -72,7 +76,8 @@ class Subject:
 
 def without_kind_of_document(title: str) -> str:
     """A title without what it says of the document: "Halden T-7" for "Halden T-7: User Manual"."""
-    return _KIND.sub("", title.partition(":")[0]).strip()
+    before, _, rest = title.partition(":")
+    return _KIND.sub("", rest if rest and _ONLY_KIND.match(before) else before).strip()
 
 
 def is_collection(title: str) -> bool:

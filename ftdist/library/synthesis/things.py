@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ftdist.library.schema import Document
 from ftdist.library.synthesis.prose import Prose, prose_of
 from ftdist.library.synthesis.subject import without_kind_of_document
+from ftdist.library.synthesis.units import unit_in_words
 
 _HAS_DIGIT = re.compile(r"\d")
 _CODE = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w./-]{3,}$")
@@ -161,7 +162,8 @@ def _short_name(name: str, *, prose: Prose) -> str:
         for start in range(len(words) - size, -1, -1):
             part_of = " ".join(words[start : start + size])
             is_name = any(map(_HAS_DIGIT.search, part_of.split())) or size > 1
-            if is_name and prose.has_the(part_of, without=name):
+            is_end = start + size == len(words)
+            if is_name and prose.has_the(part_of, without=name, as_written=not is_end):
                 return part_of
     return ""
 
@@ -188,6 +190,7 @@ def _split_at_code(name: str) -> tuple[str, str]:
     before = " ".join(words[: number + 1])
     behind = words[number + 1 :]
     is_noun = all(word.isalpha() for word in behind) and len(behind) <= _MAX_KIND_WORDS
+    is_noun &= not unit_in_words(f"1 {behind[-1]}")
     return (before if number else ""), " ".join(behind).lower() if is_noun else ""
 
 
@@ -203,6 +206,8 @@ def _has_article(name: str, *, text: str, is_sold: bool) -> bool:
     mentions = len(re.findall(rf"\b{re.escape(name)}\b", text))
     if mentions:
         return with_article * 2 >= mentions
+    if re.match(r"(?:[A-Z]\w+ )?[A-Z]\w+['\u2019]s [A-Z]|\w+ ['\u2018][A-Z]", name):
+        return False  # "Grandma Ilse's Plum Cake", "Lavender 'Hidcote Blue'"
     is_common = is_common_noun(name) or name.split()[-1].islower()
     return is_sold or is_common or bool(_HAS_DIGIT.search(name))
 

@@ -8,7 +8,7 @@ _ADJECTIVE = re.compile(
     r"(?:proof|able|ible|resistant|\bsafe|\bfree|certified|compatible|\bready|less|tight|powered|"
     r"controlled|friendly|in stock|included|vegan|vegetarian|organic|insulated|heated|lit|foldable|"
     r"wireless|cordless|rechargeable|tested|approved|sealed|padded|lined|coated|automatic|digital|"
-    r"open source|self-\w+ing|wheelchair accessible)$|"
+    r"open source|evergreen|perennial|self-\w+ing|wheelchair accessible)$|"
     r"^(?:suitable|available|made|approved|ready|safe)\b",
     re.IGNORECASE,
 )
@@ -27,6 +27,13 @@ _UNCOUNTABLE = re.compile(
     r"bluetooth|wi-?fi|internet|power|insurance|encryption|authentication|integration|washing|sign-on|history|storage)$",
     re.IGNORECASE,
 )
+_ASKED_FOR = re.compile(
+    r"\b(?:receipts?|invoices?|approval|permits?|permission|registration|prescription|signature"
+    r"|certificate|visa|proof|membership|booking|reservation|appointment)$",
+    re.IGNORECASE,
+)
+"""What is required of a customer, and no part of a thing."""
+
 _AN = re.compile(r"^(?:[aeio]|u(?![sn]i|se|sb|uid)|ho(?:ur|nest))", re.IGNORECASE)
 _AN_LETTERS = re.compile(r"^[AEFHILMNORSX][A-Z0-9]+\b")
 
@@ -58,6 +65,7 @@ _QUESTIONS_VERB = (
     "Do you know if {x} {a}?",
     "I need something that {a}. Is {x} like that?",
 )
+_QUESTIONS_ANY = ("{X}: {a}, yes or no?", "{n} {a}?", "For {x}, is it yes or no for {a}?")
 _QUESTIONS_MODAL = (
     "{Modal} {x} {rest}?",
     "Can you tell me whether {x} {a}?",
@@ -97,6 +105,8 @@ def yes_no_forms(attribute: str, *, is_yes: bool) -> tuple[tuple[str, ...], str,
             f"{_lead(is_yes=is_yes)}, {{x}} {predicate} {{a}}.",
             {"a": attribute},
         )
+    if _ASKED_FOR.search(attribute):
+        return _QUESTIONS_ANY, f"{{X}}, {{a}}: {'yes' if is_yes else 'no'}.", {"a": attribute}
     predicate = "has" if is_yes else "does not have"
     fill = {"a": attribute, "an": with_indefinite_article(attribute)}
     return _QUESTIONS_NOUN, f"{_lead(is_yes=is_yes)}, {{x}} {predicate} {{an}}.", fill

@@ -1,0 +1,57 @@
+"""Names of attributes for headings that only their values explain, such as "Day" above a price."""
+
+import re
+
+from ftdist.library.synthesis.sections import Section
+
+OF_DAYS = re.compile(r"^days? (?:(?:opening )?(?:hours|times)|open)$", re.IGNORECASE)
+"""The headings of a table of opening hours, joined."""
+
+DISTANCE = re.compile(
+    r"(?:minutes?|hours?|km|kilomet\w+|miles?) (?:from|to|until|after) ", re.IGNORECASE
+)
+"""Of a column such as "Minutes from Hillcrest", whose numbers count nothing that a thing has."""
+
+_MONEY = re.compile(
+    r"^(?:[A-Z]{3}\s?|[$\u20ac\u00a3]\s?)\d|^\d[\d.,]*\s?(?:[$\u20ac\u00a3]|[A-Z]{3}\b)"
+)
+_PERIOD = re.compile(
+    r"^(?P<one>hour|half[ -]day|day|night|weekend|week|fortnight|month|quarter|year)$",
+    re.IGNORECASE,
+)
+_PERIODS = re.compile(r"^(?P<n>\d+ (?:hours?|days?|nights?|weeks?|months?))$", re.IGNORECASE)
+_PEOPLE = re.compile(
+    r"^(?:(?P<one>adult|child|student|senior|group|member|concession|reduced|family)s?"
+    r"|(?P<children>children)|(?P<families>families))$",
+    re.IGNORECASE,
+)
+_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_DAYS = re.compile(rf"^({_DAY})s?(?:\s?[\u2013-]\s?| to )({_DAY})s?$")
+_HOURS = re.compile(r"\d ?(?:[ap]\.?m\b|[\u2013-] ?\d)|\d[:.]\d\d|^closed$", re.IGNORECASE)
+_FOOTNOTE = re.compile(
+    r"(?<=[\w)])\s?(?P<mark>\*{1,3}|[\u2020\u2021\u00b9\u00b2\u00b3\u2074-\u2079])$"
+)
+
+
+def plain_name(name: str, value: str) -> str:
+    """A heading as an attribute: "price per day" for "Day" above "45 EUR"."""
+    if _HOURS.search(value) and (days := _DAYS.match(name)):
+        return f"opening hours from {days[1]} to {days[2]}"
+    if not _MONEY.match(value):
+        return name
+    if period := _PERIOD.match(name):
+        return f"price per {period['one'].lower()}"
+    if periods := _PERIODS.match(name):
+        return f"price for {periods['n'].lower()}"
+    if people := _PEOPLE.match(name):
+        one = people["one"] or ("child" if people["children"] else "family")
+        return f"{one.lower()} price"
+    return name
+
+
+def without_footnote(value: str, section: Section) -> str:
+    """A value without the mark of a footnote that stands in its section."""
+    mark = _FOOTNOTE.search(value)
+    if mark is None or not any(b.text.startswith(mark["mark"]) for b in section.blocks):
+        return value
+    return value[: mark.start()]

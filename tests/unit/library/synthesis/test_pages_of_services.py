@@ -1,0 +1,202 @@
+"""Pages of hotels, bus lines, rentals, museums and software, which are no product catalogues."""
+
+import pytest
+
+from ftdist.library.schema import Block, Document, Location
+from ftdist.library.synthesis.qa_extraction import questions
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.topics import topic_of
+
+IS_A = "The Pulsa 3 is a blood pressure monitor."
+
+
+def _paragraph(text: str) -> Block:
+    return Block(kind="paragraph", text=text)
+
+
+def _heading(text: str) -> Block:
+    return Block(kind="heading", text=text, level=2)
+
+
+def _table(*rows: tuple[str, ...]) -> Block:
+    return Block(kind="table", text="", rows=rows, has_header=True)
+
+
+def _document(*blocks: Block, title: str = "Pulsa 3") -> Document:
+    return Document(title=title, blocks=blocks, location=Location("s.md"))
+
+
+def _pairs(*blocks: Block, title: str = "Pulsa 3") -> dict[str, QAPair]:
+    return {pair.question: pair for pair in questions(_document(*blocks, title=title))}
+
+
+def _of_sentence(text: str, title: str = "Page") -> list[str]:
+    rest = _paragraph("This is about the rules and the terms of it, as they are for you.")
+    return list(_pairs(_paragraph(text), rest, title=title))
+
+
+@pytest.mark.parametrize(
+    ("head", "value", "question", "answer"),
+    [
+        ("Day", "\u20ac38", "How much is the Stihl MS 261 per day?",
+         "The Stihl MS 261 costs \u20ac38 per day."),
+        ("Weekend", "65 EUR", "What is the price per weekend of the Stihl MS 261?",
+         "The price per weekend of the Stihl MS 261 is 65 EUR."),
+        ("Children", "\u20ac3", "What is the child price of the Stihl MS 261?",
+         "The child price of the Stihl MS 261 is \u20ac3."),
+        ("Size (cm)", "140 x 80", "What are the dimensions of the Stihl MS 261?",
+         "The Stihl MS 261 measures 140 x 80 cm."),
+    ],
+)  # fmt: skip
+def test_a_column_gets_the_meaning_of_its_values(
+    head: str, value: str, question: str, answer: str
+) -> None:
+    table = _table(("Tool", head, "Weight"), ("Stihl MS 261", value, "4.9 kg"))
+    assert _pairs(table, title="Tool rental")[question].answer == answer
+
+
+def test_the_mark_of_a_footnote_is_no_part_of_a_value() -> None:
+    table = _table(("Room", "Size", "Price per night"), ("Lake Suite", "45 m\u00b2", "\u20ac249*"))
+    pairs = _pairs(_heading("Rooms"), table, _paragraph("* From June to August."), title="Hotel")
+    assert pairs["How much is the Lake Suite room per night?"].answer == (
+        "The Lake Suite room costs \u20ac249 per night."
+    )
+    assert pairs["What is the size of the Lake Suite room?"].value == "45 m\u00b2"
+
+
+def test_opening_hours_belong_to_whom_the_page_is_about() -> None:
+    rows = ("Monday\u2013Friday", "7 a.m.\u20136 p.m."), ("Saturday", "8 a.m.\u20131 p.m.")
+    pairs = _pairs(
+        _heading("Opening hours"), _table(("Day", "Hours"), *rows), title="Mietwerk Rental"
+    )
+    hours = pairs["What are the opening hours from Monday to Friday of the Mietwerk Rental?"]
+    assert hours.value == "7 a.m.\u20136 p.m."
+    saturday = pairs["When is the Mietwerk Rental open on Saturday?"].answer
+    assert saturday.endswith("8 a.m.\u20131 p.m.")
+
+
+def test_minutes_from_a_place_are_not_counted() -> None:
+    table = _table(("Stop", "Minutes from Hill", "Zone"), ("Mill Lane", "11", "B"))
+    assert not any("inutes from" in question for question in _pairs(table, title="Line 12"))
+
+
+def test_a_column_of_defaults_tells_no_faults() -> None:
+    table = _table(("Option", "Default", "Description"), ("--jobs", "4", "Parallel connections"))
+    pairs = _pairs(table, title="pgtide")
+    assert pairs["What is the default of --jobs?"].value == "4"
+    assert not any("What does this" in question for question in pairs)
+
+
+def test_a_receipt_is_asked_for_and_not_had() -> None:
+    table = _table(("Item", "Limit", "Receipt"), ("Dinner", "25 EUR", "Yes"))
+    pairs = _pairs(table, title="Expenses")
+    assert pairs["Dinner: receipt, yes or no?"].answer == "Dinner, receipt: yes."
+    texts = [text for pair in pairs.values() for text in (pair.question, *pair.wordings)]
+    assert not any("have a receipt" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "name"),
+    [
+        ("Pulsa 3 Upper Arm Monitor", "The Pulsa 3 is a monitor. Wrap it around the upper arm.",
+         "the Pulsa 3"),
+        ("Grandma Ilse's Plum Cake", "This cake serves 12 people.", "Grandma Ilse's Plum Cake"),
+        ("Plant sheet: Lavender 'Hidcote Blue'", "Lavender 'Hidcote Blue' is a compact shrub.",
+         "Lavender 'Hidcote Blue'"),
+    ],
+)  # fmt: skip
+def test_a_thing_is_called_by_its_name(title: str, text: str, name: str) -> None:
+    data = _table(("Property", "Value"), ("Height", "40 cm"))
+    pairs = _pairs(_paragraph(text), data, title=title)
+    assert f"How tall is {name}?" in pairs
+
+
+def test_a_staff_handbook_is_not_about_a_thing_called_staff() -> None:
+    assert (
+        topic_of(_document(_paragraph("Leave is 28 days."), title="Staff Handbook: Leave")) is None
+    )
+    pairs = _pairs(_paragraph("Phone: 020 7946 0123"), title="Staff Handbook: Leave")
+    assert not any("Staff" in question for question in pairs)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("Line 12 runs from Marketplace to the Hillcrest Hospital.",
+         "Does Line 12 run from Marketplace to the Hillcrest Hospital?"),
+        ("Version 2.1 was released in March 2025.", "When was Version 2.1 released?"),
+        ("The current maintainer of man-db is Colin Watson.",
+         "Who is the current maintainer of man-db?"),
+        ("Tools returned late are charged at 1.5 times the daily rate.",
+         "Are tools returned late charged at 1.5 times the daily rate?"),
+        ("A Meson project is provided within the folder meson.",
+         "Is a Meson project provided within the folder meson?"),
+        ("Bogus pages are not included in the database and may be a waste of space.",
+         "Are bogus pages included in the database?"),
+        ("The key batch_size must be at least 100.", "Must the key batch_size be at least 100?"),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_asked_for_by_what_it_says(sentence: str, question: str) -> None:
+    assert _of_sentence(sentence) == [question]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The museum is a ten-minute walk from the station.",
+        "The driver lowers it on the request of passengers.",
+        "New employees can do so after the probation period of three months.",
+        "The oldest one is deleted when the memory is full.",
+        "Rechargeable batteries can be used but run out sooner than the others.",
+        "Use this option with an argument to change the cache file owner.",
+        "A mains adapter is not included.",
+        "Peel 800 g potatoes and two carrots for the soup.",
+        "Rich can render the markdown and does a reasonable job of translating it.",
+    ],
+)
+def test_a_sentence_that_leans_on_others_or_says_two_things_is_not_asked_for(sentence: str) -> None:
+    assert _of_sentence(sentence) == []
+
+
+def test_two_rhythms_are_not_asked_for_with_how_often() -> None:
+    text = "Buses run every 20 minutes on weekdays and every 40 minutes on Sundays in the winter."
+    assert not any(question.startswith("How often") for question in _of_sentence(text))
+
+
+def test_a_question_keeps_names_and_has_common_words_in_lower_case() -> None:
+    text = (
+        "The program Rich is in Python. Rich requires Python 3.8 or later. Chain oil is sold here."
+        " Use the chain oil of the shop. Toad and Rich can be combined."
+    )
+    found = _of_sentence(text)
+    assert "What does Rich require?" in found
+    assert "Is chain oil sold here?" in found or not any("hain oil" in each for each in found)
+
+
+def test_an_hour_at_the_end_has_its_question_mark_and_one_full_stop() -> None:
+    text = f"{IS_A} The weekend rate runs from Friday 4 p.m. to Monday 9 a.m."
+    pairs = _pairs(_paragraph(text))
+    texts = [text for pair in pairs.values() for text in (pair.question, *pair.wordings)]
+    assert any("9 a.m.?" in text for text in texts)
+    assert not any(".." in text or (text.startswith("Can ") and text[-1] != "?") for text in texts)
+
+
+def test_keywords_hold_what_is_asked_for() -> None:
+    pairs = _pairs(_paragraph(f"{IS_A} The base is 1.90 m high."))
+    assert "pulsa 3 base how high" in pairs["How high is the base of the Pulsa 3?"].wordings
+
+
+@pytest.mark.parametrize("heading", ["Opening hours and admission", "Visit the Harbour Museum"])
+def test_a_heading_that_is_no_topic_is_not_asked_for(heading: str) -> None:
+    text = "The museum opened in the year 1991 and has about 12,000 objects in the collection."
+    found = _pairs(_heading(heading), _paragraph(text), title="Harbour Museum")
+    assert not any(
+        pair.made_by == "heading" for pair in found.values() if "open hours" in pair.question
+    )
+    assert "What should I know about visit the Harbour Museum?" not in found
+
+
+def test_a_topic_of_a_place_is_at_it() -> None:
+    text = "Dogs are welcome in the rooms on the ground floor and in the garden of the house."
+    found = _pairs(_heading("Pets"), _paragraph(text), title="Hotel Lindenhof")
+    assert "What should I know about pets at Hotel Lindenhof?" in found
