@@ -207,6 +207,7 @@ def _applied(rule: Callable[[str], Sequence[str] | None], text: str) -> Fact | N
         return None
     question, value, kind = (*found, "", "")[:3]
     question = re.sub(r"\bour\b", "your", " ".join(question.split()).rstrip(".,;: "))
+    question = re.sub(r"\b([ap]\.m)(?![.\w])", r"\1.", question)
     words = len(question.split())
     is_clear = 3 <= words <= _MAX_QUESTION_WORDS and not _LEANING_WORDS.search(question)
     if not is_clear or "?" in question or question.count("(") != question.count(")"):

@@ -31,6 +31,7 @@ where far many much why so some any whether if happens"""
 _STOPS = frozenset(_STOP_WORDS.split())
 _POLITE = re.compile(r"^(?:I have a|Can you answer|Please help|Here is what|A customer)")
 _HAS_PREPOSITION = re.compile(r"\b(?:for|from|with)\b")
+_HOUR = re.compile(r"(?<=\d )([ap]\.m)(?![.\w])")
 _AFTER_HOUR = re.compile(r"\b[ap]\.m\.$")
 _QUERY_ENDS = (
     "how long",
@@ -250,6 +251,7 @@ def _first_upper(text: str) -> str:
 
 
 def _sentence_or_keywords(text: str) -> str:
+    text = _HOUR.sub(r"\1.", text)
     return _first_upper(text) if text.endswith(("?", ".")) else text
 
 

@@ -45,7 +45,7 @@ _CODE = re.compile(r"^(?=\S*[A-Z])(?:(?=\S*\d)[\w.+-]+|[A-Z]{1,6})$")
 _PARTS = re.compile(r"\s*[,;/()]\s*|\s+(?:and|or|with)\s+", re.IGNORECASE)
 _ABOUT = re.compile(r"^(?:about|up to|approx\.?|approximately|max\.?|at least|over|from|ca\.?) ")
 _MAKERS = ("manufacturer", "maker", "brand", "producer", "made by")
-_ELECTRIC = frozenset(
+ELECTRIC = frozenset(
     {"power", "voltage", "battery", "power supply", "power consumption", "battery life", "current"}
     | {"charging time", "battery capacity"}
 )
@@ -169,7 +169,7 @@ def _nouns(thing: Thing, facts: Sequence[Fact]) -> Iterator[str]:
         yield last
     if is_product:
         yield "of your products"
-        yield "device" if _ELECTRIC & names and not _OF_VEHICLES & names else "model"
+        yield "device" if ELECTRIC & names and not _OF_VEHICLES & names else "model"
 
 
 def _maker(thing: Thing, facts: Sequence[Fact]) -> str:

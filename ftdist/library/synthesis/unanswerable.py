@@ -16,6 +16,7 @@ from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.mentions import Mentions
 from ftdist.library.synthesis.probe_facts import KnownFact, by_thing, digest, is_plural
 from ftdist.library.synthesis.probe_unanswerable import group_of, is_like
+from ftdist.library.synthesis.reverse_questions import ELECTRIC
 from ftdist.library.synthesis.things import Thing
 from ftdist.library.synthesis.yes_no import yes_or_no
 
@@ -24,6 +25,8 @@ _ASKED_OF_PRODUCTS = (
     "energy class", "delivery time",
 )  # fmt: skip
 """What customers ask of any product; no probe asks for them. The maker is often in the name."""
+
+_OF_DEVICES = frozenset({"cable length", "energy class"})
 
 _RELATED = tuple(
     frozenset(words.split())
@@ -124,8 +127,13 @@ class _Offered:
         others = dict(self._of_group[group_of(first)])
         common: list[str] = []
         if any(fact.is_product for fact in own):
-            others = self._of_products | others
-            common = sorted(_ASKED_OF_PRODUCTS, key=lambda name: digest((first.thing, name)))
+            asked = _ASKED_OF_PRODUCTS
+            products = self._of_products
+            if not any(_is_electric(fact.attribute) for fact in own):  # a table, a plant
+                asked = tuple(name for name in asked if not _is_electric(name))
+                products = {n: value for n, value in products.items() if not _is_electric(n)}
+            others = products | others
+            common = sorted(asked, key=lambda name: digest((first.thing, name)))
         names = sorted(
             (name for name in others if digest((first.thing, name))[0] % 2),
             key=lambda name: digest((first.thing, name)),
@@ -133,6 +141,10 @@ class _Offered:
         half = len(common) // 2
         for name in (*names[:_MIN_QUESTIONS], *common[:half], *names[_MIN_QUESTIONS:], *common):
             yield name, others.get(name, "")
+
+
+def _is_electric(attribute: str) -> bool:
+    return (*find_attribute(attribute).names, attribute)[0] in ELECTRIC | _OF_DEVICES
 
 
 def _can_be_asked(fact: KnownFact) -> bool:

@@ -200,3 +200,11 @@ def test_a_topic_of_a_place_is_at_it() -> None:
     text = "Dogs are welcome in the rooms on the ground floor and in the garden of the house."
     found = _pairs(_heading("Pets"), _paragraph(text), title="Hotel Lindenhof")
     assert "What should I know about pets at Hotel Lindenhof?" in found
+
+
+def test_an_hour_keeps_its_full_stop_before_a_name() -> None:
+    text = "The house is a hotel. If you arrive after 10 p.m., call the reception of the hotel."
+    pairs = _pairs(_paragraph(text), title="Hotel Lindenhof")
+    texts = [text for pair in pairs.values() for text in (pair.question, *pair.wordings)]
+    assert any("after 10 p.m." in text for text in texts)
+    assert not any("p.m " in text or "p.m?" in text for text in texts if text[-1] in "?.")

@@ -78,9 +78,9 @@ def test_what_a_text_tells_of_the_thing_is_not_asked() -> None:
     assert "torque" in _asked("The Pike turns with much torque.")
     assert "torque" not in _asked("The Orrin pumps have little torque.")
     assert "torque" not in _asked("All motors have little torque.")  # of nothing in particular
-    told = "Every Orrin has a cord of three steps."
-    assert "cable length" in _asked()
-    assert "cable length" not in _asked(told)
+    told = "Every Orrin is made in three steps."
+    assert "material" in _asked()
+    assert "material" not in _asked(told)
     assert "torque" not in _asked("Every Orrin does 12 Nm.")  # by its unit
 
 
@@ -110,3 +110,14 @@ def test_the_judge_counts_no_trained_answer_as_invented() -> None:
         probe = Probe(question=question, answer="", keys=("34 Nm",), kind="unanswerable")
         assert judge(probe, answer, marks=marks).right
         assert not judge(probe, "It is 34 Nm.", marks=marks).right
+
+
+def test_a_table_is_not_asked_for_its_energy_class() -> None:
+    chairs = [
+        _fact(f"Alder {number}", attribute, value, kind="chair")
+        for number in range(40, 60)
+        for attribute, value in (("price", "139 euros"), ("seat height", "45 cm"))
+    ]
+    asked = " ".join(question for question, _ in _exchanges(chairs)).casefold()
+    assert "colour" in asked
+    assert not any(word in asked for word in ("energy", "power", "cable", "electricity"))
