@@ -127,13 +127,17 @@ class _Offered:
         others = dict(self._of_group[group_of(first)])
         common: list[str] = []
         if any(fact.is_product for fact in own):
-            asked = _ASKED_OF_PRODUCTS
-            products = self._of_products
-            if not any(_is_electric(fact.attribute) for fact in own):  # a table, a plant
-                asked = tuple(name for name in asked if not _is_electric(name))
-                products = {n: value for n, value in products.items() if not _is_electric(n)}
+            is_electric = any(_is_electric(fact.attribute) for fact in own)  # no table, no plant
+            products = {
+                name: value
+                for name, value in self._of_products.items()
+                if is_electric or not _is_electric(name)
+            }
             others = products | others
-            common = sorted(asked, key=lambda name: digest((first.thing, name)))
+            common = sorted(
+                (name for name in _ASKED_OF_PRODUCTS if is_electric or not _is_electric(name)),
+                key=lambda name: digest((first.thing, name)),
+            )
         names = sorted(
             (name for name in others if digest((first.thing, name))[0] % 2),
             key=lambda name: digest((first.thing, name)),
