@@ -7,10 +7,11 @@ from ftdist.library.synthesis.sections import Section
 OF_DAYS = re.compile(r"^days? (?:(?:opening )?(?:hours|times)|open)$", re.IGNORECASE)
 """The headings of a table of opening hours, joined."""
 
-DISTANCE = re.compile(
-    r"(?:minutes?|hours?|km|kilomet\w+|miles?) (?:from|to|until|after) ", re.IGNORECASE
+NO_ATTRIBUTE = re.compile(
+    r"(?:minutes?|hours?|km|kilomet\w+|miles?) (?:from|to|until|after) |.*[a-z]{7,}\.$",
+    re.IGNORECASE,
 )
-"""Of a column such as "Minutes from Hillcrest", whose numbers count nothing that a thing has."""
+"""Headings that no question can name: "Minutes from Hillcrest", "Decompress."."""
 
 _MONEY = re.compile(
     r"^(?:[A-Z]{3}\s?|[$\u20ac\u00a3]\s?)\d|^\d[\d.,]*\s?(?:[$\u20ac\u00a3]|[A-Z]{3}\b)"

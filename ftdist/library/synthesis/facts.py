@@ -197,7 +197,7 @@ def make_fact(
         or not is_short
         or value.casefold() in _NOTHING
         or is_asked(name)
-        or column_names.DISTANCE.match(name)
+        or column_names.NO_ATTRIBUTE.match(name)
     ):
         return None
     unit = ""

@@ -75,9 +75,14 @@ def test_opening_hours_belong_to_whom_the_page_is_about() -> None:
     assert saturday.endswith("8 a.m.\u20131 p.m.")
 
 
-def test_minutes_from_a_place_are_not_counted() -> None:
-    table = _table(("Stop", "Minutes from Hill", "Zone"), ("Mill Lane", "11", "B"))
-    assert not any("inutes from" in question for question in _pairs(table, title="Line 12"))
+@pytest.mark.parametrize("head", ["Minutes from Hill", "Decompress."])
+def test_a_heading_that_no_question_can_name_gives_no_fact(head: str) -> None:
+    table = _table(("Stop", head, "Zone"), ("Mill Lane", "11", "B"))
+    pairs = _pairs(
+        table, _paragraph("The bus stops at the station and in the lane."), title="Line 12"
+    )
+    assert "What is the zone of Mill Lane?" in pairs
+    assert not any(head.lower() in question.lower() for question in pairs)
 
 
 def test_a_column_of_defaults_tells_no_faults() -> None:
