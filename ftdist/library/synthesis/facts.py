@@ -192,13 +192,9 @@ def make_fact(
     name = " ".join(attribute.split()).rstrip(": ")
     value = column_names.without_footnote(" ".join(value.split()).rstrip(";,"), section)
     is_short = len(name.split()) <= _MAX_NAME_WORDS and len(value.split()) <= _MAX_VALUE_WORDS
-    if (
-        not any(map(str.isalpha, name))
-        or not is_short
-        or value.casefold() in _NOTHING
-        or is_asked(name)
-        or column_names.NO_ATTRIBUTE.match(name)
-    ):
+    is_name = any(map(str.isalpha, _UNIT.sub("", name)))
+    is_name = is_name and not column_names.NO_ATTRIBUTE.match(name)
+    if not is_name or not is_short or value.casefold() in _NOTHING or is_asked(name):
         return None
     unit = ""
     if match := _UNIT.search(name):

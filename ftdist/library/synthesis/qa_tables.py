@@ -181,7 +181,8 @@ def _codes(
     for row in body:
         code = row[code_column]
         for column, cell in enumerate(row):
-            if column == code_column or not cell:
+            is_named = head[column].strip() or len(head) == 2
+            if column == code_column or not cell or not is_named:
                 continue
             if _REMEDY.search(head[column]):
                 question = f"What should I do about {kind} {code}"

@@ -151,7 +151,7 @@ def singular(noun: str) -> str:
 
 def is_common_noun(name: str) -> bool:
     """Whether a name reads like a common noun, such as "Filter basket", not like "Marlow 20"."""
-    _, *others = name.split()
+    others = name.split()[1:]
     return bool(others) and all(word.islower() and word.isalpha() for word in others)
 
 

@@ -32,6 +32,29 @@ def _listed(*rows: tuple[str, str]) -> dict[str, QAPair]:
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        (("Model", "Weight", "(kg)"), ("Marlow 20", "13 kg", "13")),
+        (("Property", "Value"), ("Weight", "13 kg"), ("[W]", "300")),
+        (("Name", "Weight", "Colour"), ("", "13 kg", "red"), ("Filter basket", "1 kg", "grey")),
+    ],
+    ids=["a heading that is a unit", "a row that is a unit", "a row without a name"],
+)
+def test_a_table_with_a_gap_gives_questions_about_the_rest(rows: tuple[tuple[str, ...]]) -> None:
+    pairs = _pairs("Tarnwell Marlow 20", PROSE, _table(*rows))
+    weights = [pair.answer for pair in pairs.values() if pair.answer.endswith(" kg.")]
+    assert weights
+    assert not [question for question in pairs if " the  of" in question or " the of" in question]
+
+
+def test_a_column_without_a_name_in_a_table_of_codes_is_not_asked_for() -> None:
+    pairs = _pairs(
+        "Marlow 20", _table(("Error code", "Meaning", ""), ("E1", "The tank is full.", "3 beeps"))
+    )
+    assert list(pairs) == ["What does error E1 mean on the Marlow 20?"]
+
+
+@pytest.mark.parametrize(
     ("name", "value", "question", "answer"),
     [
         ("Price", "264 euros", "How much does the Marlow 20 cost?",
