@@ -1,6 +1,7 @@
 """Make samples and probes of the selected rows of one shard, in a worker process.
 
 CACHE/samples/KEY/  train.parquet held_out.parquet   samples
+                    left_out.parquet             passages that duplicate others, and boilerplate
                     probes.jsonl                 questions withheld from training
                     facts.jsonl                  of things, for further probes
                     stats.json
@@ -24,7 +25,6 @@ from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generat
 from ftdist.library.stages.read_shard import SourceShard
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import RowSelection
-from ftdist.library.stages.shared_values import value_digest
 from ftdist.library.stages.worded_samples import WordedSamples, as_messages
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache
@@ -33,13 +33,14 @@ from ftdist.library.synthesis.chat_questions import first_exchange, is_single_qu
 from ftdist.library.synthesis.passages import passage_of, passages, with_focus
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact, known_facts
 from ftdist.library.synthesis.qa_extraction import questions, with_citation
-from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.qa_pair import QAPair, value_digest
 from ftdist.library.synthesis.sections import block_text
 
 FORMAT = 21
 """Raised whenever the same rows would give other samples."""
 
 PARTS = ("train", "held_out")
+LEFT_OUT = "left_out"
 _STATS = "stats.json"
 
 
@@ -84,15 +85,34 @@ class SampleBuildTask:
         chosen = keep & (held_out if part == "held_out" else ~held_out)
         if not chosen.any():
             return
-        duplicates: dict[int, set[int]] = {}
-        for number, section in self.selection.duplicate_sections.tolist():
-            duplicates.setdefault(number, set()).add(section)
+        duplicates = self._duplicate_sections()
         rows = zip(read_row_cache(self.shard.folder / "rows.arrow"), chosen, strict=True)
         for number, (row, is_chosen) in enumerate(rows):
             if is_chosen and isinstance(row, Document):
                 yield drop_sections(row, duplicates.get(number, ()))
             elif is_chosen:
                 yield row
+
+    def left_out(self) -> Iterator[Sample]:
+        """Passages of documents that no sample holds: they duplicate others, or are boilerplate."""
+        boilerplate, duplicates = self.selection.boilerplate, self._duplicate_sections()
+        if self.selection.keep.all() and not duplicates and not len(boilerplate):
+            return
+        rows = read_row_cache(self.shard.folder / "rows.arrow")
+        for number, (row, is_kept) in enumerate(zip(rows, self.selection.keep, strict=True)):
+            if not isinstance(row, Document):
+                continue
+            used, _ = drop_boilerplate(drop_sections(row, duplicates.get(number, ())), boilerplate)
+            held = {id(block) for block in used.blocks if is_kept and block.kind != "heading"}
+            blocks = tuple(block for block in row.blocks if id(block) not in held)
+            yield from passages(replace(row, blocks=blocks), words=self.settings.passage_words)
+
+    def _duplicate_sections(self) -> dict[int, set[int]]:
+        """The sections that others have too, by row."""
+        duplicates: dict[int, set[int]] = {}
+        for number, section in self.selection.duplicate_sections.tolist():
+            duplicates.setdefault(number, set()).add(section)
+        return duplicates
 
 
 def build_samples(task: SampleBuildTask) -> CurationStats:
@@ -102,6 +122,7 @@ def build_samples(task: SampleBuildTask) -> CurationStats:
             builder = _Builder(task)
             for part in PARTS:
                 write_samples(tmp / f"{part}{SUFFIX}", builder.samples(part))
+            write_samples(tmp / f"{LEFT_OUT}{SUFFIX}", task.left_out())
             lines = "".join(probe.to_json() for probe in builder.probes)
             (tmp / "probes.jsonl").write_text(lines, encoding="utf-8")
             facts = "".join(json.dumps(fact.values()) + "\n" for fact in builder.facts)

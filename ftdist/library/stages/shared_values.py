@@ -6,7 +6,7 @@ CACHE/values/KEY/values.json   of one shard: digests of values, each with that o
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +16,17 @@ from ftdist.io.hashing import fingerprint
 from ftdist.io.progress import LogFn, report_progress
 from ftdist.io.worker_pool import map_in_order
 from ftdist.library.schema import Document
+from ftdist.library.stages.build_samples import FORMAT
 from ftdist.library.stages.read_shard import CHAT_KINDS, SourceShard
 from ftdist.library.stages.row_table import LIBRARY, Mask, ReadSource
 from ftdist.library.stages.select import Selection
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.synthesis.document_facts import document_facts
+from ftdist.library.synthesis.qa_pair import value_digest
 from ftdist.library.synthesis.qa_sentences import pairs_from_sentences
 from ftdist.library.synthesis.reverse_questions import asked_values
 from ftdist.library.synthesis.sections import sections
 from ftdist.library.synthesis.yes_no import yes_or_no
-
-FORMAT = 1
-"""Raised whenever the same rows would give other values."""
 
 _FILE = "values.json"
 _SEVERAL = ""
@@ -69,11 +68,6 @@ def shared_values(
     for found in report_progress(results, sizes=sizes, log=log):
         _add(found, owners)
     return tuple(sorted(value for value, thing in owners.items() if thing == _SEVERAL))
-
-
-def value_digest(value: str) -> str:
-    """A short digest of a `QAPair.asked_value`."""
-    return blake2b(value.encode(), digest_size=8).hexdigest()
 
 
 def _values(task: _Task) -> dict[str, str]:

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from ftdist.library.schema import Sample
-from ftdist.library.stages.build_samples import PARTS
+from ftdist.library.stages.build_samples import LEFT_OUT, PARTS
 from ftdist.library.stages.manifest import SourceSamples
 from ftdist.library.stages.row_table import LIBRARY
 from ftdist.library.stages.worded_samples import as_messages
@@ -67,8 +67,8 @@ def _with(source: SourceSamples, samples: Sequence[Sample]) -> SourceSamples:
 
 
 def _texts(folders: Sequence[Path]) -> Iterator[Sample]:
-    """The documents and conversations as written, the held-out ones too."""
+    """The documents and conversations as written, the held-out and the left-out ones too."""
     for folder in folders:
-        for part in PARTS:
+        for part in (*PARTS, LEFT_OUT):
             samples = read_samples(folder / f"{part}{SUFFIX}")
             yield from (sample for sample in samples if sample.made_by in _AS_WRITTEN)

@@ -1,6 +1,7 @@
 """A question that a document answers."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from ftdist.library.schema import MadeBy
 
@@ -29,3 +30,8 @@ class QAPair:
 
     asked_value: str = ""
     """Of a question from a value to its thing: what it names, such as "weight: 4 kg"."""
+
+
+def value_digest(value: str) -> str:
+    """A short digest of a `QAPair.asked_value`."""
+    return blake2b(value.encode(), digest_size=8).hexdigest()

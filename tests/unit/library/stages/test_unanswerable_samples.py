@@ -2,7 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from ftdist.config.compose import compose_curation
 from ftdist.library.pipeline import curate
@@ -33,8 +36,19 @@ The Pike 12 is a cordless drill for furniture.
 """
 
 
-def _curated(place: Path, *more: str) -> tuple[list[Sample], list[dict[str, str]], str]:
-    for name, text in (("orrin", PUMP), ("pike", DRILL)):
+DOCUMENTS = {"orrin": PUMP, "pike": DRILL}
+OF_ALL = (
+    "The warranty is two years, and the delivery time is five days. The material is steel and the "
+    "colour is grey. The cable length is 2 metres, the energy class is A, the power consumption "
+    "is 300 watts. The weight and the dimensions stand on the label at the back, beside the "
+    "number of the model, which you need when you order spare parts from us by telephone."
+)
+
+
+def _curated(
+    place: Path, *more: str, documents: Mapping[str, str] = DOCUMENTS
+) -> tuple[list[Sample], list[dict[str, str]], str]:
+    for name, text in documents.items():
         (place / "docs").mkdir(exist_ok=True)
         (place / "docs" / f"{name}.md").write_text(text)
     keys = [
@@ -73,6 +87,17 @@ def test_each_thing_has_questions_that_training_answers_and_others_that_probes_a
         attribute, thing = question.removeprefix("What is the ").rstrip("?").split(" of the ")
         assert f"the {attribute} of the {thing}" not in texts
     assert "4 questions that the documents do not answer" in card
+
+
+@pytest.mark.parametrize("number", [2, 6], ids=["a duplicate section", "boilerplate"])
+def test_what_a_left_out_part_of_a_document_says_is_not_asked(tmp_path: Path, number: int) -> None:
+    end = f"\n## Good to know\n\n{OF_ALL}\n" if number == 2 else f"\n{OF_ALL}\n"
+    drills = [DRILL.replace("Pike 12", f"Pike {12 + at}") + end for at in range(number - 1)]
+    documents = {"orrin": PUMP + end} | {f"pike{at}": drill for at, drill in enumerate(drills)}
+    samples, _, _ = _curated(tmp_path, "clean.dedup=false", documents=documents)
+    kept = [s for s in samples if s.made_by == "passage" and "telephone" in s.text]
+    assert len(kept) == (number == 2)
+    assert not [s for s in samples if s.made_by == "unanswerable"]
 
 
 def test_two_facts_of_a_document_are_trained_and_other_pairs_are_probed(tmp_path: Path) -> None:
