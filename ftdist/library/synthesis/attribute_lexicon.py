@@ -3,7 +3,7 @@
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 _IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
@@ -40,7 +40,7 @@ def find_attribute(name: str, *, value: str = "") -> Attribute:
 
     Capitals, hyphens and what stands in brackets do not count. A size in square metres is an area.
     """
-    known = _by_name().get(_normal(_IN_BRACKETS.sub("", name)), UNKNOWN)
+    known = _by_name().get(_normal(name), UNKNOWN)
     is_area = "size" in known.names and _AREA.search(value)
     return _by_name()["area"] if is_area else known
 
@@ -55,7 +55,9 @@ def all_attributes() -> list[Attribute]:
     return list(dict.fromkeys(_by_name().values()))
 
 
+@lru_cache(maxsize=4096)
 def _normal(name: str) -> str:
+    name = _IN_BRACKETS.sub("", name)
     return _NOT_WORDS.sub(" ", name.casefold().rstrip(":.")).strip()
 
 

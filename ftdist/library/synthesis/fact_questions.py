@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.general_questions import (
@@ -56,6 +57,7 @@ _NO_NOUN = re.compile(
 )
 
 
+@lru_cache(maxsize=8192)
 def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
     """A question about a fact in several wordings, with an answer that holds the value.
 
@@ -123,6 +125,7 @@ def fact_value(fact: Fact) -> str:
     return value[:-1] if is_ended else value
 
 
+@lru_cache(maxsize=4096)
 def said_attribute(name: str) -> str:
     """An attribute within a sentence: "battery life" for "Battery Life", but "IP rating"."""
     words = name.split()

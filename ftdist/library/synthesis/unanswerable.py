@@ -157,8 +157,14 @@ def _can_be_asked(fact: KnownFact) -> bool:
 
 
 def _are_related(attribute: str, other: str) -> bool:
-    words, others = (set(_WORD.findall(" ".join(_names(name)))) for name in (attribute, other))
-    return any(words & related and others & related for related in _RELATED)
+    return not _relations(attribute).isdisjoint(_relations(other))
+
+
+@lru_cache(maxsize=4096)
+def _relations(attribute: str) -> frozenset[int]:
+    """Which of `_RELATED` hold a word of an attribute's names."""
+    words = set(_WORD.findall(" ".join(_names(attribute))))
+    return frozenset(at for at, related in enumerate(_RELATED) if words & related)
 
 
 def _is_absent(attribute: str, value: str, thing: KnownFact, mentions: Mentions) -> bool:
