@@ -36,7 +36,7 @@ from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.library.synthesis.qa_pair import QAPair, value_digest
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 21
+FORMAT = 22
 """Raised whenever the same rows would give other samples."""
 
 PARTS = ("train", "held_out")
