@@ -54,7 +54,7 @@ def eval_config(**more: Any) -> dict[str, Any]:
     """The evaluation settings of a config, but for what is given."""
     return {
         "probes": None, "general_questions": None, "perplexity_texts": None, "lm_eval_tasks": [],
-        "max_new_tokens": 128, "batch_size": 16, "num_replicas": None, "num_threads": 0,
+        "max_new_tokens": 128, "batch_size": 64, "num_replicas": None, "num_threads": 0,
         "num_general_generations": 60, "num_instructions": 100, **more,
     }  # fmt: skip
 
