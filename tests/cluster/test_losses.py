@@ -83,8 +83,9 @@ def test_three_starts_without_a_checkpoint_end_the_run(login: Login, ingredients
     assert left_over(login) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L8")
-@pytest.mark.parametrize("lost", [pytest.param("node1", marks=pytest.mark.slow), "node2"])
+@pytest.mark.parametrize("lost", ["node1", "node2"])
 def test_a_run_whose_node_is_powered_off_moves_to_the_spare_node(
     three_nodes: SlurmLab, tmp_path: Path, ingredients: Path, uninterrupted: RunDir, lost: str
 ) -> None:

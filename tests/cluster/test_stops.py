@@ -176,6 +176,7 @@ def test_a_site_that_preempts_with_sigterm_alone_leaves_time_to_save(
         assert left_over(login) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L3")
 def test_preemption_without_notice_repeats_no_more_than_one_save_interval(
     login: Login, ingredients: Path, uninterrupted: RunDir

@@ -98,7 +98,7 @@ def micro_steps_without_base(run: RunDir, *, from_step: int) -> int:
     )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_resume_with_frozen_parameters_and_kl_is_bit_identical(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
 ) -> None:
