@@ -1,11 +1,13 @@
 """Product names that are guessed from a library's questions."""
 
+import re
 from itertools import islice
 
 import pytest
 
-from ftdist.library.retention.fictional_products import similar_names
+from ftdist.library.retention.fictional_products import ABBREVIATIONS, similar_names
 from ftdist.library.retention.product_names import find_products
+from ftdist.library.synthesis.attribute_lexicon import all_attributes
 
 
 def _found(*questions: str) -> list[str]:
@@ -17,6 +19,18 @@ def test_a_name_is_in_two_questions_and_no_abbreviation_or_error_code() -> None:
     questions += ["What does error E17 mean?"] * 4 + ["Who is Z9?"]
     assert _found(*questions) == ["A-45", "NUT"]
     assert find_products([]) == []
+
+
+def test_no_abbreviation_of_the_wordings_is_a_products_name() -> None:
+    texts = [
+        text for attribute in all_attributes()
+        for text in (*attribute.questions, *attribute.answers, *attribute.reverse, *attribute.words)
+    ]  # fmt: skip
+    used = {word for text in texts for word in re.findall(r"\b[A-Z]{2,}\w*\b", text)}
+    assert "SKU" in used
+    assert used <= ABBREVIATIONS
+    asked = ["What is the SKU of the Sable 17?", "Sable 17: which SKU?"]
+    assert _found(*asked) == ["Sable 17"]
 
 
 def test_a_name_of_several_words_with_a_number_is_found_whole() -> None:
