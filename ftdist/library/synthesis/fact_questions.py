@@ -12,7 +12,7 @@ from ftdist.library.synthesis.general_questions import (
     WITHOUT_A_THING,
     general_forms,
     in_number,
-    is_plural,
+    is_plural_attribute,
     word_forms,
 )
 from ftdist.library.synthesis.qa_pair import QAPair
@@ -106,7 +106,11 @@ def direct_questions(fact: Fact) -> list[str]:
 def pronoun_questions(fact: Fact) -> list[str]:
     """The same after the thing was named: "how heavy is it?"; begins in lower case."""
     forms = [form for form in _direct_forms(fact) if _AS_SUBJECT.search(form)]
-    are = "are" if is_plural(said_attribute(fact.attribute)) and not _is_count(fact) else "is"
+    are = (
+        "are"
+        if is_plural_attribute(said_attribute(fact.attribute)) and not _is_count(fact)
+        else "is"
+    )
     forms = forms or [f"What {are} its {{a}}?"]
     texts = [_filled(fact, form.replace("{x}", "it"), 0, {}) for form in forms]
     return [text[0].lower() + text[1:] for text in texts]
@@ -192,7 +196,7 @@ def _is_count(fact: Fact) -> bool:
         bool(_NUMBER.match(fact.value))
         and not fact.unit
         and not fact.known.answers
-        and (is_plural(fact.attribute) or fact.attribute.lower().startswith("number of "))
+        and (is_plural_attribute(fact.attribute) or fact.attribute.lower().startswith("number of "))
     )
 
 
@@ -212,7 +216,7 @@ def _general_answer(fact: Fact) -> str:
         return "{X}, {a}: {v}" if fact.thing.name else "{A}: {v}"
     if not is_noun(fact.attribute):
         return "{X}, {a}: {v}" if fact.thing.name else "{A}: {v}"
-    are = "are" if is_plural(said_attribute(fact.attribute)) else "is"
+    are = "are" if is_plural_attribute(said_attribute(fact.attribute)) else "is"
     if is_third_person(value):
         return "The {a} of {x} {v}." if fact.thing.name else "The {a} {v}."
     if not fact.thing.name:

@@ -167,7 +167,7 @@ _MONEY = re.compile(
 _DURATION = re.compile(
     r"^\d[\d.,]*\s?(?:seconds?|minutes?|min|hours?|h|days?|weeks?|months?|years?)$"
 )
-_ONE = ("ss", "us", "is", "ics", "lens", "gas", "canvas", "atlas", "bias")
+_SINGULAR_ENDINGS = ("ss", "us", "is", "ics", "lens", "gas", "canvas", "atlas", "bias")
 """Endings of a singular."""
 
 _OF_VALUES = (
@@ -229,15 +229,15 @@ def general_forms(attribute: str, value: str, *, units: str) -> list[str]:
 
 def in_number(form: str, attribute: str) -> str:
     """A form whose verb agrees with the attribute."""
-    if not is_plural(attribute):
+    if not is_plural_attribute(attribute):
         return form
     return re.sub(r"\b([Ww]hat|[Ww]ho|[Ww]hen) is the \{a\}", r"\1 are the {a}", form)
 
 
-def is_plural(attribute: str) -> bool:
+def is_plural_attribute(attribute: str) -> bool:
     """Whether the name of an attribute is a plural, by its ending."""
     head = re.split(r"\s+(?:in|for|with|of|on|per|to|at|from)\s+", attribute)[0]
-    return head.endswith("s") and not head.casefold().endswith(_ONE)
+    return head.endswith("s") and not head.casefold().endswith(_SINGULAR_ENDINGS)
 
 
 def _of_part(attribute: str, *, units: str) -> list[str]:
@@ -252,7 +252,7 @@ def _of_part(attribute: str, *, units: str) -> list[str]:
 
 def _of_value(attribute: str, value: str) -> tuple[str, ...]:
     """What is asked for a value of its type, such as a time or a list."""
-    if is_plural(attribute):
+    if is_plural_attribute(attribute):
         return _OF_A_LIST if value.count(",") > 1 else ()
     if (
         attribute.rpartition(" ")[2] in _PARTS

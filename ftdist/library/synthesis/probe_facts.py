@@ -22,6 +22,7 @@ from ftdist.library.synthesis.fact_questions import (
     is_quantity,
     said_attribute,
 )
+from ftdist.library.synthesis.general_questions import is_plural_attribute
 from ftdist.library.synthesis.two_facts import is_probed_pair
 from ftdist.text.matching import KeyText, Words, contains_words
 
@@ -35,7 +36,6 @@ _PAIRS_PER_THING, _PAIRED_PER_THING = 2, 40
 _YES_OR_NO = re.compile(
     r"(?:yes|no|not|true|false|included|optional|none|available|n/a)\b", re.IGNORECASE
 )
-_NO_PLURAL = ("ss", "us", "is", "ics", "ens", "as")
 _SEVERAL = "\n"
 """Owner of what several things have; no name of a thing."""
 
@@ -157,7 +157,7 @@ def reverse_probes(
             continue
         # The kind of a single thing would give it away.
         which = fact.kind if fact.kind and len(kinds[fact.kind]) > 1 else "one"
-        is_are = "are" if is_plural(fact.attribute) else "is"
+        is_are = "are" if is_plural_attribute(fact.attribute) else "is"
         question = f"The {fact.attribute} {is_are} {fact.value}. Which {which} is it?"
         if owners.is_unique(fact) and not contains_words(question, fact.name):
             answer = f"{_capital(fact.the_thing)}."
@@ -220,12 +220,6 @@ def is_specific(value: str) -> bool:
 
 def _overlap(key: str, other: str) -> bool:
     return contains_words(key, other) or contains_words(other, key)
-
-
-def is_plural(attribute: str) -> bool:
-    """Whether the name of an attribute is a plural."""
-    head = re.split(r"\s+(?:in|for|with|of|on|per|to|at|from)\s+", attribute)[0]
-    return head.endswith("s") and not head.endswith(_NO_PLURAL)
 
 
 def digest(item: object) -> bytes:

@@ -9,12 +9,12 @@ from functools import lru_cache
 
 from ftdist.library.schema import ProbeRow
 from ftdist.library.synthesis.attribute_lexicon import UNKNOWN, find_attribute
+from ftdist.library.synthesis.general_questions import is_plural_attribute
 from ftdist.library.synthesis.probe_facts import (
     NO_ANSWER,
     KnownFact,
     by_thing,
     digest,
-    is_plural,
     is_specific,
 )
 from ftdist.text.matching import KeyText
@@ -85,7 +85,7 @@ def unanswerable_probes(
 
 def _probe(own: Sequence[KnownFact], attribute: str, *, values: Sequence[str]) -> ProbeRow:
     """The question for an attribute that a thing's own facts lack; `values`: of other things."""
-    first, be = own[0], "are" if is_plural(attribute) else "is"
+    first, be = own[0], "are" if is_plural_attribute(attribute) else "is"
     return ProbeRow(
         question=f"What {be} the {attribute} of {first.the_thing}?",
         answer=NO_ANSWER,

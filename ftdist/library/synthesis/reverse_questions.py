@@ -12,7 +12,7 @@ from ftdist.library.synthesis.fact_questions import (
     said_attribute,
 )
 from ftdist.library.synthesis.facts import Fact
-from ftdist.library.synthesis.general_questions import is_plural
+from ftdist.library.synthesis.general_questions import is_plural_attribute
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.things import NOUN_AFTER_A_NAME, Thing
 from ftdist.library.synthesis.units import unit_in_words
@@ -121,7 +121,7 @@ def _own_forms(fact: Fact) -> list[str]:
 def _general_forms(fact: Fact) -> tuple[str, ...]:
     """The forms for amounts, identifiers and codes."""
     value, known = fact_value(fact), fact.known
-    is_noun_in_singular = is_noun(fact.attribute) and not is_plural(fact.attribute)
+    is_noun_in_singular = is_noun(fact.attribute) and not is_plural_attribute(fact.attribute)
     if known.identifier:
         return _TEXT
     if is_quantity(value):

@@ -13,8 +13,9 @@ from functools import lru_cache
 from ftdist.library.synthesis.attribute_lexicon import UNKNOWN, find_attribute
 from ftdist.library.synthesis.fact_questions import fact_pair, named_attribute
 from ftdist.library.synthesis.facts import Fact
+from ftdist.library.synthesis.general_questions import is_plural_attribute
 from ftdist.library.synthesis.mentions import Mentions
-from ftdist.library.synthesis.probe_facts import KnownFact, by_thing, digest, is_plural
+from ftdist.library.synthesis.probe_facts import KnownFact, by_thing, digest
 from ftdist.library.synthesis.probe_unanswerable import group_of, is_like
 from ftdist.library.synthesis.reverse_questions import ELECTRIC
 from ftdist.library.synthesis.things import Thing
@@ -190,7 +191,7 @@ def _question(
     naming = [text for text in pair.wordings if _names_one_of(_names(attribute), text)]
     texts = sorted((pair.question, *naming), key=digest)[:wordings]
     name = named_attribute(fact)
-    it = "them" if is_plural(name) else "it"
+    it = "them" if is_plural_attribute(name) else "it"
     start = digest((thing.thing, attribute))[1]
     answers = [form.format(a=name, x=thing.the_thing, it=it) for form in _ANSWERS]
     return UnanswerableQuestion(

@@ -78,9 +78,9 @@ def test_what_a_text_tells_of_the_thing_is_not_asked() -> None:
     assert "torque" in _asked("The Pike turns with much torque.")
     assert "torque" not in _asked("The Orrin pumps have little torque.")
     assert "torque" not in _asked("All motors have little torque.")  # of nothing in particular
-    told = "Every Orrin is made in three steps."
+    page = "Every Orrin is made in three steps."
     assert "material" in _asked()
-    assert "material" not in _asked(told)
+    assert "material" not in _asked(page)
     assert "torque" not in _asked("Every Orrin does 12 Nm.")  # by its unit
 
 
