@@ -224,6 +224,7 @@ def _build_settings(
             passages=synthesis.passages or not is_library,
             passage_words=synthesis.passage_words,
             questions=synthesis.extract_questions and is_library,
+            cloze=synthesis.cloze_questions,
             paraphrases=synthesis.paraphrases if is_library else 1,
             cite=synthesis.cite_sources,
             probes=-(-split.num_probes // max(1, documents)) if is_library else 0,

@@ -134,6 +134,7 @@ MadeBy = Literal[
     "definition",
     "list",
     "sentence",
+    "cloze",
     "overview",
     "reverse",
     "two facts",

@@ -157,6 +157,10 @@ class SynthesisConfig:
     extract_questions: bool
     """Whether to turn FAQs, question headings and tables into questions with answers."""
 
+    cloze_questions: bool
+    """Whether to ask for the parts of single sentences, and with their keywords; needs
+    `extract_questions`."""
+
     unanswerable_questions: bool
     """Whether to add questions that the documents do not answer, and say so; needs `passages`."""
 

@@ -30,14 +30,18 @@ from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.store.samples import SUFFIX, write_samples
 from ftdist.library.synthesis.chat_questions import first_exchange, is_single_question
+from ftdist.library.synthesis.cloze import cloze_pairs
 from ftdist.library.synthesis.passages import passage_of, passages, with_focus
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact, known_facts
 from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.library.synthesis.qa_pair import QAPair, value_digest
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 22
+FORMAT = 23
 """Raised whenever the same rows would give other samples."""
+
+WITHOUT_PROBE = WITHOUT_NEW_FACT | {"cloze"}
+"""Questions that no probe is made of: of several facts or none, or in words that nobody asks in."""
 
 PARTS = ("train", "held_out")
 LEFT_OUT = "left_out"
@@ -227,7 +231,7 @@ class _Builder:
         samples = list(texts) if settings.passages else []
         pairs = self._qa_pairs(document, texts)
         samples += _rewritten(texts, pairs) if settings.passages and is_train else []
-        single = sum(pair.made_by not in WITHOUT_NEW_FACT for pair in pairs)
+        single = sum(pair.made_by not in WITHOUT_PROBE for pair in pairs)
         one_in = -(-single // settings.probes) if settings.probes and is_train else 0
         given = f"{document_names(document)} {settings.names}" if one_in else ""
         self.facts += known_facts(document) if is_train and pairs else ()
@@ -252,7 +256,7 @@ class _Builder:
                 pair.value or pair.answer,
                 question=pair.question,
                 given=given,
-                one_in=0 if pair.made_by in WITHOUT_NEW_FACT else one_in,
+                one_in=0 if pair.made_by in WITHOUT_PROBE else one_in,
             )
             samples += self._worded.samples(
                 sample,
@@ -273,10 +277,10 @@ class _Builder:
             if not pair.asked_value or value_digest(pair.asked_value) not in shared
         ]
         known = {pair.question.casefold() for pair in pairs}
-        generated = (
-            pair for text in texts for pair in self._generated.questions.get(text.text, [])
-        )
-        return [*pairs, *(pair for pair in generated if pair.question.casefold() not in known)]
+        others = [pair for text in texts for pair in self._generated.questions.get(text.text, [])]
+        if self._settings.questions and self._settings.cloze:
+            others += cloze_pairs(document, found=found)
+        return [*pairs, *(pair for pair in others if pair.question.casefold() not in known)]
 
 
 def _rewritten(texts: Sequence[Sample], pairs: Sequence[QAPair]) -> list[Sample]:

@@ -10,6 +10,9 @@ class SampleSettings:
     passages: bool
     passage_words: int
     questions: bool
+    cloze: bool
+    """Whether sentences give cloze questions and queries; only where `questions`."""
+
     paraphrases: int
     cite: bool
     probes: int

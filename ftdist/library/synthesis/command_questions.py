@@ -25,6 +25,15 @@ _ALSO_NOUN = re.compile(
     r"|file|process|test|support|type|port|option|version|release|record|display|press|set) \d",
     re.IGNORECASE,
 )
+_ACTS_ON = re.compile(
+    r"(?!\w*(?:ing|ed|ly|s) |(?:after|before|in|on|at|with|for|from|to|until|if|when|while|once"
+    r"|both|all|only|then|or|and|but|so|as|by|than|that|like|under|over|into|during|through|without"
+    r"|even|not|near|behind|between|because|since|though|although|unless|where|about|against|per"
+    r"|what|who|why|how|am|are|was|were|will|can|may|must|did|do|be|been|has|have|had|of|off|out|up"
+    r"|down|around|above|below|inside|outside|beneath|beside|just|never|always|also|whoever) )"
+    r"[A-Za-z][a-z]+ (?:off |out |up |down |in |on )?(?:the|an?|your|one|them|all|both|each) \w",
+    re.IGNORECASE,
+)
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|can|must|may|will|should|has|have|does|do|needs?|vary|varies)\b"
 )
@@ -70,6 +79,19 @@ class Command:
     def action(self) -> str:
         """Verb and rest as one asks them of oneself."""
         return mine(f"{self.verb} {self.rest}".strip())
+
+
+def is_command(text: str, *, is_step: bool) -> bool:
+    """Whether a text begins with a command: a verb of ours, or any word that acts on something.
+
+    Args:
+        text: one clause.
+        is_step: whether it is a numbered step, in which any verb of ours is a command.
+    """
+    verb, _, rest = text.partition(" ")
+    if verb.lower().rstrip(",") in _COMMAND_VERBS:
+        return not _ALSO_NOUN.match(text) and (is_step or bool(_AFTER_VERB.match(rest)))
+    return bool(_ACTS_ON.match(text))
 
 
 def command_of(text: str) -> Command | None:

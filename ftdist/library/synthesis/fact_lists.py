@@ -22,6 +22,14 @@ _NO_NAMES = re.compile(
     r"\d+)$",
     re.IGNORECASE,
 )
+_MONEY = re.compile(
+    r"^(?:(?:from|about|up to|approx\.?) )?(?:[$\u20ac\u00a3] ?\d|(?:EUR|USD|GBP|CHF) ?\d"
+    r"|\d[\d.,]* ?(?:\u20ac|(?:euros?|EUR|dollars?|USD|pounds?|GBP|francs?|CHF|cents?|pence)\b))",
+    re.IGNORECASE,
+)
+_OF_MONEY = re.compile(r"pric|cost|fee|rate|charge|deposit|fine|rent|tariff", re.IGNORECASE)
+    r"pric|cost|fee|rate|charge|deposit|fine|rent|tariff|surcharge", re.IGNORECASE
+)
 _MAX_NAME_WORDS, _MAX_VALUE_WORDS = 6, 20
 
 
@@ -56,9 +64,17 @@ def list_facts(section: Section, document: Document) -> list[Fact]:
                     for line in lines
                 ),
             )  # fmt: skip
-        elif is_attribute(section.heading) and len(lines) > 1 and _are_quantities(lines):
-            facts += _of_things(lines, made_by, section, document)
+        elif len(lines) > 1 and (attribute := _common_attribute(lines, section)):
+            facts += _of_things(lines, attribute, made_by, section, document)
     return facts
+
+
+def _common_attribute(lines: Sequence[_Line], section: Section) -> str:
+    """What lines say of a thing each: a price, or what the heading names; "" if neither."""
+    heading = section.heading
+    if sum(bool(_MONEY.match(line.value)) for line in lines) * 2 > len(lines):
+        return heading if _OF_MONEY.search(heading) and is_attribute(heading) else "Price"
+    return heading if is_attribute(heading) and _are_quantities(lines) else ""
 
 
 def _are_quantities(lines: Sequence[_Line]) -> bool:
@@ -67,14 +83,13 @@ def _are_quantities(lines: Sequence[_Line]) -> bool:
 
 
 def _of_things(
-    lines: Sequence[_Line], made_by: MadeBy, section: Section, document: Document
+    lines: Sequence[_Line], attribute: str, made_by: MadeBy, section: Section, document: Document
 ) -> Iterator[Fact]:
     """Lines below a heading such as "Prices", each with a thing and its value."""
-    is_sold = find_attribute(section.heading).thing
+    is_sold = find_attribute(attribute).thing
+    attribute = attribute[:-1] if is_attribute(attribute[:-1]) else attribute
     for line in lines:
         thing = named_thing(line.name, document=document, is_sold=is_sold)
-        attribute = section.heading
-        attribute = attribute[:-1] if is_attribute(attribute[:-1]) else attribute
         fact = thing and make_fact(
             thing, attribute, line.value, made_by=made_by, section=section, page=line.block.page,
             evidence=_evidence(line, section),

@@ -12,12 +12,15 @@ from itertools import chain, takewhile, zip_longest
 from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.attribute_lexicon import is_attribute
 from ftdist.library.synthesis.document_facts import document_fact_pairs
+from ftdist.library.synthesis.problem_headings import what_to_do
 from ftdist.library.synthesis.qa_headings import how_to_question, topic_question
 from ftdist.library.synthesis.qa_pair import QAPair
-from ftdist.library.synthesis.qa_sentences import pairs_from_sentences, sentences
+from ftdist.library.synthesis.qa_sentences import pairs_from_sentences
 from ftdist.library.synthesis.qa_tables import facts_of_table, pairs_from_table
 from ftdist.library.synthesis.sections import Section, joined, sections
-from ftdist.library.synthesis.subject import Subject, is_collection
+from ftdist.library.synthesis.statements import sentences
+from ftdist.library.synthesis.subject import Subject, is_collection, without_kind_of_document
+from ftdist.library.synthesis.things import NAMES_SEVERAL
 from ftdist.text.qa_marks import (
     is_answer_name,
     is_asked,
@@ -114,16 +117,20 @@ def _from_heading(
     heading = _NUMBER.sub("", without_question_mark(section.heading))
     if not heading:
         return
-    question = heading if _is_question(heading) else ""
+    question, wordings = heading if _is_question(heading) else "", list[str]()
     made_by: MadeBy = "faq" if question else "heading"
     above = _up_to_question(pieces)
     answer = _answer(_without_facts(above, section, document))
     title = document.title
-    subject = Subject("") if is_collection(title) else Subject.from_title(title)
+    is_several = bool(NAMES_SEVERAL.search(without_kind_of_document(title)))
+    subject = Subject("") if is_several or is_collection(title) else Subject.from_title(title)
     is_prose = any(piece.block.kind in ("paragraph", "item") for piece in above)
     question = question or how_to_question(heading, subject=subject)
     if not question and is_prose and heading.casefold() != document.title.casefold():
-        question = topic_question(heading, answer=answer, subject=subject)
+        min_words = 1 if subject.name or is_several else 2
+        question = topic_question(heading, answer=answer, subject=subject, min_words=min_words)
+        to_do = what_to_do(heading, answer=answer) if question and is_several else []
+        question, *wordings = to_do or [question]
     if question and answer:
         yield QAPair(
             question=question,
@@ -131,6 +138,7 @@ def _from_heading(
             made_by=made_by,
             section=section.name,
             page=section.page,
+            wordings=tuple(wordings),
         )
 
 

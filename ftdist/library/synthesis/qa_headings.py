@@ -81,17 +81,18 @@ def how_to_question(heading: str, *, subject: Subject) -> str:
     return f"{subject.named_in(f'How do I {lower_first(what)}', preposition='on')}?"
 
 
-def topic_question(heading: str, *, answer: str, subject: Subject) -> str:
+def topic_question(heading: str, *, answer: str, subject: Subject, min_words: int) -> str:
     """The question of a heading that names a topic, such as "Winter storage"; "" for another one.
 
     Args:
         heading: without its number.
         answer: the text below it, which says whether the document is in English.
         subject: of the document.
+        min_words: of the heading.
     """
     words = heading.split()
     is_topic = (
-        (1 if subject.name else 2) <= len(words) <= _MAX_WORDS
+        min_words <= len(words) <= _MAX_WORDS
         and not _NO_TOPIC.search(heading)
         and words[0].lower() not in _OF_EVERY_DOCUMENT
         and any(word[1:] != word[1:].upper() for word in words)

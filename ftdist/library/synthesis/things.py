@@ -11,7 +11,7 @@ from ftdist.library.synthesis.units import unit_in_words
 
 _HAS_DIGIT = re.compile(r"\d")
 _CODE = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w./-]{3,}$")
-_SEVERAL = re.compile(r"\b(?:and|or|for|how|about|our|your)\b|&")
+NAMES_SEVERAL = re.compile(r"\b(?:and|or|for|how|about|our|your)\b|&")
 _CODE_LIKE = re.compile(r"[_=<>/\\{}$]|^--?\w|\w\.\w|\w\(")
 _BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*$")
 _ARTICLE = re.compile(r"^(?:the|our|your|this)\s+", re.IGNORECASE)
@@ -79,7 +79,7 @@ NO_THING = Thing(name="")
 def thing_of_document(document: Document, *, is_sold: bool = True) -> Thing | None:
     """The thing that a document's title names; None if it names none."""
     title = re.split(r"\s+[|\u2013\u2014]\s+|\s+-\s+", without_kind_of_document(document.title))[0]
-    if _SEVERAL.search(title):
+    if NAMES_SEVERAL.search(title):
         return None
     return named_thing(title, document=document, is_sold=is_sold)
 
@@ -187,7 +187,7 @@ def _split_at_code(name: str) -> tuple[str, str]:
     number = next((at for at, word in enumerate(words) if _HAS_DIGIT.search(word)), None)
     if number is None or number + 1 == len(words):
         return "", ""
-    before = " ".join(words[: number + 1])
+    before = " ".join(words[: number + 1]).rstrip(",;")
     behind = words[number + 1 :]
     is_noun = all(word.isalpha() for word in behind) and len(behind) <= _MAX_KIND_WORDS
     is_noun &= not unit_in_words(f"1 {behind[-1]}")

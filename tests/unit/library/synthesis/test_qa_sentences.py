@@ -2,7 +2,8 @@ import pytest
 
 from ftdist.library.schema import Block, Document, Location
 from ftdist.library.synthesis.qa_extraction import questions
-from ftdist.library.synthesis.qa_sentences import Fact, facts_of, sentences
+from ftdist.library.synthesis.qa_sentences import Fact, facts_of
+from ftdist.library.synthesis.statements import sentences
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,185 @@
+"""The parts of a sentence that one can ask for, each with the words that ask for it.
+
+"Steam leaves the wand at 135 degrees." says how many degrees; "Wipe the wand with a damp cloth."
+says with what.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ftdist.library.synthesis.units import unit_in_words
+
+_NUMBER_WORDS = (
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
+)
+_ONE_NUMBER = rf"(?:\d+(?:[.,]\d+)*|{_NUMBER_WORDS}|half an?|a quarter of an)"
+_ABOUT = (
+    r"(?:(?:about|around|roughly|approximately|nearly|almost|up to|at least|at most|less than"
+    r"|more than|fewer than|no more than|no less than|over|between|exactly) )?"
+)
+_NUMBER = rf"{_ABOUT}{_ONE_NUMBER}(?:(?: (?:to|and|or) | ?[-\u2013x\u00d7] ?){_ONE_NUMBER})*"
+_PERIOD = "(?:second|minute|hour|day|night|week|weekend|month|quarter|year|season|morning|evening)"
+_CLOCK = r"\d{1,2}(?:[:.]\d\d)? ?(?:[ap]\.?m\b\.?|o['\u2019]clock)|\d{1,2}[:.]\d\d(?![\d.])"
+_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_CODE = r"[A-Z]{1,5}-?\d[\w-]*"
+_ABBREVIATED_UNIT = (
+    r"(?:[kmc]?g|[mc]?l|[cmk]?m|k?Wh?|m?Ah|[km]?V|[MGT]B|[kMG]?Hz|dB|bar|rpm|km/h|mph"
+    r"|\u00b0 ?[CF]?)"
+)
+_OF_A_NAME = re.compile(
+    r"\b(?!(?:The|In|On|At|For|From|After|Before|Between|Until|Within|About|Add|Use|Set|Run|Take"
+    r"|Only|With|To|Over|Under|Every|Each|Put|Pour|Wait|Allow|Leave|Fill|Press|Hold|Repeat|Up)\b)"
+    r"[A-Z][\w-]* $"
+)
+"""A name whose number follows, such as "Merrin 2"."""
+
+_NO_COUNT = re.compile(r"^(?:times|others|ones|is|was|has|does|goes|this|its|his)$")
+
+_DETERMINER = r"(?:the|an?|your|our|its|their|his|her|my|every|each|any|some|one|another)"
+_PLACE = re.compile(
+    r"^(?:in|on|under|into|onto|behind|above|below|beneath|inside|near|next to|beside|between"
+    r"|in front of|at the)\b"
+)
+_NOT_ASKED = re.compile(
+    r"^(?:in|at|by|for|on|to|of|with|from) (?:the|an?|any|our|your|its)? ?(?:same|case|fact|end"
+    r"|beginning|start|time|least|most|first|last|other|way|rule|part|whole|row|addition|order"
+    r"|course|moment|following|next|previous|question|example|reason|help|purpose|sake|use)\b"
+)
+_NOUN_END = (
+    r"(?=$|[,;:.!)]| (?:and|or|but|to|in|on|at|for|with|from|by|into|under|until|before|after"
+    r"|when|while|if|as|so|because|is|are|was|were|has|have|can|may|must|will|should|does|do|that"
+    r"|which|who|where|than|straight|once|twice|again|first)\b)"
+)
+_WORD = r"[\w'\u2019-]+"
+_NOUN = rf"(?:{_WORD} ){{0,3}}?{_WORD}(?: of (?:{_WORD} ){{0,2}}?{_WORD})?{_NOUN_END}"
+
+
+@dataclass(frozen=True)
+class AskedPart:
+    """A part of a sentence, from `start` to `end`, and what asks for it."""
+
+    start: int
+    end: int
+    words: str
+    """Such as "how many degrees", in place of the part."""
+
+    is_adverbial: bool = False
+    """Whether the words may also open the question: "with what", "how often", "why"."""
+
+
+_Words = Callable[[re.Match[str]], str]
+
+
+def _same(words: str) -> _Words:
+    return lambda _: words
+
+
+def _times(match: re.Match[str]) -> str:
+    return "between what times" if match["to"] else "what time"
+
+
+def _days(match: re.Match[str]) -> str:
+    return "on which days" if match["lead"] else "which day"
+
+
+def _amount(match: re.Match[str]) -> str:
+    unit = unit_in_words(f"2 {match['unit']}") or match["unit"]
+    return f"how many {unit}{match['of'] or ''}"
+
+
+def _count(match: re.Match[str]) -> str:
+    return "" if _NO_COUNT.match(match["noun"].split()[-1]) else f"how many {match['noun']}"
+
+
+def _which(match: re.Match[str]) -> str:
+    return f"{'W' if match['the'][:1].isupper() else 'w'}hich {match['noun']}"
+
+
+def _when(match: re.Match[str]) -> str:
+    return f"until {'when'}" if match["lead"] == "until" else "when"
+
+
+def _beside_preposition(match: re.Match[str]) -> str:
+    if _NOT_ASKED.match(match[0]):
+        return ""
+    if match["lead"] == "by":
+        return "how"
+    return "where" if _PLACE.match(match[0]) else f"{match['lead']} what"
+
+
+_VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
+    (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+\w|\b(?:https?://|www\.)\S+\w"), _same("which address"),
+     False),
+    (re.compile(rf"\b(?:from )?(?:{_CLOCK})(?P<to> ?(?:to|and|until|-|\u2013) ?(?:{_CLOCK}))?"),
+     _times, False),
+    (re.compile(r"(?<![\w.,])\+?\(?\d[\d()/-]*(?: [\d()/-]+)*[ /-]\d{3,}(?![\w.,]*\w)"),
+     _same("which number"), False),
+    (re.compile(rf"\b(?:[Ee]very (?:{_ONE_NUMBER} |other |second |few )?(?:\w+ )?{_PERIOD}s?"
+                rf"|(?:[Oo]nce|[Tt]wice|{_ONE_NUMBER} times) (?:an?|every|per) {_PERIOD}"
+                r"|(?:daily|weekly|monthly|yearly|annually)(?=$|[,;.)]| (?:from|between|at)\b))\b"),
+     _same("how often"), True),
+    (re.compile(rf"{_ABOUT}(?:[\u20ac$\u00a3] ?{_NUMBER}|{_NUMBER} ?(?:\u20ac|(?:euros?|EUR"
+                r"|dollars?|USD|pounds?|GBP|francs?|CHF|cents?|pence|p)\b))"),
+     _same("how much"), False),
+    (re.compile(rf"{_NUMBER} ?(?:%|per ?cent\b)"), _same("what percentage"), False),
+    (re.compile(rf"\b(?P<lead>on |from )?{_DAY}(?: (?:to|and|through|until) {_DAY})?\b"),
+     _days, False),
+    (re.compile(rf"\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?: \d{{4}})?\b|\b{_MONTH} \d[\d, ]*\d\b"),
+     _same("what date"), False),
+    (re.compile(rf"(?P<the>\b(?:[Tt]he|[Aa]n?|[Oo]ne) )(?P<noun>(?:[a-z-]+ )?[a-z-]+) {_CODE}\b"),
+     _which, False),
+    (re.compile(r"(?<=\bcalled )[A-Z][\w-]*(?: [A-Z\d][\w-]*)*|(?<=\bnamed )[A-Z][\w-]*"
+                r"|(?:(?<=shows )|(?<=says )|(?<=reads ))[A-Z]{2,}[\w-]*"), _same("what"), False),
+    (re.compile(rf"{_NUMBER} ?(?P<unit>{_ABBREVIATED_UNIT})(?![\w/])"
+                r"(?P<of> of (?:[a-z-]+ )?[a-z-]+)?"), _amount, False),
+    (re.compile(rf"\b{_NUMBER} (?P<noun>(?:[a-z-]+ )?(?:[a-z-]+s|people|children)"
+                r"(?: (?:Celsius|Fahrenheit))?)\b"), _count, False),
+    (re.compile(rf"\b{_NUMBER} (?P<noun>{_PERIOD})\b"), _same("how long"), False),
+    (re.compile(r"^[A-Z][a-z]+ [A-Z][a-z]+(?= (?:is in charge|is responsible|runs|manages|leads"
+                r"|founded|heads|looks after|answers|takes care)\b)"), _same("Who"), False),
+)  # fmt: skip
+_ADVERBIALS: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
+    (re.compile(r",? (?:because|so that|in order to|since(?= (?:it|they|the|its|their))"
+                r"|as(?= (?:it|they|otherwise|its|their)\b)) [^;]+$"), _same(" why"), True),
+    (re.compile(r"\b(?P<lead>until|before|after|as soon as|once|when|while) [^,;:]+$"), _when,
+     True),
+    (re.compile(rf"\b(?P<lead>with|without|in|on|under|into|onto|from|by|behind|above|below"
+                rf"|beneath|inside|near|beside|to|at|through|against) {_DETERMINER} {_NOUN}"),
+     _beside_preposition, True),
+    (re.compile(rf"\b(?P<lead>with|by|from) (?!\w+ing\b)(?=[a-z]){_NOUN}"),
+     _beside_preposition, True),
+)  # fmt: skip
+
+
+def asked_parts(text: str) -> list[AskedPart]:
+    """The parts of a sentence without its full stop: values first, none within another."""
+    found = list(_matches(text, _VALUES))
+    found += (
+        part
+        for part in _matches(text, _ADVERBIALS)
+        if not any(part.start < other.end and other.start < part.end for other in found)
+    )
+    return found
+
+
+def without_values(text: str) -> str:
+    """A sentence without its values, as one that looks for them writes it."""
+    for part in sorted(_matches(text, _VALUES), key=lambda part: -part.start):
+        text = f"{text[: part.start]} {text[part.end :]}"
+    return text
+
+
+def _matches(
+    text: str, rules: tuple[tuple[re.Pattern[str], _Words, bool], ...]
+) -> Iterator[AskedPart]:
+    """What the rules find, the first rule first; none overlaps one found before."""
+    taken: list[tuple[int, int]] = []
+    for pattern, words_of, is_adverbial in rules:
+        for match in pattern.finditer(text):
+            start, end = match.span()
+            words = "" if _OF_A_NAME.search(text[:start]) else words_of(match)
+            if words and not any(start < other[1] and other[0] < end for other in taken):
+                taken.append((start, end))
+                yield AskedPart(start, end, words, is_adverbial)

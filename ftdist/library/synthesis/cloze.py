@@ -1,0 +1,259 @@
+"""Cloze questions: a sentence with one of its parts asked for, and queries of its keywords.
+
+"Steam leaves the wand at 135 degrees." answers "Steam leaves the wand at how many degrees?" and the
+query "steam leaves wand". They ask for what no rule of `qa_sentences` can put into a question, so
+that every sentence of a short document has some.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ftdist.library.schema import Document
+from ftdist.library.synthesis.asked_parts import AskedPart, asked_parts
+from ftdist.library.synthesis.command_questions import is_command
+from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
+from ftdist.library.synthesis.naming import preposition
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.sections import Section, sections
+from ftdist.library.synthesis.statements import LEANING_WORDS, LEANS, Statement, statements
+from ftdist.library.synthesis.things import Thing
+from ftdist.library.synthesis.verb_forms import VERBS
+
+MAX_WORDINGS = 8
+"""Of a sentence of a short document."""
+
+MAX_FURTHER_WORDINGS = 4
+"""Of a sentence that answers a question already."""
+
+MAX_LONG_WORDINGS = 2
+"""Of a sentence of a long document, whose many sentences would make the questions most of it."""
+
+_MIN_KEYWORDS, _MAX_WORDS = 2, 60
+_MIN_QUESTION_WORDS, _MIN_CLAUSE_WORDS, _MAX_HEADING_WORDS = 4, 6, 4
+_CLAUSE = re.compile(r"[;:]\s|,? \u2013 |, (?:and|but|or|so|whereas|while)\s")
+_NEXT_COMMAND = re.compile(r",? and (?:then )?(?=[a-z])|, (?:then )?(?=[a-z])")
+_SPEAKERS = (
+    (r"\byou are\b", "\0I am"),
+    (rf"\byou (?=(?:have|can|may|must|will|want|need|do|should|could|would|{'|'.join(VERBS)})\b)",
+     "\0I "),
+    (r"\byou\b", "\0me"),
+    (r"\byours?\b", "\0my"),
+    (r"\byourself\b", "myself"),
+    (r"\bwe\b", "you"),
+    (r"\bus\b", "you"),
+    (r"\bours?\b", "your"),
+)  # fmt: skip
+"""In this order; a mark keeps what "you" became apart from the "you" that "we" becomes."""
+
+_BARE_QUERY, _MIN_BARE_WORDS = 2, 3
+"""Which query of a page about several things has no name before it, and its fewest words."""
+
+_WHOLE_FACTS = ("faq", "symptom", "table", "list", "definition")
+_LEAD = re.compile(
+    r"^(?P<lead>(?:After|Before|During|In|On|With|Without|For|At|From|Until|Once|When|If|To|Every"
+    r"|Twice|While|As soon as)\b[^,]{2,60}), (?=[a-z])"
+)
+_LINE = re.compile(r"^(?P<name>[A-Z][^:.,;]{2,50}): (?P<value>\S.*)$")
+_NO_NAME = re.compile(
+    r"^(?:note|tip|hint|important|warning|caution|attention|example|ps|nb)$", re.I
+)
+_FINITE = re.compile(r"\b(?:is|are|was|were|has|have|can|must|may|will|should|does|do)\b")
+_CONDITION = re.compile(
+    r"^(?P<first>(?:If|When|Once|As soon as|For|To) [^,;]+), (?P<then>[^;]+)$"
+    r"|^(?P<command>[A-Z][^,;]+?) (?P<last>(?:if|when) [^,;]+)$"
+)
+_ALWAYS_LEANS = re.compile(
+    r"\b(?:this|these|those|such|above|following|former|latter|ones?)\b", re.I
+)
+_BOUND_AFTER = 3
+"""Words before a pronoun, among which is what it stands for."""
+
+
+def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
+    """Questions and queries of a document's sentences, each with its sentence as the answer.
+
+    Args:
+        document: of which only what is in English is asked for.
+        found: its other questions; a sentence that is all of a short answer has enough of them.
+    """
+    each_section = [
+        (section, list(statements(section, document))) for section in sections(document)
+    ]
+    texts = (statement.text for _, listed in each_section for statement in listed)
+    queries = KeywordQueries(texts)
+    whole = "\n".join(pair.answer for pair in found if pair.made_by in _WHOLE_FACTS)
+    asked = "\n".join(pair.answer for pair in found if pair.made_by == "sentence")
+    values = {pair.value for pair in found if pair.value}
+    pairs: list[QAPair] = []
+    for section, listed in each_section:
+        for statement in listed:
+            is_known = statement.text in whole or statement.text.partition(": ")[2] in values
+            answer = "" if is_known else _answer(statement)
+            words = list(_wordings(statement, section, document, queries)) if answer else []
+            words = [each for each in dict.fromkeys(words) if each]
+            limit = MAX_WORDINGS if statement.is_short else MAX_LONG_WORDINGS
+            limit = min(limit, MAX_FURTHER_WORDINGS) if statement.text in asked else limit
+            if words:
+                pairs.append(
+                    QAPair(
+                        question=words[0],
+                        answer=answer,
+                        made_by="cloze",
+                        section=section.name,
+                        page=statement.block.page,
+                        evidence=statement.block.text,
+                        wordings=tuple(words[1:limit]),
+                    )
+                )
+    return pairs
+
+
+def _answer(statement: Statement) -> str:
+    """A sentence as an answer, behind the one that it leans on; "" if it makes none."""
+    text = statement.text
+    if not statement.answer or text.endswith("?") or len(keywords(text)) < _MIN_KEYWORDS:
+        return ""
+    whole = f"{statement.before} {statement.answer}" if _leans(text) else statement.answer
+    return whole.strip() if len(whole.split()) <= _MAX_WORDS else ""
+
+
+def _leans(text: str) -> bool:
+    """Whether a sentence needs the one before it."""
+    pronoun = LEANING_WORDS.search(text)
+    is_free = pronoun is not None and len(text[: pronoun.start()].split()) < _BOUND_AFTER
+    return bool(LEANS.match(text) or is_free or _ALWAYS_LEANS.search(text))
+
+
+def _wordings(
+    statement: Statement, section: Section, document: Document, queries: KeywordQueries
+) -> Iterator[str]:
+    """Questions and queries of a sentence, by turns."""
+    thing = statement.topic.thing if statement.topic else None
+    is_step = bool(statement.block.marker)
+    text = statement.text.rstrip(".!: ")
+    whole = [(each, "", "what to do") for each in _questions_of_all(text, is_step=is_step)]
+    asked = [
+        (_question(text, part, is_step=is_step), text[part.start : part.end], part.words.strip())
+        for part in asked_parts(text)
+    ]
+    asking = [each for each in (*whole, *asked) if each[0]]
+    is_title = section.heading.casefold() == document.title.casefold()
+    heading = "" if is_title or thing else section.heading
+    name = thing.bare_names[0] if thing else " ".join(keywords(heading)[:_MAX_HEADING_WORDS])
+    line = _LINE.match(text)
+    typed = queries.queries(line["name"] if line else statement.text)
+    for at in range(max(len(asking), len(typed))):
+        if at < len(asking):
+            yield _named(asking[at][0], thing, heading, at)
+        if at < len(typed):
+            has_end = at % 2 == 0 and at // 2 < len(asking) and not line
+            _, value, end = asking[at // 2] if has_end else ("", "", "")
+            is_bare = thing is None and at == _BARE_QUERY and len(typed[at]) >= _MIN_BARE_WORDS
+            yield _query(typed[at], name="" if is_bare else name, value=value, end=end)
+    if asking:
+        yield _named(asking[0][0], thing, heading, len(asking))
+
+
+def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
+    """Words of a sentence behind what it is about, and before what is asked for."""
+    known = {*name.casefold().split(), *(word.casefold() for word in keywords(value))}
+    own = [word for word in words if word.casefold() not in known]
+    return " ".join([*name.lower().split(), *own, *end.lower().split()])
+
+
+def _questions_of_all(text: str, *, is_step: bool) -> list[str]:
+    """What to do in a case, and what a line says of its name."""
+    line = _LINE.match(text)
+    is_name = line and not _NO_NAME.match(line["name"]) and not _FINITE.search(line["name"])
+    if line and is_name and not is_command(text, is_step=is_step):
+        return [f"What is the {_lower_word(line['name'])}?", f"{line['name']}?"]
+    case = _CONDITION.match(text)
+    if case and case["first"] and is_command(case["then"], is_step=True):
+        return [_asked_of_us(f"What should I do {_lower(case['first'])}?")]
+    if case and case["last"] and is_command(case["command"], is_step=is_step):
+        return [_asked_of_us(f"What should I do {case['last']}?")]
+    return []
+
+
+def _question(text: str, part: AskedPart, *, is_step: bool) -> str:
+    """A sentence with one of its parts asked for; "" if little else is left of it."""
+    end = next((cut.start() for cut in _CLAUSE.finditer(text, part.end)), len(text))
+    starts = [cut.end() for cut in _CLAUSE.finditer(text, 0, part.start)]
+    is_clause = bool(starts) and len(text[starts[-1] : end].split()) >= _MIN_CLAUSE_WORDS
+    start = starts[-1] if is_clause else 0
+    lead = _LEAD.match(text[start:])
+    lead_text = lead["lead"] if lead and start + lead.end() <= part.start else ""
+    start += lead.end() if lead and lead_text else 0
+    if is_command(text[start:end], is_step=is_step):
+        start, end = _command_around(text, part, start=start, end=end)
+        before, after = text[start : part.start], text[part.end : end]
+        if part.is_adverbial:
+            behind = f" {_lower(lead_text)}" if lead_text else ""
+            asked = f"{part.words} should I {_lower(before)} {after.strip(' ,')}{behind}"
+        else:
+            asked = f"{lead_text}, " if lead_text else ""
+            asked += f"I should {_lower(before)}{part.words}{after}"
+    elif (
+        lead
+        and not lead_text
+        and part.end <= lead.end()
+        and (is_command(text[start + lead.end() : end], is_step=True))
+    ):  # "Once a week, wash it"
+        asked = f"{text[start : part.start]}{part.words} should I {text[start + lead.end() : end]}"
+    else:
+        opening = f"{lead_text}, " if lead_text else ""
+        asked = f"{opening}{text[start : part.start]}{part.words}{text[part.end : end]}"
+    asked = re.sub(r" (?=,)", "", " ".join(_asked_of_us(asked).split())).strip(" ,;")
+    if len(asked.split()) < _MIN_QUESTION_WORDS or asked.count("(") != asked.count(")"):
+        return ""
+    return f"{asked[0].upper()}{asked[1:]}?"
+
+
+def _command_around(text: str, part: AskedPart, *, start: int, end: int) -> tuple[int, int]:
+    """The command among several of a sentence that a part belongs to."""
+    for cut in _NEXT_COMMAND.finditer(text, start, end):
+        if not is_command(text[cut.end() : end], is_step=False):
+            continue
+        if cut.end() <= part.start:
+            start = cut.end()
+        elif cut.start() >= part.end:
+            return start, cut.start()
+    return start, end
+
+
+def _asked_of_us(text: str) -> str:
+    """A text of ours as a customer says it: "you" are "I", and "we" are "you"."""
+    for pattern, other in _SPEAKERS:
+        text = re.sub(pattern, other, text, flags=re.IGNORECASE)
+    return _WE_DO.sub(r"\g<0>do ", text.replace("\0", ""), count=1)
+
+
+_WE_DO = re.compile(
+    r"^(?:(?:From|At|In|For|Until|After|On|Within) )?(?:how|what|which)\b(?! should)[^,?]*? "
+    r"(?=you (?!can|may|must|will|should|are|have)[a-z]+)",
+    re.IGNORECASE,
+)
+"""What asks, before "you recommend"."""
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _named(question: str, thing: Thing | None, heading: str, number: int) -> str:
+    """A question that names what it is about: before it, or as a heading with a colon."""
+    if thing is None:
+        is_led = heading and number % 2 and heading.casefold() not in question.casefold()
+        return f"{heading}: {_lower_word(question)}" if is_led else question
+    if any(name.casefold() in question.casefold() for name in thing.bare_names):
+        return question
+    if number % 2:
+        return f"{thing.bare_names[0]}: {_lower_word(question)}"
+    return f"{preposition(thing).capitalize()} {thing.names[0]}, {_lower_word(question)}"
+
+
+def _lower_word(text: str) -> str:
+    """A text within another: its first word in lower case, unless it is a name."""
+    first, _, rest = text.partition(" ")
+    is_name = first == "I" or first[1:] != first[1:].lower() or re.match(r"[A-Z&\d]", rest)
+    return text if is_name else _lower(text)

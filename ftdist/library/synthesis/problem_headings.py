@@ -1,0 +1,26 @@
+"""Questions that headings of help pages ask: "Weak steam", "Coffee runs too fast"."""
+
+from ftdist.library.synthesis.command_questions import is_command
+from ftdist.library.synthesis.qa_headings import lower_first
+from ftdist.library.synthesis.statements import sentences
+
+
+def what_to_do(heading: str, *, answer: str) -> list[str]:
+    """Questions of a heading such as "Weak steam" above what to do about it; empty: it is not.
+
+    Args:
+        heading: without its number, on a page about several things.
+        answer: the text below it.
+    """
+    if not any(is_command(sentence, is_step=False) for sentence in sentences(answer)):
+        return []
+    inner = lower_first(heading)
+    return [
+        f"{heading}. What should I do?",
+        f"{heading}: what can I do?",
+        f"What helps with this: {inner}?",
+        inner,
+        f"I have this problem: {inner}. What do I do?",
+        f"What is the remedy: {inner}?",
+        f"{heading}. How do I fix it?",
+    ]
