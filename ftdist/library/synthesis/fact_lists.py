@@ -28,8 +28,6 @@ _MONEY = re.compile(
     re.IGNORECASE,
 )
 _OF_MONEY = re.compile(r"pric|cost|fee|rate|charge|deposit|fine|rent|tariff", re.IGNORECASE)
-    r"pric|cost|fee|rate|charge|deposit|fine|rent|tariff|surcharge", re.IGNORECASE
-)
 _MAX_NAME_WORDS, _MAX_VALUE_WORDS = 6, 20
 
 
