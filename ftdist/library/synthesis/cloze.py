@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ftdist.library.schema import Document
 from ftdist.library.synthesis.asked_parts import AskedPart, asked_parts
 from ftdist.library.synthesis.command_questions import is_command
+from ftdist.library.synthesis.everyday_words import in_everyday_words
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
 from ftdist.library.synthesis.naming import preposition
 from ftdist.library.synthesis.qa_pair import QAPair
@@ -45,6 +46,15 @@ _SPEAKERS = (
 )  # fmt: skip
 """In this order; a mark keeps what "you" became apart from the "you" that "we" becomes."""
 
+_FRAMES = (
+    "Can you tell me this? {0}",
+    "I would like to know: {1}",
+    "Hello, I have a question. {0}",
+    "Could you help me? {0}",
+)
+"""How people put a question to somebody; filled with it, and with it in lower case."""
+
+_MAX_FRAMED = 2
 _BARE_QUERY, _MIN_BARE_WORDS = 2, 3
 """Which query of a page about several things has no name before it, and its fewest words."""
 
@@ -149,9 +159,11 @@ def _wordings(
             has_end = at % 2 == 0 and at // 2 < len(asking) and not line
             _, value, end = asking[at // 2] if has_end else ("", "", "")
             is_bare = thing is None and at == _BARE_QUERY and len(typed[at]) >= _MIN_BARE_WORDS
-            yield _query(typed[at], name="" if is_bare else name, value=value, end=end)
-    if asking:
-        yield _named(asking[0][0], thing, heading, len(asking))
+            words = in_everyday_words(typed[at], key=text) if at else typed[at]
+            yield _query(words, name="" if is_bare else name, value=value, end=end)
+    for at, (question, _, _) in enumerate(asking[:_MAX_FRAMED]):
+        named = _named(question, thing, heading, at + 1)
+        yield _FRAMES[(len(text) + at) % len(_FRAMES)].format(named, _lower_word(named))
 
 
 def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from ftdist.library.schema import Block, Document
 from ftdist.library.synthesis.attribute_lexicon import find_attribute
 from ftdist.library.synthesis.facts import Fact, table_facts
+from ftdist.library.synthesis.fault_wordings import SIGNAL, code_wordings, symptom_wordings
 from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section, block_text
 from ftdist.library.synthesis.subject import Subject
+from ftdist.library.synthesis.topics import topic_of
 from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 
 _SYMPTOM = re.compile(
@@ -42,12 +44,16 @@ def pairs_from_table(block: Block, *, section: Section, document: Document) -> I
     head, body = rows[0], rows[1:]
     columns = _question_columns(rows)
     subject = Subject.from_title(document.title)
+    topic = topic_of(document)
+    name = topic.thing.names[0] if topic else subject.with_article if subject.name else ""
     if columns:
         yield from _from_columns(rows, *columns, section=section, page=block.page)
     elif block.has_header and (code := _code_column(head, body)) is not None:
-        yield from _codes(body, head, code, section=section, subject=subject, page=block.page)
+        yield from _codes(
+            body, head, code, section=section, subject=subject, name=name, page=block.page
+        )
     elif block.has_header and (found := _symptom_columns(head)):
-        yield from _symptoms(body, head, *found, section=section, page=block.page)
+        yield from _symptoms(body, head, *found, section=section, name=name, page=block.page)
     elif len(rows) > 1 and not table_facts(block, section=section, document=document):
         yield from _properties(block, section=section, document=document)
 
@@ -63,7 +69,11 @@ def facts_of_table(block: Block, *, section: Section, document: Document) -> lis
 
 def _symptom_columns(head: Sequence[str]) -> tuple[int, list[int]] | None:
     """The column of symptoms and those that explain or cure them."""
-    symptoms = [column for column, cell in enumerate(head) if _SYMPTOM.search(cell)]
+    symptoms = [
+        column
+        for column, cell in enumerate(head)
+        if _SYMPTOM.search(cell) or (column == 0 and SIGNAL.match(cell))
+    ]
     answers = [
         column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
     ]
@@ -125,6 +135,7 @@ def _symptoms(
     answers: Sequence[int],
     *,
     section: Section,
+    name: str,
     page: int | None,
 ) -> Iterator[QAPair]:
     for row in body:
@@ -135,11 +146,11 @@ def _symptoms(
             continue
         answer = cells[0][1] if len(cells) == 1 else "\n".join(f"{h}: {cell}" for h, cell in cells)
         has_remedy = any(_REMEDY.search(name) for name, _ in cells)
-        subject = row[symptom].rstrip(".")
+        shown, kind = row[symptom].rstrip("."), head[symptom].lower()
         question = (
-            f"What should I do about this {head[symptom].lower()}: {subject}?"
+            f"What should I do about this {kind}: {shown}?"
             if has_remedy
-            else f"What does this {head[symptom].lower()} mean: {subject}?"
+            else f"What does this {kind} mean: {shown}?"
         )
         yield QAPair(
             question=question,
@@ -147,6 +158,7 @@ def _symptoms(
             made_by="symptom",
             section=section.name,
             page=page,
+            wordings=symptom_wordings(kind, shown, name=name, is_remedy=has_remedy),
             evidence=row_text(row, head=head),
         )
 
@@ -174,6 +186,7 @@ def _codes(
     *,
     section: Section,
     subject: Subject,
+    name: str,
     page: int | None,
 ) -> Iterator[QAPair]:
     """What each code means, and what to do about it."""
@@ -184,12 +197,15 @@ def _codes(
             is_named = head[column].strip() or len(head) == 2
             if column == code_column or not cell or not is_named:
                 continue
-            if _REMEDY.search(head[column]):
+            is_remedy = bool(_REMEDY.search(head[column]))
+            wordings = code_wordings(kind, code, name=name, is_remedy=is_remedy)
+            if is_remedy:
                 question = f"What should I do about {kind} {code}"
             elif _MEANING.search(head[column]) or _SYMPTOM.search(head[column]) or len(head) == 2:
                 question = f"What does {kind} {code} mean"
             else:
                 question = f"What is the {lower_first(head[column])} of {kind} {code}"
+                wordings = ()
             yield QAPair(
                 question=f"{subject.named_in(question, preposition='on')}?",
                 answer=f"{code}: {cell}",
@@ -198,6 +214,7 @@ def _codes(
                 page=page,
                 value=cell,
                 evidence=row_text(row, head=head),
+                wordings=wordings,
             )
 
 
