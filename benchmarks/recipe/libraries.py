@@ -1,4 +1,4 @@
-"""The six libraries: what each is, where its documents come from, what is asked about it."""
+"""The seven libraries: what each is, where its documents come from, what is asked about it."""
 
 import csv
 import gzip
@@ -91,6 +91,10 @@ def _coffee(out: Path, _cache: Path) -> None:
     _copy(WRITTEN / "coffee", out)
 
 
+def _campsite(out: Path, _cache: Path) -> None:
+    _copy(WRITTEN / "campsite", out)
+
+
 def _copy(folder: Path, out: Path) -> None:
     for path in sorted(folder.iterdir()):
         shutil.copy(path, out / path.name)
@@ -135,6 +139,12 @@ LIBRARIES: Mapping[str, Library] = {
             about="2 manuals, prices, help and a note of a maker of coffee machines, no questions",
             licence="of this repository",
             prepare=_coffee,
+        ),
+        Library(
+            name="campsite",
+            about="rules, prices, a manual and a mail of a campsite with boats, no questions",
+            licence="of this repository",
+            prepare=_campsite,
         ),
         Library(
             name="manual",
