@@ -27,10 +27,10 @@ _COMPONENTS = (
 )
 
 _RECIPE = (
-    "## The recipe on six libraries",
+    "## The recipe on seven libraries",
     "",
     "What `ftdist expert` reaches is measured apart from speed: `python -m benchmarks.recipe` "
-    "curates, trains and compares six libraries with the product's command and nothing set by "
+    "curates, trains and compares seven libraries with the product's command and nothing set by "
     "library, and asks hand-written questions. `benchmarks/README.md` says what the libraries are, "
     "what is counted, and how to repeat it.",
     "",

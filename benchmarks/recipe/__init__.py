@@ -1,1 +1,1 @@
-"""The recipe of `ftdist expert`, judged on six libraries with hand-written questions."""
+"""The recipe of `ftdist expert`, judged on seven libraries with hand-written questions."""

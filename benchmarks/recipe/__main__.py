@@ -1,4 +1,4 @@
-"""Judge the recipe: `ftdist expert` on six libraries, asked by hand-written questions.
+"""Judge the recipe: `ftdist expert` on seven libraries, asked by hand-written questions.
 
     python -m benchmarks.recipe                        all libraries, seed 1
     python -m benchmarks.recipe a45 nut --seeds 1,2,3

@@ -23,7 +23,7 @@ def page(results: Sequence[Result], *, machine: Machine) -> str:
     """The results as a Markdown page."""
     return "\n".join(
         [
-            "# The recipe on six libraries",
+            "# The recipe on seven libraries",
             "",
             "Written by `python -m benchmarks.recipe`; figures as computed, one row a run. "
             f"Base model: {machine.model.name} in {machine.dtype}, ranks: {machine.ranks}, "

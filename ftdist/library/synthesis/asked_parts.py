@@ -20,7 +20,11 @@ _ABOUT = (
 )
 _NUMBER = rf"{_ABOUT}{_ONE_NUMBER}(?:(?: (?:to|and|or) | ?[-\u2013x\u00d7] ?){_ONE_NUMBER})*"
 _PERIOD = "(?:second|minute|hour|day|night|week|weekend|month|quarter|year|season|morning|evening)"
-_CLOCK = r"\d{1,2}(?:[:.]\d\d)? ?(?:[ap]\.?m\b\.?|o['\u2019]clock)|\d{1,2}[:.]\d\d(?![\d.])"
+_CLOCK = (
+    r"(?:\d{1,2}(?:[:.]\d\d)? ?(?:[ap]\.?m\b\.?|o['\u2019]clock)|\d{1,2}:\d\d(?!\d)"
+    r"|(?:(?<=\bat )|(?<=\bby )|(?<=\bto )|(?<=\band )|(?<=\bfrom )|(?<=\buntil )|(?<=\bafter )"
+    r"|(?<=\bbefore ))\d{1,2}\.\d\d(?![\d.%]| (?!(?:and|or|to|on|until|in|at|from)\b)[A-Za-z]))"
+)
 _DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _CODE = r"[A-Z]{1,5}-?\d[\w-]*"
@@ -104,7 +108,7 @@ def _when(match: re.Match[str]) -> str:
 def _beside_preposition(match: re.Match[str]) -> str:
     if _NOT_ASKED.match(match[0]):
         return ""
-    if match["lead"] == "by":
+    if re.match(rf"by (?!{_DETERMINER} )", match[0]):
         return "how"
     return "where" if _PLACE.match(match[0]) else f"{match['lead']} what"
 
@@ -112,8 +116,6 @@ def _beside_preposition(match: re.Match[str]) -> str:
 _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+\w|\b(?:https?://|www\.)\S+\w"), _same("which address"),
      False),
-    (re.compile(rf"\b(?:from )?(?:{_CLOCK})(?P<to> ?(?:to|and|until|-|\u2013) ?(?:{_CLOCK}))?"),
-     _times, False),
     (re.compile(r"(?<![\w.,])\+?\(?\d[\d()/-]*(?: [\d()/-]+)*[ /-]\d{3,}(?![\w.,]*\w)"),
      _same("which number"), False),
     (re.compile(rf"\b(?:[Ee]very (?:{_ONE_NUMBER} |other |second |few )?(?:\w+ )?{_PERIOD}s?"
@@ -124,6 +126,8 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
                 r"|dollars?|USD|pounds?|GBP|francs?|CHF|cents?|pence|p)\b))"),
      _same("how much"), False),
     (re.compile(rf"{_NUMBER} ?(?:%|per ?cent\b)"), _same("what percentage"), False),
+    (re.compile(rf"\b(?:from )?(?:{_CLOCK})(?P<to> ?(?:to|and|until|-|\u2013) ?(?:{_CLOCK}))?"),
+     _times, False),
     (re.compile(rf"\b(?P<lead>on |from )?{_DAY}(?: (?:to|and|through|until) {_DAY})?\b"),
      _days, False),
     (re.compile(rf"\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?: \d{{4}})?\b|\b{_MONTH} \d[\d, ]*\d\b"),
@@ -179,7 +183,8 @@ def _matches(
     for pattern, words_of, is_adverbial in rules:
         for match in pattern.finditer(text):
             start, end = match.span()
-            words = "" if _OF_A_NAME.search(text[:start]) else words_of(match)
+            is_of_a_name = match[0][0].isdigit() and _OF_A_NAME.search(text[:start])
+            words = "" if is_of_a_name else words_of(match)
             if words and not any(start < other[1] and other[0] < end for other in taken):
                 taken.append((start, end))
                 yield AskedPart(start, end, words, is_adverbial)

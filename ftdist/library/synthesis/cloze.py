@@ -59,6 +59,12 @@ _BARE_QUERY, _MIN_BARE_WORDS = 2, 3
 """Which query of a page about several things has no name before it, and its fewest words."""
 
 _WHOLE_FACTS = ("faq", "symptom", "table", "list", "definition")
+_REFERS = re.compile(
+    r"\b(?:[Ss]ee (?:also|the|chapter|section|page)|[Rr]efer to|(?:described|documented|explained"
+    r"|listed|found) (?:in|here|below|above|on page))\b"
+)
+"""A sentence that only says where something else stands."""
+
 _LEAD = re.compile(
     r"^(?P<lead>(?:After|Before|During|In|On|With|Without|For|At|From|Until|Once|When|If|To|Every"
     r"|Twice|While|As soon as)\b[^,]{2,60}), (?=[a-z])"
@@ -121,7 +127,8 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
 def _answer(statement: Statement) -> str:
     """A sentence as an answer, behind the one that it leans on; "" if it makes none."""
     text = statement.text
-    if not statement.answer or text.endswith("?") or len(keywords(text)) < _MIN_KEYWORDS:
+    is_asking = text.endswith("?") or _REFERS.search(text)
+    if not statement.answer or is_asking or len(keywords(text)) < _MIN_KEYWORDS:
         return ""
     whole = f"{statement.before} {statement.answer}" if _leans(text) else statement.answer
     return whole.strip() if len(whole.split()) <= _MAX_WORDS else ""

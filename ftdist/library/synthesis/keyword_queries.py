@@ -14,6 +14,9 @@ more most much many few into onto out off up over about because until before aft
 again please another other same own while whereas however"""
 _STOPS = frozenset(_STOP_WORDS.split())
 _WORD = re.compile(r"[A-Za-z\u00c0-\u024f0-9][\w\u2019'+-]*")
+_NO_WORD = re.compile(r"\S*[/\\$<>={}@]\S*")
+"""Paths, variables, addresses."""
+
 _MAX_WORDS = 8
 _FEW = 3
 """Words of a short query, beside the name of what it is about."""
@@ -49,7 +52,7 @@ class KeywordQueries:
 
 def keywords(text: str) -> list[str]:
     """The words of a sentence that say what it is about, without its values."""
-    found = _WORD.findall(without_values(text))
+    found = _WORD.findall(_NO_WORD.sub(" ", without_values(text)))
     words = (re.sub(r"['\u2019]s$", "", word).strip("'\u2019-") for word in found)
     return [
         word.lower() if word[1:] == word[1:].lower() else word

@@ -1,0 +1,170 @@
+"""Each sentence of a short document is asked for: by one of its parts, and by its keywords."""
+
+import pytest
+
+from ftdist.library.schema import Block, Document, Location
+from ftdist.library.synthesis.asked_parts import asked_parts
+from ftdist.library.synthesis.cloze import (
+    MAX_FURTHER_WORDINGS,
+    MAX_LONG_WORDINGS,
+    MAX_WORDINGS,
+    cloze_pairs,
+)
+from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
+from ftdist.library.synthesis.qa_extraction import questions
+
+IS_A = "The Sable 17 is an electric kettle."
+ENGLISH = "There is a house by the river, and what is in it is for those who live there."
+
+
+def _wordings(
+    *texts: str, title: str = "Rooms and rules", heading: str = "", kind: str = "paragraph"
+) -> dict[str, list[str]]:
+    """The questions of each answer."""
+    head = (Block(kind="heading", text=heading, level=2),) if heading else ()
+    blocks = tuple(
+        Block(kind=kind, text=text, marker="1." if kind == "item" else "")  # type: ignore[arg-type]
+        for text in texts
+    )
+    last = Block(kind="paragraph", text=ENGLISH)
+    document = Document(title=title, blocks=(*head, *blocks, last), location=Location("r.md"))
+    pairs = cloze_pairs(document, found=questions(document))
+    found = {pair.answer: [pair.question, *pair.wordings] for pair in pairs}
+    return {answer: asked for answer, asked in found.items() if answer != ENGLISH}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("Steam leaves the wand at 135 degrees Celsius", ["how many degrees Celsius"]),
+        ("An inspection costs 35 euros", ["how much"]),
+        ("An inspection costs \u00a312.50 a day", ["how much"]),
+        ("Add 3 g of cleaning powder", ["how many grams of cleaning powder"]),
+        ("Members get a discount of 2 percent", ["what percentage"]),
+        ("The bar opens at 9:30", ["what time"]),
+        ("The bar opens at 9.30 and shuts at noon", ["what time"]),
+        ("The jug holds up to 1.25 litres", ["how many litres"]),
+        ("The jug costs 12.50 euros", ["how much"]),
+        ("The bar is open from 9:30 to 17:00", ["between what times"]),
+        ("Calls are taken on 0555 421 860", ["which number"]),
+        ("Backflush the group every two weeks", ["how often"]),
+        ("The gate is shut on Mondays", ["on which days"]),
+        ("Prices are valid until 30 September", ["what date"]),
+        ("The sealing ring OR-21 cures the leak", ["Which sealing ring"]),
+        ("The spare set is called BR-48", ["what"]),
+        ("Cleaning takes a quarter of an hour", ["how long"]),
+        ("Write to desk@example.org", ["which address"]),
+        ("Wipe the wand with a damp cloth", ["with what"]),
+        ("Put a bowl under the spouts", ["where"]),
+        ("The tray has to be washed by hand", ["how"]),
+        ("Press Steam until the lamp turns orange", ["until when"]),
+        ("The lid stays shut because the motor is hot", [" why"]),
+    ],
+)
+def test_a_part_of_a_sentence_is_asked_for_by_what_it_says(sentence: str, words: list[str]) -> None:
+    assert [part.words for part in asked_parts(sentence)] == words
+
+
+@pytest.mark.parametrize(
+    "sentence", ["The Merrin 2 needs room", "Our house is old", "At the end it stops"]
+)
+def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str) -> None:
+    assert asked_parts(sentence) == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("You have 40 days to change your mind.", "I have how many days to change my mind?"),
+        ("We keep spare parts for 12 years.", "You keep spare parts for how many years?"),
+        ("A driver rings you on 0555 421 860.", "A driver rings me on which number?"),
+        ("Wipe the wand with a damp cloth.", "With what should I wipe the wand?"),
+        ("Once a week, wipe the wand with a cloth.",
+         "With what should I wipe the wand once a week?"),
+        ("Empty the tank and fill it with tap water.", "With what should I fill it?"),
+        ("Raise the heat by two degrees if the coffee tastes sour.",
+         "What should I do if the coffee tastes sour?"),
+        ("If the tray is full, empty the tray into the sink.",
+         "What should I do if the tray is full?"),
+        ("Address for parcels: 8 Tanner's Yard, Orsley.", "What is the address for parcels?"),
+        ("From 14 degrees upwards we recommend the filter.",
+         "From how many degrees upwards do you recommend the filter?"),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_asked_for_as_a_customer_says_it(sentence: str, question: str) -> None:
+    assert question in _wordings(sentence)[sentence]
+
+
+def test_a_page_about_one_thing_names_it_in_every_question() -> None:
+    sentence = "Steam leaves the spout at 98 degrees."
+
+    found = _wordings(IS_A, sentence, title="Sable 17")[sentence]
+
+    assert found[0] == "With the Sable 17, steam leaves the spout at how many degrees?"
+    assert all("sable 17" in each.casefold() for each in found)
+
+
+def test_a_page_about_several_things_names_the_heading_in_some() -> None:
+    sentence = "Dried milk has clogged the tip of the wand."
+
+    found = _wordings(sentence, heading="Weak steam")[sentence]
+
+    assert found[0] == "weak steam dried milk clogged tip wand"
+
+
+def test_no_query_holds_the_value_that_it_looks_for() -> None:
+    sentence = "An inspection costs 35 euros on weekdays."
+
+    queries = [each for each in _wordings(sentence)[sentence] if not each.endswith("?")]
+
+    assert queries[0] == "inspection costs weekdays how much"
+    assert not any("35" in each or "euro" in each for each in queries)
+
+
+def test_a_short_query_leads_to_one_sentence_alone() -> None:
+    texts = ["The lamp blinks red twice.", "The lamp blinks red at night beside the old gate."]
+    queries = KeywordQueries(texts)
+
+    assert queries.queries(texts[0]) == [
+        ["lamp", "blinks", "red", "twice"], ["lamp", "blinks", "twice"], ["red", "twice"],
+    ]  # fmt: skip
+    again = KeywordQueries([*texts, "The lamp in the hall blinks red, but only twice."])
+    assert again.queries(texts[0])[1:] == []
+
+
+def test_keywords_leave_out_small_words_paths_and_values() -> None:
+    text = "The files of the Merrin 2 are kept in /var/log/agent for 30 days."
+
+    assert keywords(text) == ["files", "merrin", "kept"]
+
+
+def test_a_sentence_that_leans_on_the_one_before_is_answered_with_both() -> None:
+    found = _wordings("The tray has a red float. It shows the level of the water.")
+
+    assert list(found) == [
+        "The tray has a red float.",
+        "The tray has a red float. It shows the level of the water.",
+    ]
+
+
+def test_what_other_questions_ask_for_has_no_cloze_questions() -> None:
+    prices = [f"Room {name}: {price} euros" for name, price in (("Elm", 80), ("Oak", 95))]
+
+    assert _wordings(*prices, kind="item") == {}
+
+
+def test_a_sentence_with_a_question_has_fewer_and_one_of_a_long_document_fewest() -> None:
+    plain = "Our reception lends 12 bicycles with a basket from 8:00 to 19:00 for 6 euros a day."
+    known = "The mill weighs 4.2 tonnes with its wheels, above the water, behind the barn."
+    many = "Many words that only make this page a long one stand here for no reason at all."
+
+    short = _wordings(plain, known)
+    long = _wordings(plain, *[many] * 80)
+
+    assert MAX_FURTHER_WORDINGS < len(short[plain]) <= MAX_WORDINGS
+    assert len(short[known]) == MAX_FURTHER_WORDINGS
+    assert len(long[plain]) == MAX_LONG_WORDINGS
+
+
+def test_a_reference_to_another_page_and_a_question_are_not_asked_for() -> None:
+    assert _wordings("The hours are listed in chapter 4 of the guide.", "Is the tank full?") == {}

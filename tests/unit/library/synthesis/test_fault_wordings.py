@@ -1,0 +1,57 @@
+"""Error codes, symptoms and signals in tables are asked for in people's words."""
+
+from ftdist.library.schema import Block, Document, Location
+from ftdist.library.synthesis.qa_extraction import questions
+from ftdist.library.synthesis.qa_pair import QAPair
+
+PROSE = "The Sable 17 is an electric kettle. It keeps the water hot for an hour."
+
+
+def _pairs(*rows: tuple[str, ...], title: str = "Sable 17: operating manual") -> list[QAPair]:
+    table = Block(kind="table", text="", rows=rows, has_header=True)
+    prose = Block(kind="paragraph", text=PROSE)
+    document = Document(title=title, blocks=(prose, table), location=Location("s.md"))
+    return [pair for pair in questions(document) if pair.made_by in ("table", "symptom")]
+
+
+def test_an_error_code_is_asked_for_by_its_cause_and_its_remedy() -> None:
+    cause, remedy = _pairs(("Error", "Cause", "Remedy"), ("E02", "Tank empty", "Fill the tank"))
+
+    assert cause.question == "What does error E02 mean on the Sable 17?"
+    assert cause.wordings[:2] == (
+        "My Sable 17 shows E02. What is wrong?", "Why do I see error E02 on the Sable 17?",
+    )  # fmt: skip
+    assert remedy.question == "What should I do about error E02 on the Sable 17?"
+    assert remedy.wordings[:2] == (
+        "My Sable 17 shows E02. What should I do?", "How do I fix error E02 on the Sable 17?",
+    )  # fmt: skip
+    assert (cause.answer, remedy.answer) == ("E02: Tank empty", "E02: Fill the tank")
+    assert all("E02" in text for pair in (cause, remedy) for text in pair.wordings)
+
+
+def test_a_lamp_is_asked_for_by_what_it_shows_and_answered_with_meaning_and_remedy() -> None:
+    head = ("Lamp", "Meaning", "What to do")
+    red, blinks = _pairs(
+        head, ("red, two flashes", "Lid open", "Shut it"), ("Blinks green", "Ready", "Pour")
+    )
+
+    assert red.question == "What should I do about this lamp: red, two flashes?"
+    assert red.wordings[:2] == (
+        "The lamp of the Sable 17 shows red, two flashes. What should I do?",
+        "sable 17 lamp red, two flashes",
+    )
+    assert red.answer == "Meaning: Lid open\nWhat to do: Shut it"
+    assert blinks.wordings[0] == "The lamp of the Sable 17 blinks green. What should I do?"
+
+
+def test_a_sound_is_heard() -> None:
+    (pair,) = _pairs(("Beeps", "Meaning"), ("three short", "Boiling"))
+
+    assert pair.wordings[0] == "I hear three short from the Sable 17. What does it mean?"
+
+
+def test_a_problem_is_told_in_the_words_of_the_table() -> None:
+    (pair,) = _pairs(("Problem", "Remedy"), ("No steam", "Open the tap"))
+
+    assert pair.question == "What should I do about this problem: No steam?"
+    assert pair.wordings[0] == "I have this problem with the Sable 17: no steam. What should I do?"
