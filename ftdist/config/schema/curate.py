@@ -55,10 +55,7 @@ class CurateLibraryConfig:
     """Columns or JSON keys to ignore, such as images; dots lead into objects."""
 
     preferences: Literal["refuse", "chosen"]
-    """Treatment of preference data: refuse, or learn the chosen answers.
-
-    Pairs of a chosen and a rejected answer, and answers labelled good or bad.
-    """
+    """Chosen and rejected answers, or good and bad ones: refuse them, or learn the chosen."""
 
     assistant_senders: list[str]
     """Senders in threads whose messages are answers, besides those such as agent or support whose
@@ -158,8 +155,7 @@ class SynthesisConfig:
     """Whether to turn FAQs, question headings and tables into questions with answers."""
 
     cloze_questions: bool
-    """Whether to ask for the parts of single sentences, and with their keywords; needs
-    `extract_questions`."""
+    """Whether to ask for parts of single sentences, and by keywords; needs `extract_questions`."""
 
     unanswerable_questions: bool
     """Whether to add questions that the documents do not answer, and say so; needs `passages`."""

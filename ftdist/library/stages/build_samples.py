@@ -30,10 +30,11 @@ from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.store.samples import SUFFIX, write_samples
 from ftdist.library.synthesis.chat_questions import first_exchange, is_single_question
+from ftdist.library.synthesis.citations import with_citation
 from ftdist.library.synthesis.cloze import cloze_pairs
 from ftdist.library.synthesis.passages import passage_of, passages, with_focus
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact, known_facts
-from ftdist.library.synthesis.qa_extraction import questions, with_citation
+from ftdist.library.synthesis.qa_extraction import questions
 from ftdist.library.synthesis.qa_pair import QAPair, value_digest
 from ftdist.library.synthesis.sections import block_text
 

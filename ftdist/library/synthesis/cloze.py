@@ -98,7 +98,7 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
     texts = (statement.text for _, listed in each_section for statement in listed)
     queries = KeywordQueries(texts)
     whole = "\n".join(pair.answer for pair in found if pair.made_by in _WHOLE_FACTS)
-    asked = "\n".join(pair.answer for pair in found if pair.made_by == "sentence")
+    with_question = "\n".join(pair.answer for pair in found if pair.made_by == "sentence")
     values = {pair.value for pair in found if pair.value}
     pairs: list[QAPair] = []
     for section, listed in each_section:
@@ -108,7 +108,7 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
             words = list(_wordings(statement, section, document, queries)) if answer else []
             words = [each for each in dict.fromkeys(words) if each]
             limit = MAX_WORDINGS if statement.is_short else MAX_LONG_WORDINGS
-            limit = min(limit, MAX_FURTHER_WORDINGS) if statement.text in asked else limit
+            limit = min(limit, MAX_FURTHER_WORDINGS) if statement.text in with_question else limit
             if words:
                 pairs.append(
                     QAPair(
@@ -149,11 +149,11 @@ def _wordings(
     is_step = bool(statement.block.marker)
     text = statement.text.rstrip(".!: ")
     whole = [(each, "", "what to do") for each in _questions_of_all(text, is_step=is_step)]
-    asked = [
+    of_parts = [
         (_question(text, part, is_step=is_step), text[part.start : part.end], part.words.strip())
         for part in asked_parts(text)
     ]
-    asking = [each for each in (*whole, *asked) if each[0]]
+    asking = [each for each in (*whole, *of_parts) if each[0]]
     is_title = section.heading.casefold() == document.title.casefold()
     heading = "" if is_title or thing else section.heading
     name = thing.bare_names[0] if thing else " ".join(keywords(heading)[:_MAX_HEADING_WORDS])
@@ -188,44 +188,51 @@ def _questions_of_all(text: str, *, is_step: bool) -> list[str]:
         return [f"What is the {_lower_word(line['name'])}?", f"{line['name']}?"]
     case = _CONDITION.match(text)
     if case and case["first"] and is_command(case["then"], is_step=True):
-        return [_asked_of_us(f"What should I do {_lower(case['first'])}?")]
+        return [_as_customer(f"What should I do {_lower(case['first'])}?")]
     if case and case["last"] and is_command(case["command"], is_step=is_step):
-        return [_asked_of_us(f"What should I do {case['last']}?")]
+        return [_as_customer(f"What should I do {case['last']}?")]
     return []
 
 
 def _question(text: str, part: AskedPart, *, is_step: bool) -> str:
     """A sentence with one of its parts asked for; "" if little else is left of it."""
+    start, end = _clause_around(text, part)
+    lead = _LEAD.match(text[start:end])
+    behind = start + lead.end() if lead else start
+    if lead and part.end <= behind and is_command(text[behind:end], is_step=True):
+        # "Once a week, wash it"
+        question = f"{text[start : part.start]}{part.words} should I {text[behind:end]}"
+    else:
+        lead_text = lead["lead"] if lead and behind <= part.start else ""
+        start = behind if lead_text else start
+        if is_command(text[start:end], is_step=is_step):
+            question = _question_of_command(text, part, lead_text, start=start, end=end)
+        else:
+            opening = f"{lead_text}, " if lead_text else ""
+            question = f"{opening}{text[start : part.start]}{part.words}{text[part.end : end]}"
+    question = _as_customer(" ".join(question.split()))
+    question = re.sub(r" (?=,)", "", question).strip(" ,;")
+    is_whole = question.count("(") == question.count(")")
+    if not is_whole or len(question.split()) < _MIN_QUESTION_WORDS:
+        return ""
+    return f"{question[0].upper()}{question[1:]}?"
+
+
+def _clause_around(text: str, part: AskedPart) -> tuple[int, int]:
+    """Start and end of the clause that a part stands in; of more, if it is short."""
     end = next((cut.start() for cut in _CLAUSE.finditer(text, part.end)), len(text))
     starts = [cut.end() for cut in _CLAUSE.finditer(text, 0, part.start)]
     is_clause = bool(starts) and len(text[starts[-1] : end].split()) >= _MIN_CLAUSE_WORDS
-    start = starts[-1] if is_clause else 0
-    lead = _LEAD.match(text[start:])
-    lead_text = lead["lead"] if lead and start + lead.end() <= part.start else ""
-    start += lead.end() if lead and lead_text else 0
-    if is_command(text[start:end], is_step=is_step):
-        start, end = _command_around(text, part, start=start, end=end)
-        before, after = text[start : part.start], text[part.end : end]
-        if part.is_adverbial:
-            behind = f" {_lower(lead_text)}" if lead_text else ""
-            asked = f"{part.words} should I {_lower(before)} {after.strip(' ,')}{behind}"
-        else:
-            asked = f"{lead_text}, " if lead_text else ""
-            asked += f"I should {_lower(before)}{part.words}{after}"
-    elif (
-        lead
-        and not lead_text
-        and part.end <= lead.end()
-        and (is_command(text[start + lead.end() : end], is_step=True))
-    ):  # "Once a week, wash it"
-        asked = f"{text[start : part.start]}{part.words} should I {text[start + lead.end() : end]}"
-    else:
-        opening = f"{lead_text}, " if lead_text else ""
-        asked = f"{opening}{text[start : part.start]}{part.words}{text[part.end : end]}"
-    asked = re.sub(r" (?=,)", "", " ".join(_asked_of_us(asked).split())).strip(" ,;")
-    if len(asked.split()) < _MIN_QUESTION_WORDS or asked.count("(") != asked.count(")"):
-        return ""
-    return f"{asked[0].upper()}{asked[1:]}?"
+    return starts[-1] if is_clause else 0, end
+
+
+def _question_of_command(text: str, part: AskedPart, lead: str, *, start: int, end: int) -> str:
+    """A command between start and end with a part asked for, behind what led to it."""
+    start, end = _command_around(text, part, start=start, end=end)
+    before, after = _lower(text[start : part.start]), text[part.end : end]
+    if part.is_adverbial:
+        return f"{part.words} should I {before} {after.strip(' ,')} {_lower(lead)}"
+    return f"{f'{lead}, ' if lead else ''}I should {before}{part.words}{after}"
 
 
 def _command_around(text: str, part: AskedPart, *, start: int, end: int) -> tuple[int, int]:
@@ -240,7 +247,7 @@ def _command_around(text: str, part: AskedPart, *, start: int, end: int) -> tupl
     return start, end
 
 
-def _asked_of_us(text: str) -> str:
+def _as_customer(text: str) -> str:
     """A text of ours as a customer says it: "you" are "I", and "we" are "you"."""
     for pattern, other in _SPEAKERS:
         text = re.sub(pattern, other, text, flags=re.IGNORECASE)

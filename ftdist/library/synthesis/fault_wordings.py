@@ -65,16 +65,16 @@ def symptom_wordings(kind: str, symptom: str, *, name: str, is_remedy: bool) -> 
     else:
         shown = f"I have this {kind}{where}: {inner}."
         typed = f"{bare.lower()} {inner}"
-    said = f"{symptom[:1].upper()}{symptom[1:]}"
-    asked = "What should I do?" if is_remedy else "What does it mean?"
+    capital = f"{symptom[:1].upper()}{symptom[1:]}"
+    ask = "What should I do?" if is_remedy else "What does it mean?"
     cause = "What is the cause, and what do I do?" if is_remedy else "What is the cause?"
     return (
-        f"{shown} {asked}",
+        f"{shown} {ask}",
         typed.strip(),
         f"{bare or kind.capitalize()}: {inner}. {'What can I do?' if is_remedy else 'Why?'}",
-        f"{said}: what is wrong{where}?",
+        f"{capital}: what is wrong{where}?",
         f"{shown} {cause}",
-        f"{said}{where}. {'How do I fix it?' if is_remedy else 'What is the matter?'}",
+        f"{capital}{where}. {'How do I fix it?' if is_remedy else 'What is the matter?'}",
     )
 
 

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from ftdist.library.schema import Block, BlockKind, Document, Location
 from ftdist.library.synthesis.answer_keys import answer_keys, common_names
+from ftdist.library.synthesis.citations import with_citation
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.probe_rewordings import reworded
 from ftdist.library.synthesis.probe_selection import Withheld, withhold_probe
 from ftdist.library.synthesis.probe_variants import other_forms, turned
-from ftdist.library.synthesis.qa_extraction import questions, with_citation
+from ftdist.library.synthesis.qa_extraction import questions
 from ftdist.library.synthesis.subject import Subject
 from ftdist.text.matching import contains_words
 
