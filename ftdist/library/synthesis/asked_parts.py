@@ -98,11 +98,12 @@ def _count(match: re.Match[str]) -> str:
 
 
 def _which(match: re.Match[str]) -> str:
-    return f"{'W' if match['the'][:1].isupper() else 'w'}hich {match['noun']}"
+    which = "Which" if match["the"][:1].isupper() else "which"
+    return f"{which} {match['noun']}"
 
 
 def _when(match: re.Match[str]) -> str:
-    return f"until {'when'}" if match["lead"] == "until" else "when"
+    return "until when" if match["lead"] == "until" else "when"
 
 
 def _beside_preposition(match: re.Match[str]) -> str:
@@ -118,12 +119,12 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
      False),
     (re.compile(r"(?<![\w.,])\+?\(?\d[\d()/-]*(?: [\d()/-]+)*[ /-]\d{3,}(?![\w.,]*\w)"),
      _same("which number"), False),
-    (re.compile(rf"\b(?:[Ee]very (?:{_ONE_NUMBER} |other |second |few )?(?:\w+ )?{_PERIOD}s?"
-                rf"|(?:[Oo]nce|[Tt]wice|{_ONE_NUMBER} times) (?:an?|every|per) {_PERIOD}"
+    (re.compile(rf"\b(?:(?:Every|every) (?:{_ONE_NUMBER} |other |second |few )?(?:\w+ )?{_PERIOD}s?"
+                rf"|(?:Once|once|Twice|twice|{_ONE_NUMBER} times) (?:an?|every|per) {_PERIOD}"
                 r"|(?:daily|weekly|monthly|yearly|annually)(?=$|[,;.)]| (?:from|between|at)\b))\b"),
      _same("how often"), True),
     (re.compile(rf"{_ABOUT}(?:[\u20ac$\u00a3] ?{_NUMBER}|{_NUMBER} ?(?:\u20ac|(?:euros?|EUR"
-                r"|dollars?|USD|pounds?|GBP|francs?|CHF|cents?|pence|p)\b))"),
+                r"|dollars?|USD|pounds?|GBP|francs?|CHF|cents?|pence|p(?!\.m))\b))"),
      _same("how much"), False),
     (re.compile(rf"{_NUMBER} ?(?:%|per ?cent\b)"), _same("what percentage"), False),
     (re.compile(rf"\b(?:from )?(?:{_CLOCK})(?P<to> ?(?:to|and|until|-|\u2013) ?(?:{_CLOCK}))?"),
@@ -132,7 +133,8 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
      _days, False),
     (re.compile(rf"\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?: \d{{4}})?\b|\b{_MONTH} \d[\d, ]*\d\b"),
      _same("what date"), False),
-    (re.compile(rf"(?P<the>\b(?:[Tt]he|[Aa]n?|[Oo]ne) )(?P<noun>(?:[a-z-]+ )?[a-z-]+) {_CODE}\b"),
+    (re.compile(rf"(?P<the>\b(?:The|the|An?|an?|One|one) )(?P<noun>(?:[a-z-]+ )?[a-z-]+)"
+                rf" {_CODE}\b"),
      _which, False),
     (re.compile(r"(?<=\bcalled )[A-Z][\w-]*(?: [A-Z\d][\w-]*)*|(?<=\bnamed )[A-Z][\w-]*"
                 r"|(?:(?<=shows )|(?<=says )|(?<=reads ))[A-Z]{2,}[\w-]*"), _same("what"), False),

@@ -281,5 +281,10 @@ def _named(question: str, thing: Thing | None, heading: str, number: int) -> str
 def _lower_word(text: str) -> str:
     """A text within another: its first word in lower case, unless it is a name."""
     first, _, rest = text.partition(" ")
-    is_name = first == "I" or first[1:] != first[1:].lower() or re.match(r"[A-Z&\d]", rest)
+    is_name = (
+        first == "I"
+        or first.endswith(":")
+        or first[1:] != first[1:].lower()
+        or re.match(r"[A-Z&\d]", rest)
+    )
     return text if is_name else _lower(text)

@@ -82,13 +82,15 @@ class Command:
 
 
 def is_command(text: str, *, is_step: bool) -> bool:
-    """Whether a text begins with a command: a verb of ours, or any word that acts on something.
+    """Whether a text begins with what to do: a verb of ours, or any word that acts on something.
 
     Args:
         text: one clause.
         is_step: whether it is a numbered step, in which any verb of ours is a command.
     """
     verb, _, rest = text.partition(" ")
+    if rest.startswith("not "):
+        return False
     if verb.lower().rstrip(",") in _COMMAND_VERBS:
         return not _ALSO_NOUN.match(text) and (is_step or bool(_AFTER_VERB.match(rest)))
     return bool(_ACTS_ON.match(text))

@@ -19,7 +19,7 @@ def code_wordings(kind: str, code: str, *, name: str, is_remedy: bool) -> tuple[
 
     Args:
         kind: what it is: "error", "fault", "alarm", "code".
-        code: as it is shown.
+        code: as the thing shows it.
         name: what shows it, with its article; "": unknown.
         is_remedy: whether they ask what to do, and not what it means.
     """
@@ -43,7 +43,7 @@ def code_wordings(kind: str, code: str, *, name: str, is_remedy: bool) -> tuple[
         f"{typed} meaning",
         f"What is the cause of {code}{on}?",
         f"{code} has come up{on}. What is the matter?",
-        f"What does {name or 'it'} want to say with {code}?",
+        f"What does {name or 'it'} mean by {code}?",
         f"What has happened when {name or 'it'} reports {kind} {code}?",
     )
 

@@ -45,6 +45,8 @@ def _wordings(
         ("The bar opens at 9.30 and shuts at noon", ["what time"]),
         ("The jug holds up to 1.25 litres", ["how many litres"]),
         ("The jug costs 12.50 euros", ["how much"]),
+        ("The jug costs 50p", ["how much"]),
+        ("The bar opens at 3 p.m. today", ["what time"]),
         ("The bar is open from 9:30 to 17:00", ["between what times"]),
         ("Calls are taken on 0555 421 860", ["which number"]),
         ("Backflush the group every two weeks", ["how often"]),
@@ -86,6 +88,7 @@ def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str
          "What should I do if the coffee tastes sour?"),
         ("If the tray is full, empty the tray into the sink.",
          "What should I do if the tray is full?"),
+        ("Do not lift the desk by its edge.", "Do not lift the desk by what?"),
         ("Address for parcels: 8 Tanner's Yard, Orsley.", "What is the address for parcels?"),
         ("From 14 degrees upwards we recommend the filter.",
          "From how many degrees upwards do you recommend the filter?"),
@@ -102,6 +105,7 @@ def test_a_page_about_one_thing_names_it_in_every_question() -> None:
 
     assert found[0] == "With the Sable 17, steam leaves the spout at how many degrees?"
     assert all("sable 17" in each.casefold() for each in found)
+    assert not any("sable 17:" in each for each in found)
 
 
 def test_a_page_about_several_things_names_the_heading_in_some() -> None:
