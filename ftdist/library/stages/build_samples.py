@@ -231,7 +231,8 @@ class _Builder:
         texts = list(passages(document, words=settings.passage_words))
         samples = list(texts) if settings.passages else []
         pairs = self._qa_pairs(document, texts)
-        samples += _rewritten(texts, pairs) if settings.passages and is_train else []
+        asking = [pair for pair in pairs if pair.made_by != "cloze"]
+        samples += _rewritten(texts, asking) if settings.passages and is_train else []
         single = sum(pair.made_by not in WITHOUT_PROBE for pair in pairs)
         one_in = -(-single // settings.probes) if settings.probes and is_train else 0
         given = f"{document_names(document)} {settings.names}" if one_in else ""

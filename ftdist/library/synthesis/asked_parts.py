@@ -119,7 +119,8 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
      False),
     (re.compile(r"(?<![\w.,])\+?\(?\d[\d()/-]*(?: [\d()/-]+)*[ /-]\d{3,}(?![\w.,]*\w)"),
      _same("which number"), False),
-    (re.compile(rf"\b(?:(?:Every|every) (?:{_ONE_NUMBER} |other |second |few )?(?:\w+ )?{_PERIOD}s?"
+    (re.compile(rf"\b(?:(?:Every|every) (?:{_ONE_NUMBER} |other |second |few )?(?:\w+ )?"
+                rf"(?:{_PERIOD}s?|{_DAY})"
                 rf"|(?:Once|once|Twice|twice|{_ONE_NUMBER} times) (?:an?|every|per) {_PERIOD}"
                 r"|(?:daily|weekly|monthly|yearly|annually)(?=$|[,;.)]| (?:from|between|at)\b))\b"),
      _same("how often"), True),

@@ -269,8 +269,9 @@ def _lower(text: str) -> str:
 def _named(question: str, thing: Thing | None, heading: str, number: int) -> str:
     """A question that names what it is about: before it, or as a heading with a colon."""
     if thing is None:
-        is_led = heading and number % 2 and heading.casefold() not in question.casefold()
-        return f"{heading}: {_lower_word(question)}" if is_led else question
+        leans = bool(LEANS.match(question) or re.match("(?:Its|Their) ", question))
+        is_led = (leans or number % 2) and heading.casefold() not in question.casefold()
+        return f"{heading}: {_lower_word(question)}" if heading and is_led else question
     if any(name.casefold() in question.casefold() for name in thing.bare_names):
         return question
     if number % 2:

@@ -51,6 +51,7 @@ def _wordings(
         ("Calls are taken on 0555 421 860", ["which number"]),
         ("Backflush the group every two weeks", ["how often"]),
         ("The gate is shut on Mondays", ["on which days"]),
+        ("The password is changed every Monday", ["how often"]),
         ("Prices are valid until 30 September", ["what date"]),
         ("The sealing ring OR-21 cures the leak", ["Which sealing ring"]),
         ("The spare set is called BR-48", ["what"]),
@@ -114,6 +115,15 @@ def test_a_page_about_several_things_names_the_heading_in_some() -> None:
     found = _wordings(sentence, heading="Weak steam")[sentence]
 
     assert found[0] == "weak steam dried milk clogged tip wand"
+
+
+def test_a_question_that_begins_with_a_pronoun_is_led_by_its_heading() -> None:
+    text = "The network is called LakeNet. Its password is changed every Monday at the desk."
+
+    found = _wordings(text, heading="Wi-Fi")[text]
+
+    assert found[0] == "Wi-Fi: its password is changed how often at the desk?"
+    assert not any(each.startswith("Its") for each in found)
 
 
 def test_no_query_holds_the_value_that_it_looks_for() -> None:
