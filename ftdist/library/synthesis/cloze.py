@@ -128,7 +128,8 @@ def _answer(statement: Statement) -> str:
     """A sentence as an answer, behind the one that it leans on; "" if it makes none."""
     text = statement.text
     is_asking = text.endswith("?") or _REFERS.search(text)
-    if not statement.answer or is_asking or len(keywords(text)) < _MIN_KEYWORDS:
+    min_keywords = 1 if asked_parts(text) else _MIN_KEYWORDS
+    if not statement.answer or is_asking or len(keywords(text)) < min_keywords:
         return ""
     whole = f"{statement.before} {statement.answer}" if _leans(text) else statement.answer
     return whole.strip() if len(whole.split()) <= _MAX_WORDS else ""

@@ -3,6 +3,7 @@
 import re
 
 from ftdist.library.synthesis.sections import Section
+from ftdist.library.synthesis.units import MONEY
 
 OF_DAYS = re.compile(r"^days? (?:(?:opening )?(?:hours|times)|open)$", re.IGNORECASE)
 """The headings of a table of opening hours, joined."""
@@ -13,14 +14,17 @@ NO_ATTRIBUTE = re.compile(
 )
 """Headings that no question can name: "Minutes from Hillcrest", "Decompress."."""
 
-_MONEY = re.compile(
-    r"^(?:[A-Z]{3}\s?|[$\u20ac\u00a3]\s?)\d|^\d[\d.,]*\s?(?:[$\u20ac\u00a3]|[A-Z]{3}\b)"
-)
 _PERIOD = re.compile(
-    r"^(?P<one>hour|half[ -]day|day|night|weekend|week|fortnight|month|quarter|year)$",
+    r"^(?:(?:one|1|whole|full|per|an?|each) )?(?P<one>hour|half[ -]day|day|night|weekend|week"
+    r"|fortnight|month|quarter|year)$",
     re.IGNORECASE,
 )
 _PERIODS = re.compile(r"^(?P<n>\d+ (?:hours?|days?|nights?|weeks?|months?))$", re.IGNORECASE)
+_SEASON = re.compile(
+    r"^(?:(?:low|high|off|peak|main|mid|shoulder|summer|winter)[ -]season|summer|winter|spring"
+    r"|autumn)$",
+    re.IGNORECASE,
+)
 _PEOPLE = re.compile(
     r"^(?:(?P<one>adult|child|student|senior|group|member|concession|reduced|family)s?"
     r"|(?P<children>children)|(?P<families>families))$",
@@ -38,12 +42,14 @@ def plain_name(name: str, value: str) -> str:
     """A heading as an attribute: "price per day" for "Day" above "45 EUR"."""
     if _HOURS.search(value) and (days := _DAYS.match(name)):
         return f"opening hours from {days[1]} to {days[2]}"
-    if not _MONEY.match(value):
+    if not MONEY.match(value):
         return name
     if period := _PERIOD.match(name):
         return f"price per {period['one'].lower()}"
     if periods := _PERIODS.match(name):
         return f"price for {periods['n'].lower()}"
+    if _SEASON.match(name):
+        return f"price in {name.lower()}"
     if people := _PEOPLE.match(name):
         one = people["one"] or ("child" if people["children"] else "family")
         return f"{one.lower()} price"

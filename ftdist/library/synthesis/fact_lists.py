@@ -11,6 +11,7 @@ from ftdist.library.synthesis.fact_questions import is_quantity
 from ftdist.library.synthesis.facts import Fact, make_fact, subject_of
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.things import NO_THING, named_thing
+from ftdist.library.synthesis.units import MONEY
 
 _LINE = re.compile(
     r"^(?P<name>[^:=|?!]{1,60}?)(?:\s*:\s+|\s+[\u2013\u2014-]\s+|\s+=\s+)(?P<value>\S.*)$"
@@ -20,11 +21,6 @@ _NO_NAMES = re.compile(
     r"step \d+|question|answer|q|a|p|s|see|see also|source|figure|table|remember|summary|result|"
     r"reason|problem|solution|cause|remedy|update|ps|re|http|https|to do|todo|first|second|third|"
     r"\d+)$",
-    re.IGNORECASE,
-)
-_MONEY = re.compile(
-    r"^(?:(?:from|about|up to|approx\.?) )?(?:[$\u20ac\u00a3] ?\d|(?:EUR|USD|GBP|CHF) ?\d"
-    r"|\d[\d.,]* ?(?:\u20ac|(?:euros?|EUR|dollars?|USD|pounds?|GBP|francs?|CHF|cents?|pence)\b))",
     re.IGNORECASE,
 )
 _OF_MONEY = re.compile(r"pric|cost|fee|rate|charge|deposit|fine|rent|tariff", re.IGNORECASE)
@@ -70,7 +66,7 @@ def list_facts(section: Section, document: Document) -> list[Fact]:
 def _common_attribute(lines: Sequence[_Line], section: Section) -> str:
     """What lines say of a thing each: a price, or what the heading names; "" if neither."""
     heading = section.heading
-    if sum(bool(_MONEY.match(line.value)) for line in lines) * 2 > len(lines):
+    if sum(bool(MONEY.match(line.value)) for line in lines) * 2 > len(lines):
         return heading if _OF_MONEY.search(heading) and is_attribute(heading) else "Price"
     return heading if is_attribute(heading) and _are_quantities(lines) else ""
 

@@ -98,7 +98,8 @@ def sentences(text: str) -> list[str]:
 
 def _is_english(block: Block, document: Document) -> bool:
     """Whether a paragraph is in English; a short one may not show it by itself."""
-    is_short = len(block.text.split()) <= _MAX_SHORT_BLOCK and block.text.isascii()
+    is_ascii = all(char.isascii() or not char.isalpha() for char in block.text)
+    is_short = len(block.text.split()) <= _MAX_SHORT_BLOCK and is_ascii
     return looks_english(block.text) or (is_short and _has_english_prose(document))
 
 

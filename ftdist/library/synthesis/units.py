@@ -79,6 +79,15 @@ _QUANTITY = re.compile(
     r"\s*(?P<unit>\D*)$"
 )
 
+_CURRENCY = "EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|CAD|AUD|NZD|JPY"
+MONEY = re.compile(
+    rf"^(?:(?:from|about|up to|approx\.?) )?(?:[$\u20ac\u00a3] ?\d|(?:{_CURRENCY}) ?\d"
+    rf"|\d[\d.,]* ?(?:[$\u20ac\u00a3]|(?:{_CURRENCY}|euros?|dollars?|pounds?|francs?|cents?|pence)"
+    r"\b))",
+    re.IGNORECASE,
+)
+"""An amount of money at the start of a value."""
+
 
 def unit_in_words(value: str) -> str:
     """The unit of a value in the plural, such as "litres"; "" if it has none that is known."""

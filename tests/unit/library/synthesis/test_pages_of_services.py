@@ -40,6 +40,10 @@ def _of_sentence(text: str, title: str = "Page") -> list[str]:
     [
         ("Day", "\u20ac38", "How much is the Stihl MS 261 per day?",
          "The Stihl MS 261 costs \u20ac38 per day."),
+        ("Whole day", "\u20ac38", "How much is the Stihl MS 261 per day?",
+         "The Stihl MS 261 costs \u20ac38 per day."),
+        ("High season", "\u00a323", "What is the price in high season of the Stihl MS 261?",
+         "The price in high season of the Stihl MS 261 is \u00a323."),
         ("Weekend", "65 EUR", "What is the price per weekend of the Stihl MS 261?",
          "The price per weekend of the Stihl MS 261 is 65 EUR."),
         ("Children", "\u20ac3", "What is the child price of the Stihl MS 261?",
