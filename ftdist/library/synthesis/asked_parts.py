@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ftdist.library.synthesis.units import unit_in_words
+from ftdist.library.synthesis.verb_forms import VERBS, base_form
 
 _NUMBER_WORDS = (
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
 )
-_ONE_NUMBER = rf"(?:\d+(?:[.,]\d+)*|{_NUMBER_WORDS}|half an?|a quarter of an)"
+_DIGITS = r"\d{1,9}(?:[.,]\d{1,9}){0,3}"
+_ONE_NUMBER = rf"(?:(?<![\w-])[-\u2212]?{_DIGITS}|{_NUMBER_WORDS}|half an?|a quarter of an)"
 _ABOUT = (
     r"(?:(?:about|around|roughly|approximately|nearly|almost|up to|at least|at most|less than"
     r"|more than|fewer than|no more than|no less than|over|between|exactly) )?"
 )
-_NUMBER = rf"{_ABOUT}{_ONE_NUMBER}(?:(?: (?:to|and|or) | ?[-\u2013x\u00d7] ?){_ONE_NUMBER})*"
+_FURTHER = rf"(?: (?:to|and|or) | ?[-\u2013x\u00d7] ?)(?:{_DIGITS}|{_NUMBER_WORDS})"
+_NUMBER = rf"{_ABOUT}{_ONE_NUMBER}(?:{_FURTHER}){{0,3}}"
 _PERIOD = "(?:second|minute|hour|day|night|week|weekend|month|quarter|year|season|morning|evening)"
 _CLOCK = (
     r"(?:\d{1,2}(?:[:.]\d\d)? ?(?:[ap]\.?m\b\.?|o['\u2019]clock)|\d{1,2}:\d\d(?!\d)"
@@ -34,13 +37,24 @@ _ABBREVIATED_UNIT = (
 )
 _OF_A_NAME = re.compile(
     r"\b(?!(?:The|In|On|At|For|From|After|Before|Between|Until|Within|About|Add|Use|Set|Run|Take"
-    r"|Only|With|To|Over|Under|Every|Each|Put|Pour|Wait|Allow|Leave|Fill|Press|Hold|Repeat|Up)\b)"
-    r"[A-Z][\w-]* $"
+    r"|Only|With|To|Over|Under|Every|Each|Put|Pour|Wait|Allow|Leave|Fill|Press|Hold|Repeat|Up|Bake|Blend|Mix"
+    r"|Stir|Cook|Simmer|Boil|Rest)\b)"
+    r"(?P<word>[A-Z][\w-]*) $"
 )
 """A name whose number follows, such as "Merrin 2"."""
 
 _NO_COUNT = re.compile(r"^(?:times|others|ones|is|was|has|does|goes|this|its|his)$")
 
+_COUNTED_WORDS = (
+    "steps places turns points orders stops plans parts tests sets seats notes calls lights"
+)
+_COUNTED = frozenset(_COUNTED_WORDS.split())
+"""Plurals that are verbs as well."""
+
+_FUNCTION_WORDS = (
+    r"(?:and|or|to|in|on|at|for|with|from|by|of|into|through|per|an?|the|who|which|that|when|if|as"
+    r"|is|are|was|were|has|have|but|so|until|before|after|over|under)\b"
+)
 _DETERMINER = r"(?:the|an?|your|our|its|their|his|her|my|every|each|any|some|one|another)"
 _PLACE = re.compile(
     r"^(?:in|on|under|into|onto|behind|above|below|beneath|inside|near|next to|beside|between"
@@ -52,8 +66,8 @@ _NOT_ASKED = re.compile(
     r"|course|moment|following|next|previous|question|example|reason|help|purpose|sake|use)\b"
 )
 _NOUN_END = (
-    r"(?=$|[,;:.!)]| (?:and|or|but|to|in|on|at|for|with|from|by|into|under|until|before|after"
-    r"|when|while|if|as|so|because|is|are|was|were|has|have|can|may|must|will|should|does|do|that"
+    r"(?=$|[,;:!)]|\.(?:\s|$)| (?:and|or|but|to|in|on|at|for|with|from|by|into|under|until|before"
+    r"|after|when|while|if|as|so|because|is|are|was|were|has|have|can|may|must|will|should|does|do|that"
     r"|which|who|where|than|straight|once|twice|again|first)\b)"
 )
 _WORD = r"[\w'\u2019-]+"
@@ -94,7 +108,12 @@ def _amount(match: re.Match[str]) -> str:
 
 
 def _count(match: re.Match[str]) -> str:
-    return "" if _NO_COUNT.match(match["noun"].split()[-1]) else f"how many {match['noun']}"
+    first, noun = match["noun"].split()[0], match["noun"].split()[-1]
+    is_verb = noun not in _COUNTED and (base_form(noun) or base_form(first))
+    is_year = re.match(r"(?:19|20)\d\d ", match[0])
+    if _NO_COUNT.match(noun) or noun.endswith("ss") or is_verb or is_year:
+        return ""
+    return f"how many {match['noun']}"
 
 
 def _which(match: re.Match[str]) -> str:
@@ -140,9 +159,9 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
     (re.compile(r"(?<=\bcalled )[A-Z][\w-]*(?: [A-Z\d][\w-]*)*|(?<=\bnamed )[A-Z][\w-]*"
                 r"|(?:(?<=shows )|(?<=says )|(?<=reads ))[A-Z]{2,}[\w-]*"), _same("what"), False),
     (re.compile(rf"{_NUMBER} ?(?P<unit>{_ABBREVIATED_UNIT})(?![\w/])"
-                r"(?P<of> of (?:[a-z-]+ )?[a-z-]+)?"), _amount, False),
-    (re.compile(rf"\b{_NUMBER} (?P<noun>(?:[a-z-]+ )?(?:[a-z-]+s|people|children)"
-                r"(?: (?:Celsius|Fahrenheit))?)\b"), _count, False),
+                rf"(?P<of> of [a-z-]+(?: (?!{_FUNCTION_WORDS})[a-z-]+)?)?"), _amount, False),
+    (re.compile(rf"\b{_NUMBER} (?P<noun>(?:(?!{_FUNCTION_WORDS})[a-z-]+ )?"
+                r"(?:[a-z-]+s|people|children)(?: (?:Celsius|Fahrenheit))?)\b"), _count, False),
     (re.compile(rf"\b{_NUMBER} (?P<noun>{_PERIOD})\b"), _same("how long"), False),
     (re.compile(r"^[A-Z][a-z]+ [A-Z][a-z]+(?= (?:is in charge|is responsible|runs|manages|leads"
                 r"|founded|heads|looks after|answers|takes care)\b)"), _same("Who"), False),
@@ -178,6 +197,12 @@ def without_values(text: str) -> str:
     return text
 
 
+def _ends_with_name(text: str) -> bool:
+    """Whether a name stands at the end of a text, such as "Merrin" before "2"."""
+    match = _OF_A_NAME.search(text)
+    return match is not None and match["word"].lower() not in VERBS
+
+
 def _matches(
     text: str, rules: tuple[tuple[re.Pattern[str], _Words, bool], ...]
 ) -> Iterator[AskedPart]:
@@ -186,7 +211,7 @@ def _matches(
     for pattern, words_of, is_adverbial in rules:
         for match in pattern.finditer(text):
             start, end = match.span()
-            is_of_a_name = match[0][0].isdigit() and _OF_A_NAME.search(text[:start])
+            is_of_a_name = match[0][0].isdigit() and _ends_with_name(text[:start])
             words = "" if is_of_a_name else words_of(match)
             if words and not any(start < other[1] and other[0] < end for other in taken):
                 taken.append((start, end))

@@ -18,7 +18,6 @@ from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section, sections
 from ftdist.library.synthesis.statements import LEANING_WORDS, LEANS, Statement, statements
 from ftdist.library.synthesis.things import Thing
-from ftdist.library.synthesis.verb_forms import VERBS
 
 MAX_WORDINGS = 8
 """Of a sentence of a short document."""
@@ -29,21 +28,32 @@ MAX_FURTHER_WORDINGS = 4
 MAX_LONG_WORDINGS = 2
 """Of a sentence of a long document, whose many sentences would make the questions most of it."""
 
-_MIN_KEYWORDS, _MAX_WORDS = 2, 60
+_MIN_KEYWORDS, _MAX_WORDS, _MAX_CHARACTERS = 2, 60, 600
 _MIN_QUESTION_WORDS, _MIN_CLAUSE_WORDS, _MAX_HEADING_WORDS = 4, 6, 4
 _CLAUSE = re.compile(r"[;:]\s|,? \u2013 |, (?:and|but|or|so|whereas|while)\s")
 _NEXT_COMMAND = re.compile(r",? and (?:then )?(?=[a-z])|, (?:then )?(?=[a-z])")
+_YOU = re.compile(
+    r"(?P<before>\b[\w'\u2019]+ )?\byou\b(?P<after> (?:the|an?|your|our|to|at|on|in|by|with|for"
+    r"|from|of|it|back|up|out|\d\S*|two|three|half|one|some|any|all)\b|(?= *(?:$|[,;:.?!)])))?",
+    re.IGNORECASE,
+)
+_BEFORE_SUBJECT = re.compile(
+    r"(?:can|may|must|do|did|will|should|could|would|have|are|if|when|what|that|which|as|where|how"
+    r"|once|before|after|until|while|because|unless|and|or|but) $",
+    re.IGNORECASE,
+)
+_BEFORE_OBJECT = re.compile(
+    r"(?:to|for|with|by|from|of|at|on|about|between|behind|near|let|help|give|send|tell|show|call"
+    r"|ring|lend|sell|offer|bring|charge) $",
+    re.IGNORECASE,
+)
 _SPEAKERS = (
-    (r"\byou are\b", "\0I am"),
-    (rf"\byou (?=(?:have|can|may|must|will|want|need|do|should|could|would|{'|'.join(VERBS)})\b)",
-     "\0I "),
-    (r"\byou\b", "\0me"),
     (r"\byours?\b", "\0my"),
     (r"\byourself\b", "myself"),
     (r"\bwe\b", "you"),
     (r"\bus\b", "you"),
     (r"\bours?\b", "your"),
-)  # fmt: skip
+)
 """In this order; a mark keeps what "you" became apart from the "you" that "we" becomes."""
 
 _FRAMES = (
@@ -159,12 +169,13 @@ def _wordings(
     heading = "" if is_title or thing else section.heading
     name = thing.bare_names[0] if thing else " ".join(keywords(heading)[:_MAX_HEADING_WORDS])
     line = _LINE.match(text)
-    typed = queries.queries(line["name"] if line else statement.text)
+    is_line = line is not None and len(keywords(line["name"])) >= _MIN_KEYWORDS
+    typed = queries.queries(line["name"] if line and is_line else statement.text)
     for at in range(max(len(asking), len(typed))):
         if at < len(asking):
             yield _named(asking[at][0], thing, heading, at)
         if at < len(typed):
-            has_end = at % 2 == 0 and at // 2 < len(asking) and not line
+            has_end = at % 2 == 0 and at // 2 < len(asking) and not is_line
             _, value, end = asking[at // 2] if has_end else ("", "", "")
             is_bare = thing is None and at == _BARE_QUERY and len(typed[at]) >= _MIN_BARE_WORDS
             words = in_everyday_words(typed[at], key=text) if at else typed[at]
@@ -186,7 +197,12 @@ def _questions_of_all(text: str, *, is_step: bool) -> list[str]:
     line = _LINE.match(text)
     is_name = line and not _NO_NAME.match(line["name"]) and not _FINITE.search(line["name"])
     if line and is_name and not is_command(text, is_step=is_step):
-        return [f"What is the {_lower_word(line['name'])}?", f"{line['name']}?"]
+        name = line["name"]
+        head = re.split(r" (?:for|of|in|to|on|at|with) ", name)[0]
+        is_person = len(name.split()) == 2 and name.istitle()
+        is_noun = not is_person and not re.search(r"(?:ed|ing)$", head)
+        be = "are" if head.endswith("s") and not head.endswith("ss") else "is"
+        return [f"What {be} the {_lower_word(name)}?", f"{name}?"] if is_noun else []
     case = _CONDITION.match(text)
     if case and case["first"] and is_command(case["then"], is_step=True):
         return [_as_customer(f"What should I do {_lower(case['first'])}?")]
@@ -250,9 +266,19 @@ def _command_around(text: str, part: AskedPart, *, start: int, end: int) -> tupl
 
 def _as_customer(text: str) -> str:
     """A text of ours as a customer says it: "you" are "I", and "we" are "you"."""
+    text = re.sub(r"\byou are\b", "\0I am", text, flags=re.IGNORECASE)
+    text = _YOU.sub(_me, text)
     for pattern, other in _SPEAKERS:
         text = re.sub(pattern, other, text, flags=re.IGNORECASE)
     return _WE_DO.sub(r"\g<0>do ", text.replace("\0", ""), count=1)
+
+
+def _me(match: re.Match[str]) -> str:
+    """The word for "you" as the asker says it: "I" as a subject, else "me"."""
+    before, after = match["before"] or "", match["after"]
+    is_subject = bool(_BEFORE_SUBJECT.match(before)) or not before
+    is_object = not is_subject and (after is not None or bool(_BEFORE_OBJECT.match(before)))
+    return f"{before}\0{'me' if is_object else 'I'}{after or ''}"
 
 
 _WE_DO = re.compile(

@@ -18,7 +18,7 @@ from ftdist.library.synthesis.sections import sections
 from ftdist.library.synthesis.things import Thing
 
 _ENGLISH = re.compile(r"\b(?:the|is|are|of|and|with|for|to|in|it|when|your|you)\b", re.IGNORECASE)
-_OTHERS = re.compile(
+OTHER_LANGUAGES = re.compile(
     r"\b(?:der|die|das|und|ist|mit|f\u00fcr|ein|eine|nicht|le|les|et|est|pour|avec|une|dans|el|los|"
     r"las|y|para|con|una|il|che|della|het|een|en|van|voor|och|av|med)\b",
     re.IGNORECASE,
@@ -73,6 +73,6 @@ def is_english(document: Document, facts: list[Fact]) -> bool:
     """Whether prose and names of attributes are in English."""
     texts = [block.text for block in document.blocks if block.kind != "table"]
     text = "\n".join([*texts, *(f"{fact.attribute} {fact.value}" for fact in facts)])
-    english, others = len(_ENGLISH.findall(text)), len(_OTHERS.findall(text))
+    english, others = len(_ENGLISH.findall(text)), len(OTHER_LANGUAGES.findall(text))
     known = sum(is_attribute(fact.attribute) for fact in facts)
     return english + known > others and (english + known > 0 or text.isascii())

@@ -24,6 +24,23 @@ _NO_NAMES = re.compile(
     re.IGNORECASE,
 )
 _OF_MONEY = re.compile(r"pric|cost|fee|rate|charge|deposit|fine|rent|tariff", re.IGNORECASE)
+_SELLS = re.compile(
+    r"\b(?:pric\w+|costs?|fees?|rates?|tariffs?|charges|hire|rent\w*|rental|shop|store|menu|tickets?"
+    r"|admission|entry|entrance|extras?|parts|accessor\w+|products?|services?|delivery|shipping"
+    r"|memberships?|courses|treatments?|rooms?|repairs?|packages|offers?|buy\w*|order\w*)\b",
+    re.IGNORECASE,
+)
+_NOT_SOLD = re.compile(
+    r"\b(?:sav\w+|prizes?|awards?|compet\w+|refund\w*|cancel\w*|revenue|results?|earn\w*|income"
+    r"|budget|expenses|fines?|penalt\w+|tax\w*|salar\w+|wages?|wins?|bonus\w*|donat\w+|loss\w*"
+    r"|turnover|rewards?|discounts?|figures|accounts)\b",
+    re.IGNORECASE,
+)
+_NO_GOODS = re.compile(
+    r"(?:sub)?(?:total|sum|tax|vat|of which|up to|before|after|from|until|loss|profit|revenue|later"
+    r"|less|more|over|under|within|first|second|third|balance)\b",
+    re.IGNORECASE,
+)
 _MAX_NAME_WORDS, _MAX_VALUE_WORDS = 6, 20
 
 
@@ -58,15 +75,24 @@ def list_facts(section: Section, document: Document) -> list[Fact]:
                     for line in lines
                 ),
             )  # fmt: skip
-        elif len(lines) > 1 and (attribute := _common_attribute(lines, section)):
+        elif len(lines) > 1 and (attribute := _common_attribute(lines, section, document)):
             facts += _of_things(lines, attribute, made_by, section, document)
     return facts
 
 
-def _common_attribute(lines: Sequence[_Line], section: Section) -> str:
+def _are_prices(lines: Sequence[_Line], section: Section, document: Document) -> bool:
+    """Whether lines say what things cost: amounts of money on a page that sells something."""
+    if sum(bool(MONEY.match(line.value)) for line in lines) * 2 <= len(lines):
+        return False
+    place = f"{section.heading} {document.title}"
+    names = any(_NO_GOODS.match(line.name) for line in lines)
+    return bool(_SELLS.search(place)) and not _NOT_SOLD.search(place) and not names
+
+
+def _common_attribute(lines: Sequence[_Line], section: Section, document: Document) -> str:
     """What lines say of a thing each: a price, or what the heading names; "" if neither."""
     heading = section.heading
-    if sum(bool(MONEY.match(line.value)) for line in lines) * 2 > len(lines):
+    if _are_prices(lines, section, document):
         return heading if _OF_MONEY.search(heading) and is_attribute(heading) else "Price"
     return heading if is_attribute(heading) and _are_quantities(lines) else ""
 
@@ -82,7 +108,10 @@ def _of_things(
     """Lines below a heading such as "Prices", each with a thing and its value."""
     is_sold = find_attribute(attribute).thing
     attribute = attribute[:-1] if is_attribute(attribute[:-1]) else attribute
+    are_prices = _are_prices(lines, section, document)
     for line in lines:
+        if are_prices and not MONEY.match(line.value):
+            continue
         thing = named_thing(line.name, document=document, is_sold=is_sold)
         fact = thing and make_fact(
             thing, attribute, line.value, made_by=made_by, section=section, page=line.block.page,

@@ -27,6 +27,10 @@ def code_wordings(kind: str, code: str, *, name: str, is_remedy: bool) -> tuple[
     shows = f"My {bare} shows {code}." if name else f"I see {kind} {code}."
     on = f" on {name}" if name else ""
     typed = " ".join([*bare.lower().split(), kind, code])
+    if kind == "code":
+        return () if is_remedy else (
+            f"What does {code} stand for{on}?", f"{typed} meaning", f"{code}{on}: what is it?",
+        )  # fmt: skip
     if is_remedy:
         return (
             f"{shows} What should I do?",
@@ -35,7 +39,7 @@ def code_wordings(kind: str, code: str, *, name: str, is_remedy: bool) -> tuple[
             f"How do I get rid of {code}{on}?",
             f"{code} has come up{on}. How do I clear it?",
             f"What helps with {kind} {code}{on}?",
-            f"What can I do when {name or 'it'} reports {kind} {code}?",
+            f"What can I do when {name or 'the display'} reports {kind} {code}?",
         )
     return (
         f"{shows} What is wrong?",
@@ -43,8 +47,8 @@ def code_wordings(kind: str, code: str, *, name: str, is_remedy: bool) -> tuple[
         f"{typed} meaning",
         f"What is the cause of {code}{on}?",
         f"{code} has come up{on}. What is the matter?",
-        f"What does {name or 'it'} mean by {code}?",
-        f"What has happened when {name or 'it'} reports {kind} {code}?",
+        f"What does {name or 'the display'} mean by {code}?",
+        f"What has happened when {name or 'the display'} reports {kind} {code}?",
     )
 
 

@@ -1,18 +1,29 @@
 """Questions that headings of help pages ask: "Weak steam", "Coffee runs too fast"."""
 
+import re
+
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.statements import sentences
 
+_HELPS = re.compile(
+    r"\b(?:help|troubles?\w*|problems?|faults?|fix\w*|first aid|what to do|errors?|issues?"
+    r"|solv\w+)\b",
+    re.IGNORECASE,
+)
 
-def what_to_do(heading: str, *, answer: str) -> list[str]:
+
+def what_to_do(heading: str, *, answer: str, title: str) -> list[str]:
     """Questions of a heading such as "Weak steam" above what to do about it; empty: it is not.
 
     Args:
         heading: without its number, on a page about several things.
         answer: the text below it.
+        title: of the page, which says that it helps.
     """
-    if not any(is_command(sentence, is_step=False) for sentence in sentences(answer)):
+    if not _HELPS.search(title) or not any(
+        is_command(sentence, is_step=False) for sentence in sentences(answer)
+    ):
         return []
     inner = lower_first(heading)
     return [

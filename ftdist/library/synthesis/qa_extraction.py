@@ -117,7 +117,7 @@ def _from_heading(
     if not question and is_prose and heading.casefold() != document.title.casefold():
         min_words = 1 if subject.name or is_several else 2
         question = topic_question(heading, answer=answer, subject=subject, min_words=min_words)
-        to_do = what_to_do(heading, answer=answer) if question and is_several else []
+        to_do = what_to_do(heading, answer=answer, title=title) if question and is_several else []
         question, *wordings = to_do or [question]
     if question and answer:
         yield QAPair(

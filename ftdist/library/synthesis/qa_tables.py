@@ -142,7 +142,7 @@ def _symptoms(
         cells = [
             (head[column], row[column]) for column in answers if column != symptom and row[column]
         ]
-        if not row[symptom] or not cells:
+        if not any(map(str.isalnum, row[symptom])) or not cells:
             continue
         answer = cells[0][1] if len(cells) == 1 else "\n".join(f"{h}: {cell}" for h, cell in cells)
         has_remedy = any(_REMEDY.search(name) for name, _ in cells)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ftdist.library.schema import Block, Document
-from ftdist.library.synthesis.document_facts import is_english
+from ftdist.library.synthesis.document_facts import OTHER_LANGUAGES, is_english
 from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.paraphrases import looks_english
 from ftdist.library.synthesis.pronouns import is_about_all, keeps_topic, means_all, resolved
@@ -14,9 +14,16 @@ from ftdist.library.synthesis.topics import Topic, is_short_document, section_to
 
 _END = re.compile(r"(?<=[.!?])[\"')\u201d]?\s+(?=[\"'(\u201c]?[A-Z])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|incl|No|Nos|Fig|Dr|Mr|Mrs|St|Inc|Ltd|Co)\.|\b[A-Z]\.)$"
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|incl|Fig|Dr|Mr|Mrs|St|Inc|Ltd|Co)\."
+    r"|(?<![\u00b0\d] )(?<!\u00b0)\b[A-Z]\.)$"
 )
-_MAX_SHORT_BLOCK = 30
+_STARTS = re.compile(
+    r"(?:The|This|These|It|We|You|If|When|In|On|At|For|An?|There|Please|Never|Do|All|Each|Our|Your"
+    r"|Guests|Members|Use|Keep|Press|Turn) "
+)
+"""The beginning of a sentence, also behind a single capital, as in "Block C. The office"."""
+
+_MAX_SHORT_BLOCK, _MIN_PROSE_WORDS = 30, 6
 
 LEANS = re.compile(
     r"^(?:it|this|these|those|they|that|he|she|such|there|here|however|also|but|and|or|so|then|thus"
@@ -68,6 +75,8 @@ def statements(section: Section, document: Document) -> Iterator[Statement]:
         is_about, before = is_general, ""
         is_own = block.kind == "paragraph" and is_short_document(document)
         for sentence in sentences(block.text):
+            if OTHER_LANGUAGES.search(sentence) and not looks_english(sentence):
+                continue
             code = _with_code(sentence, after, is_last=block.text.rstrip().endswith(sentence))
             text = sentence
             if topic is not None:
@@ -89,7 +98,7 @@ def sentences(text: str) -> list[str]:
     """The sentences of a paragraph, each as it stands."""
     found: list[str] = []
     for piece in _END.split(" ".join(text.split())):
-        if found and _ABBREVIATION.search(found[-1]):
+        if found and _ABBREVIATION.search(found[-1]) and not _STARTS.match(piece):
             found[-1] = f"{found[-1]} {piece}"
         else:
             found.append(piece)
@@ -100,12 +109,14 @@ def _is_english(block: Block, document: Document) -> bool:
     """Whether a paragraph is in English; a short one may not show it by itself."""
     is_ascii = all(char.isascii() or not char.isalpha() for char in block.text)
     is_short = len(block.text.split()) <= _MAX_SHORT_BLOCK and is_ascii
+    is_short &= not OTHER_LANGUAGES.search(block.text)
     return looks_english(block.text) or (is_short and _has_english_prose(document))
 
 
 @once_per_document
 def _has_english_prose(document: Document) -> bool:
-    texts = [block.text for block in document.blocks if block.kind in ("paragraph", "item")]
+    prose = (block.text for block in document.blocks if block.kind in ("paragraph", "item"))
+    texts = [text for text in prose if len(text.split()) >= _MIN_PROSE_WORDS]
     return is_english(document, []) and sum(map(looks_english, texts)) * 2 >= len(texts)
 
 

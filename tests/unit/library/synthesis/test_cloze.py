@@ -46,6 +46,9 @@ def _wordings(
         ("The jug holds up to 1.25 litres", ["how many litres"]),
         ("The jug costs 12.50 euros", ["how much"]),
         ("The jug costs 50p", ["how much"]),
+        ("The pump works down to -20 \u00b0C", ["how many \u00b0C"]),
+        ("Add 40 g of whey and stir", ["how many grams of whey"]),
+        ("Bake 20 minutes", ["how many minutes"]),
         ("The bar opens at 3 p.m. today", ["what time"]),
         ("The bar is open from 9:30 to 17:00", ["between what times"]),
         ("Calls are taken on 0555 421 860", ["which number"]),
@@ -69,8 +72,13 @@ def test_a_part_of_a_sentence_is_asked_for_by_what_it_says(sentence: str, words:
 
 
 @pytest.mark.parametrize(
-    "sentence", ["The Merrin 2 needs room", "Our house is old", "At the end it stops"]
-)
+    "sentence",
+    [
+        "The Merrin 2 needs room", "Our house is old", "At the end it stops",
+        "Press 2 to access the menu", "The show starts at 8 and lasts long",
+        "In 2024 sales rose", "The HP-9 needs little", "Anyone over 16 who lives here can join",
+    ],
+)  # fmt: skip
 def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str) -> None:
     assert asked_parts(sentence) == []
 
@@ -81,6 +89,10 @@ def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str
         ("You have 40 days to change your mind.", "I have how many days to change my mind?"),
         ("We keep spare parts for 12 years.", "You keep spare parts for how many years?"),
         ("A driver rings you on 0555 421 860.", "A driver rings me on which number?"),
+        ("If you arrive after 9 pm, take the key from the safe.",
+         "What should I do if I arrive after 9 pm?"),
+        ("We call you at noon and bring two keys for you.",
+         "You call me at noon and bring how many keys for me?"),
         ("Wipe the wand with a damp cloth.", "With what should I wipe the wand?"),
         ("Once a week, wipe the wand with a cloth.",
          "With what should I wipe the wand once a week?"),
@@ -182,3 +194,26 @@ def test_a_sentence_with_a_question_has_fewer_and_one_of_a_long_document_fewest(
 
 def test_a_reference_to_another_page_and_a_question_are_not_asked_for() -> None:
     assert _wordings("The hours are listed in chapter 4 of the guide.", "Is the tank full?") == {}
+
+
+def test_sentences_in_another_language_are_not_asked_for_in_english() -> None:
+    mixed = "Rauchen ist nur im Hof erlaubt. Smoking is allowed in the yard of the house."
+
+    found = _wordings(mixed, "Hunde sind nicht erlaubt.")
+
+    assert list(found) == ["Smoking is allowed in the yard of the house."]
+
+
+def test_short_steps_beside_a_list_of_prices_are_asked_for() -> None:
+    prices = [f"Filling {number}: \u00a3{number}9" for number in (1, 2, 3, 4)]
+    step = "Bite on the gauze for 30 minutes."
+
+    assert _wordings(step, *prices)[step][0] == "I should bite on the gauze for how many minutes?"
+
+
+def test_a_very_long_sentence_costs_no_time() -> None:
+    numbers = "Press " + " to ".join(map(str, range(2000))) + "."
+
+    assert _wordings(numbers, "a" * 40_000 + ".", "Doors open at 9:30.").keys() == {
+        "Doors open at 9:30."
+    }

@@ -55,3 +55,11 @@ def test_a_problem_is_told_in_the_words_of_the_table() -> None:
 
     assert pair.question == "What should I do about this problem: No steam?"
     assert pair.wordings[0] == "I have this problem with the Sable 17: no steam. What should I do?"
+
+
+def test_a_signal_of_dots_alone_is_passed_over_and_a_code_that_is_no_fault_has_no_remedy() -> None:
+    (short,) = _pairs(("Signal", "Meaning"), ("...", "Starting"), ("one long", "Ready"))
+    (code,) = _pairs(("Code", "Meaning"), ("FERN10", "10 % off all ferns"))
+
+    assert short.answer == "Ready"
+    assert not any("wrong" in text or "cause" in text for text in code.wordings)

@@ -51,6 +51,30 @@ def test_a_list_of_amounts_of_money_tells_prices_whatever_its_heading(heading: s
     assert found["How much does Pallet cost?"].answer == "Pallet costs 29 euros."
 
 
+@pytest.mark.parametrize(
+    ("heading", "title", "line"),
+    [
+        ("Photo competition", "News and prices", "First place: 500 euros"),
+        ("What you save", "Fees and help", "Family card: 30 euros"),
+        ("Results", "Shop and figures", "Revenue: $410,000"),
+        ("Your order", "Shop and orders", "Total: $85"),
+        ("Our town", "News and people", "Swimming pool: 410,000 euros"),
+    ],
+)
+def test_money_that_nobody_pays_for_a_thing_is_no_price(
+    heading: str, title: str, line: str
+) -> None:
+    lines = _items(line, "Another one: 20 euros")
+
+    assert not any("cost" in pair.question for pair in _pairs(heading, *lines, title=title))
+
+
+def test_a_page_that_does_not_help_has_no_problems() -> None:
+    pair = _of_heading("Warranty", TEXT, title="Fees and rules")
+
+    assert pair.question == "What should I know about warranty?"
+
+
 def test_a_deposit_below_its_heading_stays_one() -> None:
     lines = _items("Canoe: \u00a340", "Rowing boat: \u00a360")
 

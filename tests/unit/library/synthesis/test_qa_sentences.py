@@ -147,3 +147,15 @@ def test_sentences_of_a_short_section_are_asked_for_one_by_one() -> None:
     assert asked["How long does the probation period last?"] == (
         "The probation period lasts six months."
     )
+
+
+def test_a_sentence_ends_at_a_unit_or_a_single_letter_before_a_new_beginning() -> None:
+    text = (
+        "The oven reaches 250 \u00b0C. Never touch it. We are in Block C. "
+        "The office is open. No. Ask J. Smith."
+    )
+
+    assert sentences(text) == [
+        "The oven reaches 250 \u00b0C.", "Never touch it.", "We are in Block C.",
+        "The office is open.", "No.", "Ask J. Smith.",
+    ]  # fmt: skip
