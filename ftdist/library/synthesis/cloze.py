@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ftdist.library.schema import Document
 from ftdist.library.synthesis.asked_parts import AskedPart, asked_parts
 from ftdist.library.synthesis.command_questions import is_command
+from ftdist.library.synthesis.customer_voice import as_customer
 from ftdist.library.synthesis.everyday_words import in_everyday_words
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
 from ftdist.library.synthesis.naming import preposition
@@ -32,30 +33,6 @@ _MIN_KEYWORDS, _MAX_WORDS, _MAX_CHARACTERS = 2, 60, 600
 _MIN_QUESTION_WORDS, _MIN_CLAUSE_WORDS, _MAX_HEADING_WORDS = 4, 6, 4
 _CLAUSE = re.compile(r"[;:]\s|,? \u2013 |, (?:and|but|or|so|whereas|while)\s")
 _NEXT_COMMAND = re.compile(r",? and (?:then )?(?=[a-z])|, (?:then )?(?=[a-z])")
-_YOU = re.compile(
-    r"(?P<before>\b[\w'\u2019]+ )?\byou\b(?P<after> (?:the|an?|your|our|to|at|on|in|by|with|for"
-    r"|from|of|it|back|up|out|\d\S*|two|three|half|one|some|any|all)\b|(?= *(?:$|[,;:.?!)])))?",
-    re.IGNORECASE,
-)
-_BEFORE_SUBJECT = re.compile(
-    r"(?:can|may|must|do|did|will|should|could|would|have|are|if|when|what|that|which|as|where|how"
-    r"|once|before|after|until|while|because|unless|and|or|but) $",
-    re.IGNORECASE,
-)
-_BEFORE_OBJECT = re.compile(
-    r"(?:to|for|with|by|from|of|at|on|about|between|behind|near|let|help|give|send|tell|show|call"
-    r"|ring|lend|sell|offer|bring|charge) $",
-    re.IGNORECASE,
-)
-_SPEAKERS = (
-    (r"\byours?\b", "\0my"),
-    (r"\byourself\b", "myself"),
-    (r"\bwe\b", "you"),
-    (r"\bus\b", "you"),
-    (r"\bours?\b", "your"),
-)
-"""In this order; a mark keeps what "you" became apart from the "you" that "we" becomes."""
-
 _FRAMES = (
     "Can you tell me this? {0}",
     "I would like to know: {1}",
@@ -103,7 +80,8 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
         found: its other questions; a sentence that is all of a short answer has enough of them.
     """
     each_section = [
-        (section, list(statements(section, document))) for section in sections(document)
+        (section, [each for each in statements(section, document) if _is_short(each)])
+        for section in sections(document)
     ]
     texts = (statement.text for _, listed in each_section for statement in listed)
     queries = KeywordQueries(texts)
@@ -132,6 +110,11 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
                     )
                 )
     return pairs
+
+
+def _is_short(statement: Statement) -> bool:
+    """Whether a sentence is one that somebody may ask for, and no list of thousands of words."""
+    return len(statement.text) <= _MAX_CHARACTERS
 
 
 def _answer(statement: Statement) -> str:
@@ -205,9 +188,9 @@ def _questions_of_all(text: str, *, is_step: bool) -> list[str]:
         return [f"What {be} the {_lower_word(name)}?", f"{name}?"] if is_noun else []
     case = _CONDITION.match(text)
     if case and case["first"] and is_command(case["then"], is_step=True):
-        return [_as_customer(f"What should I do {_lower(case['first'])}?")]
+        return [as_customer(f"What should I do {_lower(case['first'])}?")]
     if case and case["last"] and is_command(case["command"], is_step=is_step):
-        return [_as_customer(f"What should I do {case['last']}?")]
+        return [as_customer(f"What should I do {case['last']}?")]
     return []
 
 
@@ -227,7 +210,7 @@ def _question(text: str, part: AskedPart, *, is_step: bool) -> str:
         else:
             opening = f"{lead_text}, " if lead_text else ""
             question = f"{opening}{text[start : part.start]}{part.words}{text[part.end : end]}"
-    question = _as_customer(" ".join(question.split()))
+    question = as_customer(" ".join(question.split()))
     question = re.sub(r" (?=,)", "", question).strip(" ,;")
     is_whole = question.count("(") == question.count(")")
     if not is_whole or len(question.split()) < _MIN_QUESTION_WORDS:
@@ -262,31 +245,6 @@ def _command_around(text: str, part: AskedPart, *, start: int, end: int) -> tupl
         elif cut.start() >= part.end:
             return start, cut.start()
     return start, end
-
-
-def _as_customer(text: str) -> str:
-    """A text of ours as a customer says it: "you" are "I", and "we" are "you"."""
-    text = re.sub(r"\byou are\b", "\0I am", text, flags=re.IGNORECASE)
-    text = _YOU.sub(_me, text)
-    for pattern, other in _SPEAKERS:
-        text = re.sub(pattern, other, text, flags=re.IGNORECASE)
-    return _WE_DO.sub(r"\g<0>do ", text.replace("\0", ""), count=1)
-
-
-def _me(match: re.Match[str]) -> str:
-    """The word for "you" as the asker says it: "I" as a subject, else "me"."""
-    before, after = match["before"] or "", match["after"]
-    is_subject = bool(_BEFORE_SUBJECT.match(before)) or not before
-    is_object = not is_subject and (after is not None or bool(_BEFORE_OBJECT.match(before)))
-    return f"{before}\0{'me' if is_object else 'I'}{after or ''}"
-
-
-_WE_DO = re.compile(
-    r"^(?:(?:From|At|In|For|Until|After|On|Within) )?(?:how|what|which)\b(?! should)[^,?]*? "
-    r"(?=you (?!can|may|must|will|should|are|have)[a-z]+)",
-    re.IGNORECASE,
-)
-"""What asks, before "you recommend"."""
 
 
 def _lower(text: str) -> str:

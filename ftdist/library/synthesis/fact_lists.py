@@ -31,7 +31,7 @@ _SELLS = re.compile(
     re.IGNORECASE,
 )
 _NOT_SOLD = re.compile(
-    r"\b(?:sav\w+|prizes?|awards?|compet\w+|refund\w*|cancel\w*|revenue|results?|earn\w*|income"
+    r"\b(?:saves?|saved|savings?|prizes?|awards?|compet\w+|refund\w*|cancel\w*|revenue|results?|earn\w*|income"
     r"|budget|expenses|fines?|penalt\w+|tax\w*|salar\w+|wages?|wins?|bonus\w*|donat\w+|loss\w*"
     r"|turnover|rewards?|discounts?|figures|accounts)\b",
     re.IGNORECASE,
