@@ -221,6 +221,7 @@ def hashed_files(world: World, run_dir: Path, number: int) -> list[str]:
     return hashed
 
 
+@pytest.mark.slow
 def test_each_rank_verifies_its_own_share_of_the_files(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:

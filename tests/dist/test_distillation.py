@@ -152,6 +152,7 @@ def test_each_loss_is_summed_by_itself(run_ranks: RunRanks, tmp_path: Path) -> N
     assert [sum(parts) for parts in zip(*ranks, strict=True)] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_with_a_teacher_equals_an_undisturbed_one(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:

@@ -121,6 +121,7 @@ def test_resume_with_frozen_parameters_and_kl_is_bit_identical(
     assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
 
 
+@pytest.mark.slow
 def test_frozen_weights_survive_a_resume_with_another_world_size(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:

@@ -88,6 +88,7 @@ def run_with_lm_eval(script: str, *arguments: object, home: Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_lm_eval_task_scores_the_most_likely_choice(tmp_path: Path) -> None:
     model = save_tiny_model(tmp_path / "model", "llama")

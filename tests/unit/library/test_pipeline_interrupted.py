@@ -238,6 +238,7 @@ def test_concurrent_curations_leave_one_complete_library(bench: Bench, tmp_path:
     assert _left(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_output_is_identical_for_any_num_proc_and_after_reverted_changes(
     bench: Bench, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_nut_user_manual_has_the_words_that_pdftotext_finds_on_each_page() -> No
         assert ours == pytest.approx(theirs, rel=0.05), first
 
 
+@pytest.mark.slow
 def test_nut_user_manual_has_the_headings_of_its_bookmarks_on_their_pages() -> None:
     import pypdfium2
 
@@ -231,7 +232,11 @@ def test_nut_faq_gives_20_probes_sharing_no_13_gram_with_training(
 @pytest.mark.filterwarnings("ignore::bs4.XMLParsedAsHTMLWarning")
 @pytest.mark.parametrize(
     ("manual", "tables", "rows", "spanning"),
-    [("user-manual", 16, 305, 1), ("developer-guide", 16, 314, 6), ("cables", 2, 13, 0)],
+    [
+        ("user-manual", 16, 305, 1),
+        pytest.param("developer-guide", 16, 314, 6, marks=pytest.mark.slow),
+        ("cables", 2, 13, 0),
+    ],
 )
 def test_nut_manuals_have_the_rows_of_the_tables_of_their_html_edition(
     manual: str, tables: int, rows: int, spanning: int
