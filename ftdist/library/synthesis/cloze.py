@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ftdist.library.schema import Document
-from ftdist.library.synthesis.asked_parts import AskedPart, asked_parts
+from ftdist.library.synthesis.answer_spans import AnswerSpan, answer_spans
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
-from ftdist.library.synthesis.everyday_words import in_everyday_words
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
 from ftdist.library.synthesis.naming import preposition
 from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.query_synonyms import with_query_synonyms
 from ftdist.library.synthesis.sections import Section, sections
-from ftdist.library.synthesis.statements import LEANING_WORDS, LEANS, Statement, statements
+from ftdist.library.synthesis.statements import LEANS, Statement, statements
 from ftdist.library.synthesis.things import Thing
 
 MAX_WORDINGS = 8
@@ -66,8 +66,11 @@ _CONDITION = re.compile(
     r"|^(?P<command>[A-Z][^,;]+?) (?P<last>(?:if|when) [^,;]+)$"
 )
 _ALWAYS_LEANS = re.compile(
-    r"\b(?:this|these|those|such|above|following|former|latter|ones?)\b", re.I
+    r"\b(?:this|these|those|former|latter|(?:the|an?) (?:new |other )?ones?)\b"
+    r"|\b(?:if|when|after|before) that\b",
+    re.IGNORECASE,
 )
+_PRONOUN = re.compile(r"\b(?:it|its|they|their|them|he|she|his|her)\b", re.IGNORECASE)
 _BOUND_AFTER = 3
 """Words before a pronoun, among which is what it stands for."""
 
@@ -121,7 +124,7 @@ def _answer(statement: Statement) -> str:
     """A sentence as an answer, behind the one that it leans on; "" if it makes none."""
     text = statement.text
     is_asking = text.endswith("?") or _REFERS.search(text)
-    min_keywords = 1 if asked_parts(text) else _MIN_KEYWORDS
+    min_keywords = 1 if answer_spans(text) else _MIN_KEYWORDS
     if not statement.answer or is_asking or len(keywords(text)) < min_keywords:
         return ""
     whole = f"{statement.before} {statement.answer}" if _leans(text) else statement.answer
@@ -130,7 +133,7 @@ def _answer(statement: Statement) -> str:
 
 def _leans(text: str) -> bool:
     """Whether a sentence needs the one before it."""
-    pronoun = LEANING_WORDS.search(text)
+    pronoun = _PRONOUN.search(text)
     is_free = pronoun is not None and len(text[: pronoun.start()].split()) < _BOUND_AFTER
     return bool(LEANS.match(text) or is_free or _ALWAYS_LEANS.search(text))
 
@@ -145,7 +148,7 @@ def _wordings(
     whole = [(each, "", "what to do") for each in _questions_of_all(text, is_step=is_step)]
     of_parts = [
         (_question(text, part, is_step=is_step), text[part.start : part.end], part.words.strip())
-        for part in asked_parts(text)
+        for part in answer_spans(text)
     ]
     asking = [each for each in (*whole, *of_parts) if each[0]]
     is_title = section.heading.casefold() == document.title.casefold()
@@ -161,7 +164,7 @@ def _wordings(
             has_end = at % 2 == 0 and at // 2 < len(asking) and not is_line
             _, value, end = asking[at // 2] if has_end else ("", "", "")
             is_bare = thing is None and at == _BARE_QUERY and len(typed[at]) >= _MIN_BARE_WORDS
-            words = in_everyday_words(typed[at], key=text) if at else typed[at]
+            words = with_query_synonyms(typed[at], key=text) if at else typed[at]
             yield _query(words, name="" if is_bare else name, value=value, end=end)
     for at, (question, _, _) in enumerate(asking[:_MAX_FRAMED]):
         named = _named(question, thing, heading, at + 1)
@@ -194,7 +197,7 @@ def _questions_of_all(text: str, *, is_step: bool) -> list[str]:
     return []
 
 
-def _question(text: str, part: AskedPart, *, is_step: bool) -> str:
+def _question(text: str, part: AnswerSpan, *, is_step: bool) -> str:
     """A sentence with one of its parts asked for; "" if little else is left of it."""
     start, end = _clause_around(text, part)
     lead = _LEAD.match(text[start:end])
@@ -218,7 +221,7 @@ def _question(text: str, part: AskedPart, *, is_step: bool) -> str:
     return f"{question[0].upper()}{question[1:]}?"
 
 
-def _clause_around(text: str, part: AskedPart) -> tuple[int, int]:
+def _clause_around(text: str, part: AnswerSpan) -> tuple[int, int]:
     """Start and end of the clause that a part stands in; of more, if it is short."""
     end = next((cut.start() for cut in _CLAUSE.finditer(text, part.end)), len(text))
     starts = [cut.end() for cut in _CLAUSE.finditer(text, 0, part.start)]
@@ -226,7 +229,7 @@ def _clause_around(text: str, part: AskedPart) -> tuple[int, int]:
     return starts[-1] if is_clause else 0, end
 
 
-def _question_of_command(text: str, part: AskedPart, lead: str, *, start: int, end: int) -> str:
+def _question_of_command(text: str, part: AnswerSpan, lead: str, *, start: int, end: int) -> str:
     """A command between start and end with a part asked for, behind what led to it."""
     start, end = _command_around(text, part, start=start, end=end)
     before, after = _lower(text[start : part.start]), text[part.end : end]
@@ -235,7 +238,7 @@ def _question_of_command(text: str, part: AskedPart, lead: str, *, start: int, e
     return f"{f'{lead}, ' if lead else ''}I should {before}{part.words}{after}"
 
 
-def _command_around(text: str, part: AskedPart, *, start: int, end: int) -> tuple[int, int]:
+def _command_around(text: str, part: AnswerSpan, *, start: int, end: int) -> tuple[int, int]:
     """The command among several of a sentence that a part belongs to."""
     for cut in _NEXT_COMMAND.finditer(text, start, end):
         if not is_command(text[cut.end() : end], is_step=False):

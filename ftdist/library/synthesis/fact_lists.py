@@ -108,9 +108,8 @@ def _of_things(
     """Lines below a heading such as "Prices", each with a thing and its value."""
     is_sold = find_attribute(attribute).thing
     attribute = attribute[:-1] if is_attribute(attribute[:-1]) else attribute
-    are_prices = _are_prices(lines, section, document)
     for line in lines:
-        if are_prices and not MONEY.match(line.value):
+        if attribute == "Price" and not MONEY.match(line.value):
             continue
         thing = named_thing(line.name, document=document, is_sold=is_sold)
         fact = thing and make_fact(

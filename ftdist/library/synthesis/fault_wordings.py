@@ -2,6 +2,7 @@
 
 import re
 
+from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.verb_forms import base_form
 
 _ARTICLE = re.compile(r"^the ")
@@ -61,7 +62,7 @@ def symptom_wordings(kind: str, symptom: str, *, name: str, is_remedy: bool) -> 
         name: what has it, with its article; "": unknown.
         is_remedy: whether a column says what to do.
     """
-    inner = symptom if symptom[1:2].isupper() else f"{symptom[:1].lower()}{symptom[1:]}"
+    inner = lower_first(symptom)
     bare, where = _ARTICLE.sub("", name), f" with {name}" if name else ""
     if SIGNAL.match(kind):
         shown = _shown(kind, inner, name)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from ftdist.library.synthesis.asked_parts import without_values
+from ftdist.library.synthesis.answer_spans import without_values
 
 _STOP_WORDS = """
 a an the this that these those it its they them their he she his her i me my we us our you your

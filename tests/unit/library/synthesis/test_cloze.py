@@ -3,7 +3,7 @@
 import pytest
 
 from ftdist.library.schema import Block, Document, Location
-from ftdist.library.synthesis.asked_parts import asked_parts
+from ftdist.library.synthesis.answer_spans import answer_spans
 from ftdist.library.synthesis.cloze import (
     MAX_FURTHER_WORDINGS,
     MAX_LONG_WORDINGS,
@@ -68,7 +68,7 @@ def _wordings(
     ],
 )
 def test_a_part_of_a_sentence_is_asked_for_by_what_it_says(sentence: str, words: list[str]) -> None:
-    assert [part.words for part in asked_parts(sentence)] == words
+    assert [part.words for part in answer_spans(sentence)] == words
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_part_of_a_sentence_is_asked_for_by_what_it_says(sentence: str, words:
     ],
 )  # fmt: skip
 def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str) -> None:
-    assert asked_parts(sentence) == []
+    assert answer_spans(sentence) == []
 
 
 @pytest.mark.parametrize(
@@ -216,3 +216,16 @@ def test_a_sentence_of_more_than_600_characters_is_not_looked_at() -> None:
     long = f"Turn the screw that is called {'x' * 600} with a key."
 
     assert _wordings(short, long).keys() == {short}
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Shops stay open for one hour.", "The hall above the pool holds 90 people."]
+)
+def test_a_number_and_a_place_lean_on_no_other_sentence(sentence: str) -> None:
+    assert sentence in _wordings(f"The film has two parts for you. {sentence}")
+
+
+def test_a_case_that_is_named_before_leans_on_it() -> None:
+    text = "Check whether the tank is full. If that does not help, press the red button twice."
+
+    assert text in _wordings(text)

@@ -75,7 +75,7 @@ _NOUN = rf"(?:{_WORD} ){{0,3}}?{_WORD}(?: of (?:{_WORD} ){{0,2}}?{_WORD})?{_NOUN
 
 
 @dataclass(frozen=True)
-class AskedPart:
+class AnswerSpan:
     """A part of a sentence, from `start` to `end`, and what asks for it."""
 
     start: int
@@ -179,7 +179,7 @@ _ADVERBIALS: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
 )  # fmt: skip
 
 
-def asked_parts(text: str) -> list[AskedPart]:
+def answer_spans(text: str) -> list[AnswerSpan]:
     """The parts of a sentence without its full stop: values first, none within another."""
     found = list(_matches(text, _VALUES))
     found += (
@@ -205,7 +205,7 @@ def _ends_with_name(text: str) -> bool:
 
 def _matches(
     text: str, rules: tuple[tuple[re.Pattern[str], _Words, bool], ...]
-) -> Iterator[AskedPart]:
+) -> Iterator[AnswerSpan]:
     """What the rules find, the first rule first; none overlaps one found before."""
     taken: list[tuple[int, int]] = []
     for pattern, words_of, is_adverbial in rules:
@@ -215,4 +215,4 @@ def _matches(
             words = "" if is_of_a_name else words_of(match)
             if words and not any(start < other[1] and other[0] < end for other in taken):
                 taken.append((start, end))
-                yield AskedPart(start, end, words, is_adverbial)
+                yield AnswerSpan(start, end, words, is_adverbial)

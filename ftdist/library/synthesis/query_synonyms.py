@@ -1,7 +1,7 @@
 """Everyday words and others that people use for the same, for queries of keywords.
 
 In a query a word has no grammar around it, so that a verb may stand for a noun. Each line of
-`everyday_words.txt` is a word and what it may be replaced by, with dashes for blanks.
+`query_synonyms.txt` is a word and what it may be replaced by, with dashes for blanks.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 
-def in_everyday_words(words: Sequence[str], *, key: str) -> list[str]:
+def with_query_synonyms(words: Sequence[str], *, key: str) -> list[str]:
     """Keywords, those that have others of the same meaning replaced by one of them.
 
     Args:
@@ -21,7 +21,7 @@ def in_everyday_words(words: Sequence[str], *, key: str) -> list[str]:
 
 
 def _other(word: str, *, key: str) -> str:
-    others = _everyday_words().get(word)
+    others = _synonyms().get(word)
     if not others:
         return word
     digest = hashlib.blake2b(f"{key}|{word}".encode()).digest()
@@ -29,7 +29,7 @@ def _other(word: str, *, key: str) -> str:
 
 
 @cache
-def _everyday_words() -> dict[str, Sequence[str]]:
-    text = files(__package__).joinpath("everyday_words.txt").read_text(encoding="utf-8")
+def _synonyms() -> dict[str, Sequence[str]]:
+    text = files(__package__).joinpath("query_synonyms.txt").read_text(encoding="utf-8")
     lines = (line.split() for line in text.splitlines())
     return {word: [other.replace("-", " ") for other in others] for word, *others in lines}
