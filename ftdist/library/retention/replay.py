@@ -1,5 +1,6 @@
 """Samples that retain general knowledge and scope: replay, out of scope, counterfactuals."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -26,6 +27,7 @@ from ftdist.library.retention.response_cache import (
 )
 from ftdist.library.schema import MadeBy, Sample
 from ftdist.library.store.samples import read_samples
+from ftdist.library.synthesis.keyword_queries import keywords
 
 _MAX_QUESTIONS = 20_000
 """Questions of the library that are searched for its products' names."""
@@ -38,6 +40,9 @@ _MIN_LONG = 3
 
 _CANDIDATES = 5
 """Candidates for one out-of-scope probe: some share words with training."""
+
+_QUERY_EVERY, _MIN_KEYWORDS = 6, 2
+"""Every which general prompt is a keyword query, and the fewest words of one."""
 
 Pair = tuple[str, str]
 
@@ -177,8 +182,23 @@ def _base_samples(
 
 
 def general_prompts() -> list[str]:
-    """Prompts of general chat that ftdist brings, evenly mixed: the first n are of all kinds."""
-    return _mixed("prompts.txt")
+    """Prompts of general chat that ftdist brings, evenly mixed: the first n are of all kinds.
+
+    Every sixth is a query of its keywords: without them, only the library has such queries.
+    """
+    return [
+        _query(prompt) if number % _QUERY_EVERY == 0 else prompt
+        for number, prompt in enumerate(_mixed("prompts.txt"))
+    ]
+
+
+def _query(prompt: str) -> str:
+    """The keywords of a question; the prompt itself, if they are fewer than two, or it asks for
+    more than one sentence does.
+    """
+    words = keywords(prompt)
+    is_question = prompt.endswith("?") and not re.search(r"[.!:?,] ", prompt)
+    return " ".join(words) if is_question and len(words) >= _MIN_KEYWORDS else prompt
 
 
 def openings(count: int) -> list[str]:

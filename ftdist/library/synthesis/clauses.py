@@ -9,8 +9,8 @@ _MORE_VERBS = """
 carry come damage dim float fold glow hang heat hum keep love pick recognise remember ring rise
 seal shine sit smell stand stay stick store swing tilt turn vibrate warm wear weigh print run switch
 serve open close end start cover hold show fit need use go pay give offer allow leave return send
-cook bake rest cool melt dissolve sound ship slide rotate record find bring belong require"""
-_STATED = VERBS | frozenset(_MORE_VERBS.split())
+cook bake rest cool ring lift moor untie undo reckon supply reach get earn welcome lock catch drop pick park camp swim fish hire rent book collect borrow lend melt dissolve sound ship slide rotate record find bring belong require"""
+STATEMENT_VERBS = VERBS | frozenset(_MORE_VERBS.split())
 _AUX = frozenset(["is", "are", "can", "cannot", "must", "may", "should", "will", "was", "were"])
 _HAVE = {"has": "have", "have": "have", "does": "do", "do": "do"}
 _DETERMINERS_WORDS = """
@@ -118,14 +118,14 @@ def parse(text: str) -> Clause | None:
             continue
         if word in ("has", "have", "does", "do"):
             return _with_verb(subject, _HAVE[word], rest)
-        base = _base(word)
+        base = base_in_statement(word)
         following = words[at + 1].lower()
-        is_verb_next = following in _AUX or (following in _STATED and following != "up")
+        is_verb_next = following in _AUX or (following in STATEMENT_VERBS and following != "up")
         if is_verb_next:
             continue
         if base and base != word and not _is_plural(subject):
             return _with_verb(subject, base, rest)
-        if word in _STATED and _is_plural(subject):
+        if word in STATEMENT_VERBS and _is_plural(subject):
             return _with_verb(subject, word, rest)
     return None
 
@@ -161,8 +161,8 @@ def _split_verbs(clause: Clause) -> list[Clause]:
     if clause.aux not in ("", "is") or clause.is_negated:
         return [clause]
     for match in re.finditer(r",? and (\w+) (?=\S)", clause.rest):
-        base = match[1] if clause.is_plural else _base(match[1])
-        is_form = match[1] in _STATED or match[1] == "have"
+        base = match[1] if clause.is_plural else base_in_statement(match[1])
+        is_form = match[1] in STATEMENT_VERBS or match[1] == "have"
         if clause.is_plural != is_form or not base:
             continue
         rest = clause.rest[match.end() :].split()
@@ -172,12 +172,14 @@ def _split_verbs(clause: Clause) -> list[Clause]:
     return [clause]
 
 
-def _base(word: str) -> str:
+def base_in_statement(word: str) -> str:
     """The base form of a verb in the third person; "" for another word."""
     if word in ("has", "does", "goes"):
         return {"has": "have", "does": "do", "goes": "go"}[word]
     endings = ((word[:-3] + "y", "ies"), (word[:-2], "es"), (word[:-1], "s"))
-    return next((base for base, end in endings if word.endswith(end) and base in _STATED), "")
+    return next(
+        (base for base, end in endings if word.endswith(end) and base in STATEMENT_VERBS), ""
+    )
 
 
 def _is_plural(subject: str) -> bool:

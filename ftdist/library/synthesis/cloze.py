@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ftdist.library.schema import Document
 from ftdist.library.synthesis.answer_spans import AnswerSpan, answer_spans
+from ftdist.library.synthesis.clauses import parse
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
@@ -19,6 +20,12 @@ from ftdist.library.synthesis.query_synonyms import with_query_synonyms
 from ftdist.library.synthesis.sections import Section, sections
 from ftdist.library.synthesis.statements import LEANS, Statement, statements
 from ftdist.library.synthesis.things import Thing
+from ftdist.library.synthesis.wh_questions import (
+    GAP,
+    command_questions,
+    statement_questions,
+    wh_questions,
+)
 
 MAX_WORDINGS = 8
 """Of a sentence of a short document."""
@@ -30,8 +37,11 @@ MAX_LONG_WORDINGS = 2
 """Of a sentence of a long document, whose many sentences would make the questions most of it."""
 
 _MIN_KEYWORDS, _MAX_WORDS, _MAX_CHARACTERS = 2, 60, 600
-_MIN_QUESTION_WORDS, _MIN_CLAUSE_WORDS, _MAX_HEADING_WORDS = 4, 6, 4
-_CLAUSE = re.compile(r"[;:]\s|,? \u2013 |, (?:and|but|or|so|whereas|while)\s")
+_MIN_QUESTION_WORDS, _MIN_CLAUSE_WORDS, _MAX_HEADING_WORDS = 4, 5, 4
+_CLAUSE = re.compile(
+    r"[;:]\s|,? \u2013 |, (?:and|but|or|so|whereas|while)\s"
+    r"|, (?:where|when) (?=(?:the|an?|our|your|it|we|you)\b)"
+)
 _NEXT_COMMAND = re.compile(r",? and (?:then )?(?=[a-z])|, (?:then )?(?=[a-z])")
 _FRAMES = (
     "Can you tell me this? {0}",
@@ -53,14 +63,16 @@ _REFERS = re.compile(
 """A sentence that only says where something else stands."""
 
 _LEAD = re.compile(
-    r"^(?P<lead>(?:After|Before|During|In|On|With|Without|For|At|From|Until|Once|When|If|To|Every"
+    r"^(?:(?i:After|Before|During|In|On|With|Without|For|At|From|Until|Once|When|If|To|Every"
     r"|Twice|While|As soon as)\b[^,]{2,60}), (?=[a-z])"
+    r"|^(?:After|Before|During|In|On|At|From|Until) (?:[\w'-]+ ){1,4}(?=(?:we|you|they) )"
 )
 _LINE = re.compile(r"^(?P<name>[A-Z][^:.,;]{2,50}): (?P<value>\S.*)$")
 _NO_NAME = re.compile(
     r"^(?:note|tip|hint|important|warning|caution|attention|example|ps|nb)$", re.I
 )
 _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|can|must|may|will|should|does|do)\b")
+_DETERMINERS = frozenset(["The", "A", "An", "Our", "Your", "We", "If", "When", "It", "You"])
 _CONDITION = re.compile(
     r"^(?P<first>(?:If|When|Once|As soon as|For|To) [^,;]+), (?P<then>[^;]+)$"
     r"|^(?P<command>[A-Z][^,;]+?) (?P<last>(?:if|when) [^,;]+)$"
@@ -146,11 +158,18 @@ def _wordings(
     is_step = bool(statement.block.marker)
     text = statement.text.rstrip(".!: ")
     whole = [(each, "", "what to do") for each in _questions_of_all(text, is_step=is_step)]
+    spans = answer_spans(text)
     of_parts = [
-        (_question(text, part, is_step=is_step), text[part.start : part.end], part.words.strip())
-        for part in answer_spans(text)
+        (question, text[part.start : part.end], part.words.strip())
+        for part in spans
+        for question in _questions(text, part, is_step=is_step)
     ]
-    asking = [each for each in (*whole, *of_parts) if each[0]]
+    others = [(each, "", "") for each in _further_questions(text, is_step=is_step)]
+    asking = [*whole, *of_parts, *others] or [
+        (_in_place(text, part, is_step=is_step), text[part.start : part.end], part.words.strip())
+        for part in spans
+    ]
+    asking = [each for each in asking if each[0]]
     is_title = section.heading.casefold() == document.title.casefold()
     heading = "" if is_title or thing else section.heading
     name = thing.bare_names[0] if thing else " ".join(keywords(heading)[:_MAX_HEADING_WORDS])
@@ -181,7 +200,9 @@ def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
 def _questions_of_all(text: str, *, is_step: bool) -> list[str]:
     """What to do in a case, and what a line says of its name."""
     line = _LINE.match(text)
-    is_name = line and not _NO_NAME.match(line["name"]) and not _FINITE.search(line["name"])
+    is_name = line and not (
+        _NO_NAME.match(line["name"]) or _FINITE.search(line["name"]) or parse(line["name"])
+    )
     if line and is_name and not is_command(text, is_step=is_step):
         name = line["name"]
         head = re.split(r" (?:for|of|in|to|on|at|with) ", name)[0]
@@ -197,7 +218,38 @@ def _questions_of_all(text: str, *, is_step: bool) -> list[str]:
     return []
 
 
-def _question(text: str, part: AnswerSpan, *, is_step: bool) -> str:
+def _questions(text: str, part: AnswerSpan, *, is_step: bool) -> list[str]:
+    """Questions for a part of a sentence: wh-questions, or else the sentence with it asked for."""
+    start, end = _clause_around(text, part)
+    lead, end_of_lead = "", start
+    match = _LEAD.match(text[start:end])
+    if match and start + match.end() <= part.start:
+        lead, end_of_lead = match[0].rstrip(" ,"), start + match.end()
+    is_order = is_command(text[end_of_lead:end], is_step=is_step or bool(lead))
+    if is_order:
+        first, end = _command_around(text, part, start=end_of_lead, end=end)
+    else:
+        first = end_of_lead
+    clause = _lower_word(f"{text[first : part.start]}{GAP}{text[part.end : end]}")
+    found = wh_questions(as_customer(clause), part.words, is_command=is_order)
+    closing = f" {as_customer(_lower_word(lead))}" if lead else ""
+    if not found and not part.is_adverbial:
+        found = [_in_place(text, part, is_step=is_step)]
+        return [each for each in found if each]
+    return [f"{each}{closing}?" for each in found]
+
+
+def _further_questions(text: str, *, is_step: bool) -> list[str]:
+    """What a step acts on, and what does what a sentence says."""
+    lead = _LEAD.match(text)
+    clause = as_customer(_lower_word(text[lead.end() :] if lead else text))
+    closing = f" {as_customer(_lower_word(lead[0].rstrip(' ,')))}" if lead else ""
+    is_order = is_command(clause, is_step=is_step or bool(lead))
+    found = command_questions(clause) if is_order else statement_questions(clause)
+    return [f"{each}{closing}?" for each in found]
+
+
+def _in_place(text: str, part: AnswerSpan, *, is_step: bool) -> str:
     """A sentence with one of its parts asked for; "" if little else is left of it."""
     start, end = _clause_around(text, part)
     lead = _LEAD.match(text[start:end])
@@ -206,7 +258,7 @@ def _question(text: str, part: AnswerSpan, *, is_step: bool) -> str:
         # "Once a week, wash it"
         question = f"{text[start : part.start]}{part.words} should I {text[behind:end]}"
     else:
-        lead_text = lead["lead"] if lead and behind <= part.start else ""
+        lead_text = lead[0].rstrip(" ,") if lead and behind <= part.start else ""
         start = behind if lead_text else start
         if is_command(text[start:end], is_step=is_step):
             question = _question_of_command(text, part, lead_text, start=start, end=end)
@@ -270,6 +322,8 @@ def _named(question: str, thing: Thing | None, heading: str, number: int) -> str
 def _lower_word(text: str) -> str:
     """A text within another: its first word in lower case, unless it is a name."""
     first, _, rest = text.partition(" ")
+    if first in _DETERMINERS:
+        return _lower(text)
     is_name = (
         first == "I"
         or first.endswith(":")

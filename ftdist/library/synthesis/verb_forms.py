@@ -24,7 +24,7 @@ manage mark match matter mean measure migrate mix modify monitor mount move name
 occur offer open operate order own pack pair park pass paste pay perform pick place plan plug
 prepare press prevent print process produce protect provide publish pull pump purchase push put
 raise reach react read reboot receive recharge recognise recognize record recover recycle reduce
-refer refill register reinstall release reload remain remove rename render renew repair repeat
+refer refill register reinstall release reload remain ring remove rename render renew repair repeat
 replace report request require reset resize respond rest restart restore restrict retrieve return
 reuse rinse rise rotate run save scan schedule search secure see select sell send serve set share
 sharpen ship show shut sign skip sleep slide smell solve sound speak specify speed spin split spray
@@ -44,6 +44,7 @@ rise/risen run/run see/seen sell/sold send/sent set/set reset/reset show/shown s
 sleep/slept speak/spoken spin/spun split/split take/taken tell/told think/thought
 understand/understood wear/worn withdraw/withdrawn write/written"""
 _IRREGULAR_PARTICIPLES = dict(pair.split("/") for pair in _PARTICIPLES_OF.split())
+_PARTICIPLES = frozenset(_IRREGULAR_PARTICIPLES.values()) | {"been"}
 _DOUBLED_VERBS = """
 admit begin commit control cut drag drop fit forget get let log permit plug program put
 refer reset rub run set shut sit skip slip snap spin split stop submit swap trip uninstal
@@ -134,6 +135,11 @@ def participle(verb: str) -> str:
     if verb.endswith("y") and verb[-2:-1] not in "aeiou":
         return f"{verb[:-1]}ied"
     return f"{_doubled(verb)}ed"
+
+
+def is_participle(word: str) -> bool:
+    """Whether a word after "has" is a past participle rather than an object."""
+    return word in _PARTICIPLES or bool(re.search(r"(?:[a-z]{2}ed|[a-z]en)$", word))
 
 
 def third_person(verb: str) -> str:
