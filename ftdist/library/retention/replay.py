@@ -193,9 +193,7 @@ def general_prompts() -> list[str]:
 
 
 def _query(prompt: str) -> str:
-    """The keywords of a question; the prompt itself, if they are fewer than two, or it asks for
-    more than one sentence does.
-    """
+    """The keywords of a question; a prompt of several sentences or of one keyword unchanged."""
     words = keywords(prompt)
     is_question = prompt.endswith("?") and not re.search(r"[.!:?,] ", prompt)
     return " ".join(words) if is_question and len(words) >= _MIN_KEYWORDS else prompt

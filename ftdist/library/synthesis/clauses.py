@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from ftdist.library.synthesis.verb_forms import VERBS, is_plural, third_person
 
 _MORE_VERBS = """
-carry come damage dim float fold glow hang heat hum keep love pick recognise remember ring rise
-seal shine sit smell stand stay stick store swing tilt turn vibrate warm wear weigh print run switch
-serve open close end start cover hold show fit need use go pay give offer allow leave return send
-cook bake rest cool ring lift moor untie undo reckon supply reach get earn welcome lock catch drop pick park camp swim fish hire rent book collect borrow lend melt dissolve sound ship slide rotate record find bring belong require"""
+allow bake belong book borrow bring camp carry catch close collect come cook cool cover damage
+dim dissolve drop earn end find fish fit float fold get give glow go hang heat hire hold hum keep
+leave lend lift lock love melt moor need offer open park pay pick print reach reckon recognise
+record remember rent require rest return ring rise rotate run seal send serve shine ship show sit
+slide smell sound stand start stay stick store supply swim swing switch tilt turn undo untie use
+vibrate warm wear weigh welcome"""
 STATEMENT_VERBS = VERBS | frozenset(_MORE_VERBS.split())
 _AUX = frozenset(["is", "are", "can", "cannot", "must", "may", "should", "will", "was", "were"])
 _HAVE = {"has": "have", "have": "have", "does": "do", "do": "do"}

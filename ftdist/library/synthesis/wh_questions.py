@@ -6,30 +6,18 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from ftdist.library.synthesis.answer_spans import without_values
-from ftdist.library.synthesis.clauses import STATEMENT_VERBS, base_in_statement, parse
-from ftdist.library.synthesis.verb_forms import VERBS, base_form, is_participle, is_plural
+from ftdist.library.synthesis.question_clauses import (
+    BE,
+    GAP,
+    QuestionClause,
+    first_clause,
+    parse_command,
+    parse_statement,
+)
+from ftdist.library.synthesis.verb_forms import VERBS, is_plural
 
-GAP = "\ue000"
-"""Stands in a clause for the part that is asked for."""
-
-_AUXILIARIES = (
-    "is|are|was|were|am|can|cannot|must|may|should|will|would|could|might|need not|had better"
-)
-_PRONOUN_CLAUSE = re.compile(
-    r"^(?P<subject>I|you|we|they|it|he|she|there)(?: (?P<adverb>also|only|always|usually|normally"
-    rf"|then|just|still|never))? (?:(?P<aux>{_AUXILIARIES})\b ?)?(?P<rest>.*)$",
-    re.IGNORECASE,
-)
-_CONTRACTIONS = (
-    (r"\b(I|you|we|they|it|he|she|there)['\u2019]ll\b", r"\1 will"),
-    (r"\b(you|we|they)['\u2019]re\b", r"\1 are"),
-    (r"\b(I|you|we|they)['\u2019]ve\b", r"\1 have"),
-    (r"\b(it|he|she|there|that)['\u2019]s\b", r"\1 is"),
-    (r"\bI['\u2019]m\b", "I am"),
-)
 _NEGATION = re.compile(
     r"\b(?:not|never|no|cannot|nothing|nobody|none|neither|nor|\w+n['\u2019]t)\b", re.IGNORECASE
 )
@@ -43,33 +31,33 @@ _ATTACHED = frozenset(["of", "than", "as", "between"])
 """Prepositions that cannot be taken from their noun."""
 
 _PARTICLES = frozenset(["about", "over", "up", "down", "off", "out", "on", "in"])
-_WITH_PARTICLE_WORDS = """
+_PHRASAL_WORDS = """
 put fill plug turn switch take screw log hand clip pop pull push press write type"""
-_WITH_PARTICLE = frozenset(_WITH_PARTICLE_WORDS.split())
+_PHRASAL = frozenset(_PHRASAL_WORDS.split())
+"""Verbs with which these are no prepositions: "put on", "fill in"."""
+
 _OWN_PREPOSITION = re.compile(
     r"(?:on|in|at|by|between|until|with|from|to|into) (?:which|what|when)"
 )
 """Words that ask with a preposition of their own."""
 
 _ONLY = re.compile(r"(?:^|(?<=\s))(?:only|just|about|also|roughly)$", re.IGNORECASE)
+_OTHER_CLAUSE = r"(?:where|which|who|whose|that)\b"
 _BORDER = re.compile(
-    r"\b(?:that|which|who|whose|where|when|if|because|although|while|so|whether|how|what|why)\b"
+    rf"\b{_OTHER_CLAUSE}|\b(?:when|if|because|although|while|so|whether|how|what|why)\b"
     r"|[,;:(]| (?:and|or|but) ",
 )
 """What a part cannot be brought before: it would leave another clause or a list."""
 
-_NEXT_CLAUSE = re.compile(
-    r",? (?:and|but|or|so) (?:then )?(?:you|we|they|it|I|he|she|the|your|our|my|an?|there|please"
-    r"|(?P<verb>[a-z]+)(?= ))|,? (?:which|where|who|whose|whereas|so that|because|since) |[;:] | \u2013 "
-    r"|, (?=[a-z])"
-)
 _MEASURED = re.compile(
-    r"^(?:high|tall|wide|long|deep|thick|old|away|apart|off|in advance|ahead|early|late|a (?:day|"
-    r"night|week|month|year|person|head|piece|time)|each|per \w+|or (?:more|over|older|under|longer)"
-    r"|and (?:over|under))\b"
+    r"^(?:high|tall|wide|long|deep|thick|old|away|apart|off|in advance|ahead|early|late|each"
+    r"|per \w+|a (?:day|night|week|month|year|person|head|piece|time)|and (?:over|under)"
+    r"|or (?:more|over|older|under|longer))\b"
 )
 """What belongs to an amount before it: "2.3 metres high"."""
 
+_DETERMINER_END = re.compile(r"\b(?:the|an?|every|each|your|my|our)$")
+_WITH_TIME = re.compile(r"\b(?:within|for|until|every)\b")
 _AFTER_NOUN = re.compile(
     r"\b(?:in|on|at|from|to|of|into|under|behind|beside|near) (?:an?|the|our|your|my|its) [\w-]+"
     r"(?: with| of| for)?$"
@@ -78,16 +66,15 @@ _AFTER_NOUN = re.compile(
 
 _STARTS_NOUN = re.compile(
     rf"^(?!(?:{_PREPOSITIONS}|a|an|the|my|your|me|you|it|them|back|again|once|twice|every|each|when"
-    r"|if|while|before|after|daily|together|first|straight|ahead|away|free|by|to|clear|to be)\b)"
-    r"[a-z]"
+    r"|if|while|daily|together|first|straight|ahead|away|free|clear)\b)[a-z]"
 )
 """What would be left of a noun whose first part is asked for."""
 
 _NOUN_PHRASE = re.compile(r"^(?:an?|the|our|your|my|its|their) \w", re.IGNORECASE)
-_BE = frozenset(["is", "are", "was", "were", "am"])
-_PERIODS = frozenset(
-    "second minute hour day night week month year seconds minutes hours days nights weeks weekends months quarters years seasons".split()
-)
+_PERIODS_WORDS = """
+second minute hour day night week month year seconds minutes hours days nights weeks weekends months
+quarters years seasons"""
+_PERIODS = frozenset(_PERIODS_WORDS.split())
 _OBJECT = re.compile(
     r"^(?P<verb>[a-z]+)(?P<particle> (?:on|off|up|down|out|in|away|back))? "
     r"(?P<object>(?:the|an?|your|our|my|all|both|any) [a-z][\w-]*(?: (?!(?:and|or|to|in|on|at|for"
@@ -100,31 +87,17 @@ _SUBJECT = re.compile(
     r"^(?:the|our|your|an?|each|every) (?:[a-z][\w-]* ?)+$|^[A-Z][a-z]+(?: [a-z][\w-]*)+$",
     re.IGNORECASE,
 )
+_NO_SUBJECT = re.compile(r"^(?:whoever|whatever|those|anyone|everyone)\b", re.IGNORECASE)
 _TRANSITIVE_WORDS = """
 accept take need require include contain supply reach offer sell use cover mean cause protect hold
 provide recommend lend rent hire allow serve"""
 _TRANSITIVE = frozenset(_TRANSITIVE_WORDS.split())
 _NO_OBJECT = re.compile(
-    rf"^(?:{_PREPOSITIONS}|it|its|them|you|me|only|an? quarter|half|place)\b|.*(?:\d|{_BORDER.pattern})",
+    rf"^(?:{_PREPOSITIONS}|it|its|them|you|me|only|an? quarter|half|place)\b"
+    rf"|.*(?:\d|[,;:(]|\b{_OTHER_CLAUSE})",
     re.IGNORECASE,
 )
-_NO_SUBJECT = re.compile(
-    r"^(?:whoever|whatever|those|anyone|everyone|it|they|he|she)\b", re.IGNORECASE
-)
-_MAX_OBJECT_WORDS = 6
-_MIN_PREDICATE_WORDS, _MAX_SUBJECT_WORDS = 3, 6
-
-
-@dataclass(frozen=True)
-class _Clause:
-    """A clause with a gap in what follows its verb, or in its subject."""
-
-    subject: str
-    aux: str
-    """Such as "does"; "" with the gap in the subject."""
-
-    verb: str
-    rest: str
+_MAX_OBJECT_WORDS, _MIN_PREDICATE_WORDS, _MAX_SUBJECT_WORDS = 6, 3, 6
 
 
 def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
@@ -139,77 +112,40 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     Returns:
         None where the subject is not clear or the gap cannot be moved.
     """
-    clause = " ".join(_expanded(clause).split())
-    parts = _command(clause) if is_command else _statement(clause)
-    if parts is None or GAP in parts.subject:
+    clause, words = " ".join(clause.split()), words.strip()
+    parts = parse_command(clause) if is_command else parse_statement(clause)
+    if parts is None or GAP in parts.subject or _NO_SUBJECT.match(parts.subject):
         return []
-    if re.match(r"(?:whoever|whatever|those|anyone|everyone)\b", parts.subject, re.IGNORECASE):
-        return []
-    parts = _last_verb(parts)
-    before, _, after = parts.rest.partition(GAP)
-    before, after = before.strip(), after.strip()
-    is_denied = _NEGATION.search(before) or (
-        parts.subject.endswith(" not") and words.strip() != "why"
-    )
-    if _BORDER.search(before) or is_denied:
-        return []
-    if parts.aux in _BE and not parts.verb and _NOUN_PHRASE.match(before):
-        return []
-    before = _ONLY.sub("", before).strip()
+    parts = parts.last_verb()
+    before, _, after = (part.strip() for part in parts.rest.partition(GAP))
+    before = before if _BORDER.search(before) else _ONLY.sub("", before).strip()
     preposition = None if _OWN_PREPOSITION.match(words) else _PREPOSITION.search(before)
     lead = preposition["word"].lower() if preposition else ""
+    if _is_fixed(parts, before, words=words, lead=lead):
+        return []
     is_particle = lead in _PARTICLES and before == lead
-    if lead in _ATTACHED or re.search(r"\b(?:the|an?|every|each|your|my|our)$", before):
-        return []
-    if words.strip() == "when" and re.search(r"\b(?:within|for|until|every)\b", before):
-        return []
-    is_phrasal = parts.verb in _WITH_PARTICLE and (is_particle or not before)
-    if is_phrasal and not words.startswith("how "):
-        return []
-    is_bound = _AFTER_NOUN.search(before) and re.match(r"(?:with|of|for)\b", lead or words)
-    if is_bound:
-        return []
     before = before[: preposition.start()].strip() if preposition else before
     measured = _MEASURED.match(after)
     if measured and not lead:
         words, after = f"{words} {measured[0]}", after[measured.end() :].strip()
-    after = "" if re.match(r"(?:where|which|who|whose|that)\b", after) else _own(after)
     has_time = parts.verb in ("have", "take", "need") and not before
-    if after.startswith((",", "(")) or re.match(r"(?:and|or|of|-)\b", after):
+    kept = _kept(after, words=words, may_begin_with_to=has_time)
+    if kept is None:
         return []
-    if re.match(r"to\b", after) and not has_time:
-        return []
-    if words.startswith("how ") and _STARTS_NOUN.match(after) and not measured:
-        return []
-    if not words.startswith("how ") and re.match(r"(?:with|of)\b", after):
-        after = ""
     found = []
-    for opening, end in _openings(words, lead, is_last=not after, is_particle=is_particle):
-        body = (parts.aux, parts.subject, parts.verb, before, after, end)
-        found.append(" ".join(" ".join(part for part in (opening, *body) if part).split()))
+    for opening, end in _openings(words, lead, is_last=not kept, is_particle=is_particle):
+        every = (opening, parts.aux, parts.subject, parts.verb, before, kept, end)
+        found.append(" ".join(" ".join(every).split()))
     return list(dict.fromkeys(found))
 
 
-def _last_verb(parts: _Clause) -> _Clause:
-    """A clause with the last of several verbs before its gap: "costs nothing and runs for ..."."""
-    before, gap, after = parts.rest.partition(GAP)
-    match = re.match(r"^.*,? and (?:then )?(?P<verb>[a-z]+)(?P<rest> .*|)$", before)
-    if not match or parts.aux in _BE:
-        return parts
-    is_third = parts.aux == "does"
-    verb = base_in_statement(match["verb"]) if is_third else match["verb"]
-    if verb not in STATEMENT_VERBS:
-        return parts
-    return replace(parts, verb=verb, rest=f"{match['rest'].strip()} {gap}{after}".strip())
-
-
 def command_questions(command: str) -> list[str]:
-    """What a command acts on, asked for: "Unplug the yellow cable first" as "What should I ...".
+    """What a command acts on, asked for: "Unplug the cable first" as "What should I ... first".
 
     Args:
         command: in lower case, as the customer says it.
     """
-    match = _OBJECT.match(_own(command))
+    match = _OBJECT.match(first_clause(command))
     if not match or match["verb"] not in VERBS or match["verb"] in ("let", "make", "be"):
         return []
     rest = match["rest"]
@@ -219,140 +155,91 @@ def command_questions(command: str) -> list[str]:
 
 
 def statement_questions(clause: str) -> list[str]:
-    """What somebody takes or has, and what does something: "What goes back to the boathouse".
+    """What somebody takes or has, or what does something: "What goes back to the boathouse".
 
     Args:
         clause: as the customer says it.
     """
-    parts = _statement(_own(" ".join(_expanded(clause).split())))
+    clause = first_clause(" ".join(clause.split()))
+    parts = parse_statement(clause)
     if parts is None or _NEGATION.search(clause):
         return []
-    is_object = bool(parts.verb in _TRANSITIVE and parts.rest) and not _NO_OBJECT.match(parts.rest)
-    is_object &= not _NO_SUBJECT.match(parts.subject)
-    if is_object and len(parts.rest.split()) <= _MAX_OBJECT_WORDS:
+    if _has_object(parts):
         return [f"What {parts.aux} {parts.subject} {parts.verb}"]
-    if not _SUBJECT.match(parts.subject):
-        return []
     predicate = f"{parts.verb} {parts.rest}".strip()
-    if re.search(r"\b(?:me|you)\b", predicate):
-        return []  # a person, perhaps
-    predicate = without_values(predicate)
+    is_person = re.search(r"\b(?:me|you)\b", predicate)
     is_long = len(parts.subject.split()) > _MAX_SUBJECT_WORDS or _BORDER.search(parts.rest)
-    if is_long or len(predicate.split()) < _MIN_PREDICATE_WORDS or is_plural(parts.subject):
+    is_short = len(without_values(predicate).split()) < _MIN_PREDICATE_WORDS
+    is_thing = _SUBJECT.match(parts.subject) and not is_plural(parts.subject)
+    if not is_thing or is_person or is_long or is_short:
         return []
-    predicate = f"{parts.verb} {parts.rest}".strip()
-    if parts.aux in ("does", "do"):
+    if parts.aux == "does":
         finite = clause[clause.find(parts.subject) + len(parts.subject) :].strip()
-        return [f"What {_own(finite)}"]
+        return [f"What {finite}"]
     return [f"What {parts.aux} {predicate}"]
 
 
-def _expanded(clause: str) -> str:
-    """A clause without contractions."""
-    for pattern, words in _CONTRACTIONS:
-        clause = re.sub(pattern, words, clause, flags=re.IGNORECASE)
-    return clause
+def _has_object(parts: QuestionClause) -> bool:
+    """Whether all that follows a verb is a short object, which can be asked for."""
+    is_pronoun = parts.subject in ("it", "they", "he", "she") or _NO_SUBJECT.match(parts.subject)
+    is_short = 0 < len(parts.rest.split()) <= _MAX_OBJECT_WORDS
+    has_object = parts.verb in _TRANSITIVE and is_short and not _NO_OBJECT.match(parts.rest)
+    return has_object and not is_pronoun
 
 
-def _command(clause: str) -> _Clause | None:
-    verb, _, rest = clause.partition(" ")
-    return None if _NEGATION.match(clause) else _Clause("I", "should", verb.lower(), rest)
+def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> bool:
+    """Whether the gap cannot be moved before its clause.
+
+    Args:
+        parts: of the clause.
+        before: what stands between its verb and the gap.
+        words: that ask for the gap.
+        lead: the preposition before it.
+    """
+    is_denied = _NEGATION.search(before) or (parts.is_negated and words != "why")
+    is_complement = parts.aux in BE and not parts.verb and _NOUN_PHRASE.match(before)
+    is_of_noun = lead in _ATTACHED or _DETERMINER_END.search(before)
+    may_be_of_noun = re.match(r"(?:with|of|for)\b", lead or words) and _AFTER_NOUN.search(before)
+    is_second_time = words == "when" and _WITH_TIME.search(before)
+    is_particle = not before or (before == lead and lead in _PARTICLES)
+    is_phrasal = parts.verb in _PHRASAL and is_particle and not words.startswith("how ")
+    reasons = (is_denied, is_complement, is_of_noun, may_be_of_noun, is_second_time, is_phrasal)
+    return bool(_BORDER.search(before)) or any(reasons)
 
 
-def _statement(clause: str) -> _Clause | None:
-    """The parts of a statement; None: they are not clear, or it denies something."""
-    match = _PRONOUN_CLAUSE.match(clause)
-    if match:
-        return _with_pronoun(match)
-    parsed = parse(f"{clause[:1].upper()}{clause[1:]}")
-    if parsed is None:
-        return _guessed(clause)
-    subject = clause[:1] + parsed.subject[1:]
-    if parsed.is_negated:
-        subject = f"{subject} not"
-    first, _, further = parsed.rest.partition(" ")
-    if parsed.verb == "have" and is_participle(first):
-        return _Clause(subject, "have" if parsed.is_plural else "has", first, further)
-    return _Clause(subject, parsed.asking_aux, parsed.verb, parsed.rest)
-
-
-def _with_pronoun(match: re.Match[str]) -> _Clause | None:
-    subject, aux, rest = match["subject"], match["aux"] or "", match["rest"]
-    subject = "I" if subject == "I" else subject.lower()
-    adverb = match["adverb"] or ""
-    if adverb == "never" or re.match(r"(?:not|never)\b", rest) or aux in ("cannot", "need not"):
+def _kept(after: str, *, words: str, may_begin_with_to: bool) -> str | None:
+    """What a question keeps of what follows its gap; None: the gap is a part of that."""
+    if re.match(_OTHER_CLAUSE, after):
+        return ""
+    after = first_clause(after)
+    is_amount = words.startswith("how ")
+    is_list = after.startswith((",", "(")) or re.match(r"(?:and|or|of|-)\b", after)
+    is_purpose = re.match(r"to\b", after) and not may_begin_with_to
+    if is_list or is_purpose or (is_amount and _STARTS_NOUN.match(after)):
         return None
-    if aux:
-        return _Clause(subject, aux, "", f"{adverb} {rest}".strip())
-    verb, _, further = rest.partition(" ")
-    if not re.fullmatch(r"[a-z]+", verb) or verb in ("do", "does", "did"):
-        return None
-    is_third = subject in ("it", "he", "she")
-    if verb in ("have", "has") and is_participle(further.partition(" ")[0]):
-        return _Clause(subject, verb, "", further)
-    verb = (base_in_statement(verb) or _guessed_base(verb)) if is_third else verb
-    aux = "does" if is_third else "do"
-    return _Clause(subject, aux, f"{adverb} {verb}".strip(), further) if verb else None
-
-
-_GUESSED = re.compile(
-    r"^(?P<subject>(?:the|our|your|my|each|every|an?) (?:[\w'-]+ ){0,2}[\w'-]*[^s\W])"
-    r" (?P<verb>[a-z]{2,}[^su\W]s) (?P<rest>(?:the|an?|your|our|my|its|at|in|on|from|to|for|with|by"
-    rf"|until|after|before|every|up|down|out|off|back|only|again|{GAP}).*)$",
-    re.IGNORECASE,
-)
-"""A verb that no list has, by where it stands: "The barrier lifts at noon"."""
-
-
-def _guessed(clause: str) -> _Clause | None:
-    match = _GUESSED.match(clause)
-    words = re.findall(r"[a-z]+", match["rest"]) if match else []
-    if not match or any(word in _BE or base_form(word) or word in VERBS for word in words):
-        return None
-    return _Clause(match["subject"], "does", _guessed_base(match["verb"]), match["rest"])
-
-
-def _guessed_base(verb: str) -> str:
-    """The base of a third person that no list has."""
-    if verb.endswith("ies"):
-        return f"{verb[:-3]}y"
-    if re.search(r"(?:ch|sh|ss|x|zz|o)es$", verb):
-        return verb[:-2]
-    return verb[:-1] if verb.endswith("s") and not verb.endswith("ss") else ""
-
-
-def _own(text: str) -> str:
-    """What follows a gap, as far as its clause goes."""
-    for cut in _NEXT_CLAUSE.finditer(text):
-        verb = cut["verb"]
-        if not verb or verb in STATEMENT_VERBS or base_in_statement(verb):
-            return text[: cut.start()].strip()
-    return text
+    return "" if not is_amount and re.match(r"(?:with|of)\b", after) else after
 
 
 def _openings(
     words: str, lead: str, *, is_last: bool, is_particle: bool
 ) -> Iterator[tuple[str, str]]:
     """What a question begins with, and what is left at its end: the preposition, or nothing."""
-    words = words.strip()
-    counted = words.removeprefix("how many ")
-    if words == "what time" and lead in ("at", "from", ""):
-        yield ("What time", "from" if lead == "from" else "")
-        yield ("From when" if lead == "from" else "When", "")
+    opening = f"{words[0].upper()}{words[1:]}"
+    own, _, further = words.partition(" ")
+    if words == "what time" and lead in ("at", ""):
+        yield from (("What time", ""), ("When", ""))
     elif words == "what time":
-        yield (f"{lead.capitalize()} what time", "")
-        yield (f"{lead.capitalize()} when", "")
-    elif lead == "for" and counted in _PERIODS:
-        yield ("How long", "")
-        yield (f"For {words}", "")
+        yield from ((f"{lead.capitalize()} what time", ""), (f"{lead.capitalize()} when", ""))
+    elif lead == "for" and words.removeprefix("how many ") in _PERIODS:
+        yield from (("How long", ""), (f"For {words}", ""))
     elif lead and not words.startswith(("where", "when", "how often", "why", "how long")):
         if is_last or is_particle:
-            yield (f"{words[0].upper()}{words[1:]}", lead)
+            yield (opening, lead)
         if not is_particle:
             yield (f"{lead.capitalize()} {words}", "")
-    elif " what" in f" {words}" and words.partition(" ")[2] == "what":
+    elif further == "what":
         if is_last:
-            yield ("What", words.partition(" ")[0])
-        yield (f"{words[0].upper()}{words[1:]}", "")
+            yield ("What", own)
+        yield (opening, "")
     elif not lead:
-        yield (f"{words[0].upper()}{words[1:]}", "")
+        yield (opening, "")

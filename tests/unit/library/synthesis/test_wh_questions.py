@@ -1,0 +1,99 @@
+"""What asks for a part of a sentence comes first, and its auxiliary before the subject."""
+
+import pytest
+
+from ftdist.library.synthesis.question_clauses import GAP, first_clause
+from ftdist.library.synthesis.span_questions import span_questions
+from ftdist.library.synthesis.wh_questions import wh_questions
+
+
+def _questions(sentence: str, *, is_step: bool = False) -> list[str]:
+    return [each.question for each in span_questions(sentence, is_step=is_step)]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "first"),
+    [
+        ("The hatch closes at 6.20 pm", "What time does the hatch close?"),
+        ("The key goes back to the shed, where the hatch closes at 6.20 pm",
+         "What time does the hatch close?"),
+        ("Rooms are ready from 1.30 pm", "What time are rooms ready?"),
+        ("The gate is down from 10 pm to 6 am", "Between what times is the gate down?"),
+        ("The bridge is only 2.3 metres high", "How many metres high is the bridge?"),
+        ("There are 74 berths in the harbour", "How many berths are there in the harbour?"),
+        ("On your last day we need the room by 10.45 am",
+         "By what time do you need the room on my last day?"),
+        ("Showers are free and run for four minutes at a push",
+         "Showers are free and run for how many minutes at a push?"),
+        ("Showers cost nothing and run for four minutes at a push",
+         "How long do showers run at a push?"),
+        ("The spare set is called BR-48", "What is the spare set called?"),
+        ("You can pay within 14 days", "Within how many days can I pay?"),
+        ("We ring you on 0555 421 860", "Which number do you ring me on?"),
+        ("The old winch lifts 300 kg at a time", "How many kilograms does the old winch lift at a time?"),
+        ("The paddles are strapped beneath the bench", "Where are the paddles strapped?"),
+        ("Sweet beans do not belong in the mill, because their sugar sticks",
+         "Why do sweet beans not belong in the mill?"),
+        ("Tanks have to be emptied before shipping", "When do tanks have to be emptied?"),
+        ("We've cut the price by 12 percent", "What percentage have you cut the price by?"),
+        ("Food scraps belong in the bucket with the brown lid", "Where do food scraps belong?"),
+        ("The laundry takes tokens", "What does the laundry take?"),
+        ("The laundry dryer hangs outside the south wall",
+         "What hangs outside the south wall?"),
+    ],
+)  # fmt: skip
+def test_a_statement_is_asked_for_with_its_auxiliary_before_the_subject(
+    sentence: str, first: str
+) -> None:
+    found = _questions(sentence)
+    assert first in (found[0], found[-1]), found
+
+
+@pytest.mark.parametrize(
+    ("step", "first"),
+    [
+        ("Wait for two beeps", "How many beeps should I wait for?"),
+        ("Turn the switch to ON and wait for two beeps", "How many beeps should I wait for?"),
+        ("Fasten the red cord to your wrist", "What should I fasten the red cord to?"),
+        ("Put on your life jacket", "What should I put on?"),
+        ("Fill in 50 g of beans", "How many grams of beans should I fill in?"),
+        ("During that time, park in the upper field", "Where should I park during that time?"),
+        ("Keep the button pressed for five seconds", "How long should I keep the button pressed?"),
+        ("Clean the burrs with the brush supplied", "What should I clean the burrs with?"),
+        ("Unplug the yellow cable first", "What should I unplug first?"),
+    ],
+)
+def test_a_step_is_asked_for_with_should_i(step: str, first: str) -> None:
+    assert _questions(step, is_step=True)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("clause", "words"),
+    [
+        (f"the boat is an open one with {GAP}", "with what"),  # of the noun, not of the verb
+        (f"a buzzer means that {GAP} of the charge is left", "what percentage"),
+        (f"dogs stay on a lead of {GAP}", "how many metres"),
+        (f"undo the screws with a {GAP} hex key", "how many millimetres"),
+        (f"put the {GAP} weight on the fork", "how many grams"),
+        (f"guests may not light fires after {GAP}", "what time"),
+        (f"whoever pays by transfer saves {GAP}", "what percentage"),
+        (f"tins, glass and {GAP} of paper a day fill the bins", "how many kilograms"),
+    ],
+)
+def test_a_part_that_cannot_be_moved_has_no_wh_question(clause: str, words: str) -> None:
+    assert wh_questions(clause, words, is_command=clause.startswith(("undo", "put"))) == []
+
+
+def test_a_verb_that_no_list_has_is_known_by_where_it_stands() -> None:
+    assert _questions("The marquee sleeps at most 40 people")[0] == (
+        "How many people does the marquee sleep?"
+    )
+    assert _questions("Our crane hoists the hull at 8 pm")[0] == (
+        "What time does your crane hoist the hull?"
+    )
+
+
+def test_a_clause_ends_before_the_next_verb_or_subject() -> None:
+    assert first_clause("from the barn and turn left") == "from the barn"
+    assert first_clause("for bread and butter") == "for bread and butter"
+    assert first_clause("by noon, and we take it back") == "by noon"
