@@ -36,8 +36,9 @@ def find_products(wordings: Sequence[Sequence[str]], *, min_share: float = 0.01)
     """Likely product names, the most frequent first.
 
     A name is a run of capitalised words, codes and numbers, such as Tarnwell Orrin 40, A-45 or NUT,
-    that is in several questions; a common abbreviation is none. Users set `retention.product_names`
-    for names of another form.
+    that is in several questions; a common abbreviation is none, nor a word that the questions write
+    in lower case too ("Dog" of a price list). Users set `retention.product_names` for names of
+    another form.
 
     Args:
         wordings: for each question of the library, its wordings, which count as one.
@@ -54,8 +55,21 @@ def find_products(wordings: Sequence[Sequence[str]], *, min_share: float = 0.01)
         }
     )
     least = max(_MIN_QUESTIONS, min_share * len(wordings))
-    frequent = [name for name, count in counts.items() if count >= least]
+    common = _common_words(wordings)
+    frequent = [
+        name
+        for name, count in counts.items()
+        if count >= least and name.casefold().removesuffix("s") not in common
+    ]
     return sorted(frequent, key=lambda name: (-counts[name], name))[:_MAX_NAMES]
+
+
+def _common_words(wordings: Sequence[Sequence[str]]) -> set[str]:
+    """Words in lower case in questions that begin with a capital, as no keyword query does."""
+    texts = (text for texts in wordings for text in texts if text[:1].isupper())
+    return {
+        token.removesuffix("s") for text in texts for token in _TOKEN.findall(text) if token.islower()
+    }
 
 
 def _first_names(text: str, *, known: set[str]) -> Iterator[str]:

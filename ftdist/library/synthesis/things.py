@@ -36,6 +36,7 @@ _NAMES_OF_ALL = re.compile(
 _CONTAINER = re.compile(
     r"^(?:set|pair|kit|type|kind|line|range|family|series|piece|sort|brand)s? of (?P<what>.+)$"
 )
+_WORD_OR_NUMBER = re.compile(r"^(?:[a-z][a-z-]*,?|\d+)$")
 _NO_PLURALS = ("ss", "us", "is", "'s", "ics", "ens", "ings")
 
 
@@ -115,6 +116,8 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
         word_of_kind = kind.split()[-1] if kind else ""
         if has_article and word_of_kind and word_of_kind not in name.casefold():
             others.append(f"{usual} {word_of_kind}")
+        if _is_description(usual, text=prose.about(usual)):
+            usual, has_article = f"{usual[0].lower()}{usual[1:]}", True
     others = [each for each in dict.fromkeys(others) if each and each != usual]
     kind = kind or (word if word.isalpha() else "")
     return Thing(
@@ -153,6 +156,14 @@ def is_common_noun(name: str) -> bool:
     """Whether a name reads like a common noun, such as "Filter basket", not like "Marlow 20"."""
     others = name.split()[1:]
     return bool(others) and all(word.islower() and word.isalpha() for word in others)
+
+
+def _is_description(name: str, *, text: str) -> bool:
+    """Whether a name only describes something, such as "Rowing boat" in a list of prices."""
+    first, *others = name.split()
+    is_common = bool(others) and first[1:].islower() and others[0].isalpha()
+    is_common = is_common and all(map(_WORD_OR_NUMBER.match, others))
+    return is_common and not re.search(rf"[a-z,] {re.escape(name)}\b", text)
 
 
 def _short_name(name: str, *, prose: Prose) -> str:
@@ -213,7 +224,7 @@ def _has_article(name: str, *, text: str, is_sold: bool) -> bool:
 
 
 def _looks_plural(name: str) -> bool:
-    last = name.split()[-1].casefold()
+    last = re.split(r" (?:of|for|with|in|on|at|from|to) ", name)[0].split()[-1].casefold()
     return (
         last.isalpha() and len(last) > 3 and last.endswith("s") and not last.endswith(_NO_PLURALS)
     )

@@ -81,3 +81,14 @@ def test_a_name_of_one_plain_word_has_no_similar_names() -> None:
 def test_similar_names_end_where_the_library_names_all_of_them() -> None:
     library = " ".join(f"k{number}" for number in range(10))
     assert list(similar_names(["K7"], seed=1, library_text=library)) == []
+
+
+def test_a_word_that_other_questions_write_in_lower_case_is_no_product() -> None:
+    wordings = [
+        ["How much does Dog cost?", "dog price"],
+        ["What do you charge for Dog?"],
+        ["How many dogs may stay?", "where can a dog swim"],
+        ["How do I clean the Tolby?", "tolby clean"],
+        ["What does the Tolby weigh?", "tolby weight"],
+    ]
+    assert find_products(wordings) == ["Tolby"]

@@ -73,6 +73,15 @@ def test_all_300_general_prompts_are_distinct_and_used() -> None:
     assert all(prompt == prompt.strip() and prompt for prompt in prompts)
 
 
+def test_every_sixth_general_prompt_is_a_keyword_query_if_it_is_one_question() -> None:
+    sixth = general_prompts()[::6]
+    assert "difference between frog toad" in sixth
+    assert "What is a volcano?" in sixth  # one keyword
+    assert "My houseplant has yellow leaves. What is wrong?" in sixth  # two sentences
+    others = [text for number, text in enumerate(general_prompts()) if number % 6]
+    assert all(text[0].isupper() for text in others)
+
+
 def test_openings_are_distinct_until_they_repeat_under_another_number() -> None:
     first, again = openings(1000)[:500], openings(1000)
     lines = [prompt.partition(" ")[2] for prompt in again]

@@ -273,3 +273,10 @@ def test_a_value_that_says_what_something_does_is_a_sentence_with_it() -> None:
     pairs = _listed(("Handle", "turns by 180 degrees"), ("Weight", "9 kg"))
     pair = pairs["What is the handle of the Marlow 20?"]
     assert pair.answer == "The handle of the Marlow 20 turns by 180 degrees."
+
+
+def test_a_name_that_only_describes_something_is_written_in_lower_case() -> None:
+    rows = (("Boat", "Price"), ("Rowing boat", "\u00a311"), ("Osprey 4", "\u00a330"))
+    found = _pairs("Boat hire", _table(*rows))
+    assert found["How much does the rowing boat cost?"].answer == "The rowing boat costs \u00a311."
+    assert found["How much does the Osprey 4 cost?"].answer == "The Osprey 4 costs \u00a330."
