@@ -68,7 +68,10 @@ def _common_words(wordings: Sequence[Sequence[str]]) -> set[str]:
     """Words in lower case in questions that begin with a capital, as no keyword query does."""
     texts = (text for texts in wordings for text in texts if text[:1].isupper())
     return {
-        token.removesuffix("s") for text in texts for token in _TOKEN.findall(text) if token.islower()
+        token.removesuffix("s")
+        for text in texts
+        for token in _TOKEN.findall(text)
+        if token.islower()
     }
 
 

@@ -129,12 +129,12 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     if measured and not lead:
         words, after = f"{words} {measured[0]}", after[measured.end() :].strip()
     has_time = parts.verb in ("have", "take", "need") and not before
-    kept = _kept(after, words=words, may_begin_with_to=has_time)
-    if kept is None:
+    further = _remainder(after, words=words, may_begin_with_to=has_time)
+    if further is None:
         return []
     found = []
-    for opening, end in _openings(words, lead, is_last=not kept, is_particle=is_particle):
-        every = (opening, parts.aux, parts.subject, parts.verb, before, kept, end)
+    for opening, end in _openings(words, lead, is_last=not further, is_particle=is_particle):
+        every = (opening, parts.aux, parts.subject, parts.verb, before, further, end)
         found.append(" ".join(" ".join(every).split()))
     return list(dict.fromkeys(found))
 
@@ -207,7 +207,7 @@ def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> b
     return bool(_BORDER.search(before)) or any(reasons)
 
 
-def _kept(after: str, *, words: str, may_begin_with_to: bool) -> str | None:
+def _remainder(after: str, *, words: str, may_begin_with_to: bool) -> str | None:
     """What a question keeps of what follows its gap; None: the gap is a part of that."""
     if re.match(_OTHER_CLAUSE, after):
         return ""
