@@ -30,7 +30,7 @@ def _questions(sentence: str, *, is_step: bool = False) -> list[str]:
         ("The spare set is called BR-48", "What is the spare set called?"),
         ("You can pay within 14 days", "Within how many days can I pay?"),
         ("We ring you on 0555 421 860", "Which number do you ring me on?"),
-        ("The old winch lifts 300 kg at a time", "How many kilograms does the old winch lift at a time?"),
+        ("The old winch lifts 300 kg", "How many kilograms does the old winch lift?"),
         ("The paddles are strapped beneath the bench", "Where are the paddles strapped?"),
         ("Sweet beans do not belong in the mill, because their sugar sticks",
          "Why do sweet beans not belong in the mill?"),
