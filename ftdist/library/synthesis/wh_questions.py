@@ -36,10 +36,11 @@ put fill plug turn switch take screw log hand clip pop pull push press write typ
 _PHRASAL = frozenset(_PHRASAL_WORDS.split())
 """Verbs with which these are no prepositions: "put on", "fill in"."""
 
-_OWN_PREPOSITION = re.compile(
+_OF_NO_NOUN = re.compile(
     r"(?:on|in|at|by|between|until|with|from|to|into) (?:which|what|when)"
+    r"|(?:when|where|why|how|how often)$"
 )
-"""Words that ask with a preposition of their own."""
+"""Words that ask for more than a noun: a preposition before them is none of theirs."""
 
 _ONLY = re.compile(r"(?:^|(?<=\s))(?:only|just|about|also|roughly)$", re.IGNORECASE)
 _OTHER_CLAUSE = r"(?:where|which|who|whose|that)\b"
@@ -57,6 +58,9 @@ _MEASURED = re.compile(
 """What belongs to an amount before it: "2.3 metres high"."""
 
 _DETERMINER_END = re.compile(r"\b(?:the|an?|every|each|your|my|our)$")
+_RANGE = re.compile(r"\d\S*(?: \w+)? (?:to|and|or)$")
+"""The beginning of a range, of which the gap is the end: "5 July to"."""
+
 _WITH_TIME = re.compile(r"\b(?:within|for|until|every)\b")
 _AFTER_NOUN = re.compile(
     r"\b(?:in|on|at|from|to|of|into|under|behind|beside|near) (?:an?|the|our|your|my|its) [\w-]+"
@@ -119,7 +123,7 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     parts = parts.last_verb()
     before, _, after = (part.strip() for part in parts.rest.partition(GAP))
     before = before if _BORDER.search(before) else _ONLY.sub("", before).strip()
-    preposition = None if _OWN_PREPOSITION.match(words) else _PREPOSITION.search(before)
+    preposition = None if _OF_NO_NOUN.match(words) else _PREPOSITION.search(before)
     lead = preposition["word"].lower() if preposition else ""
     if _is_fixed(parts, before, words=words, lead=lead):
         return []
@@ -198,7 +202,7 @@ def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> b
     """
     is_denied = _NEGATION.search(before) or (parts.is_negated and words != "why")
     is_complement = parts.aux in BE and not parts.verb and _NOUN_PHRASE.match(before)
-    is_of_noun = lead in _ATTACHED or _DETERMINER_END.search(before)
+    is_of_noun = lead in _ATTACHED or _DETERMINER_END.search(before) or _RANGE.search(before)
     may_be_of_noun = re.match(r"(?:with|of|for)\b", lead or words) and _AFTER_NOUN.search(before)
     is_second_time = words == "when" and _WITH_TIME.search(before)
     is_particle = not before or (before == lead and lead in _PARTICLES)
@@ -211,7 +215,7 @@ def _remainder(after: str, *, words: str, may_begin_with_to: bool) -> str | None
     """What a question keeps of what follows its gap; None: the gap is a part of that."""
     if re.match(_OTHER_CLAUSE, after):
         return ""
-    after = first_clause(after)
+    after = first_clause(f" {after}").strip()
     is_amount = words.startswith("how ")
     is_list = after.startswith((",", "(")) or re.match(r"(?:and|or|of|-)\b", after)
     is_purpose = re.match(r"to\b", after) and not may_begin_with_to
@@ -232,7 +236,9 @@ def _openings(
         yield from ((f"{lead.capitalize()} what time", ""), (f"{lead.capitalize()} when", ""))
     elif lead == "for" and words.removeprefix("how many ") in _PERIODS:
         yield from (("How long", ""), (f"For {words}", ""))
-    elif lead and not words.startswith(("where", "when", "how often", "why", "how long")):
+    elif words == "how long" and lead in ("for", ""):
+        yield ("How long", "")
+    elif lead:
         if is_last or is_particle:
             yield (opening, lead)
         if not is_particle:

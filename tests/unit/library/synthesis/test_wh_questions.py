@@ -37,6 +37,10 @@ def _questions(sentence: str, *, is_step: bool = False) -> list[str]:
         ("Tanks have to be emptied before shipping", "When do tanks have to be emptied?"),
         ("We've cut the price by 12 percent", "What percentage have you cut the price by?"),
         ("Food scraps belong in the bucket with the brown lid", "Where do food scraps belong?"),
+        ("The Tolby 9 switches off when the tank is full and rings three times",
+         "When does the Tolby 9 switch off?"),
+        ("The Quill 9 prints from a phone and needs no ink", "What does the Quill 9 print from?"),
+        ("The kettle keeps water hot for half an hour", "How long does the kettle keep water hot?"),
         ("The laundry takes tokens", "What does the laundry take?"),
         ("The laundry dryer hangs outside the south wall",
          "What hangs outside the south wall?"),
@@ -72,6 +76,7 @@ def test_a_step_is_asked_for_with_should_i(step: str, first: str) -> None:
     [
         (f"the boat is an open one with {GAP}", "with what"),  # of the noun, not of the verb
         (f"a buzzer means that {GAP} of the charge is left", "what percentage"),
+        (f"high season means 5 July to {GAP}", "what date"),
         (f"dogs stay on a lead of {GAP}", "how many metres"),
         (f"undo the screws with a {GAP} hex key", "how many millimetres"),
         (f"put the {GAP} weight on the fork", "how many grams"),
