@@ -230,10 +230,9 @@ def _openings(
     """What a question begins with, and what is left at its end: the preposition, or nothing."""
     opening = f"{words[0].upper()}{words[1:]}"
     own, _, further = words.partition(" ")
-    if words == "what time" and lead in ("at", ""):
-        yield from (("What time", ""), ("When", ""))
-    elif words == "what time":
-        yield from ((f"{lead.capitalize()} what time", ""), (f"{lead.capitalize()} when", ""))
+    if words == "what time":
+        before = "" if lead in ("at", "") else f"{lead} "
+        yield from ((f"{before}{each}".capitalize(), "") for each in ("what time", "when"))
     elif lead == "for" and words.removeprefix("how many ") in _PERIODS:
         yield from (("How long", ""), (f"For {words}", ""))
     elif words == "how long" and lead in ("for", ""):
