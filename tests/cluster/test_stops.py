@@ -81,6 +81,7 @@ def test_preempted_run_saves_once_within_its_grace_time_and_resumes_automaticall
     assert left_over(login) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("L3")
 def test_run_requeued_by_hand_resumes_from_its_newest_checkpoint(
     login: Login, ingredients: Path, uninterrupted: RunDir

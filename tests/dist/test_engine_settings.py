@@ -78,6 +78,7 @@ def trained_here(engine: Zero3Engine) -> int:
     return sum(p.partition_numel() * rank < p.ds_numel for _, p in engine.named_parameters())
 
 
+@pytest.mark.slow
 def test_losses_and_gradients_do_not_depend_on_the_chosen_settings(
     run_ranks: RunRanks, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from tests.support.runs.tiny_runs import (
     stop_and_resume,
 )
 
+slow_case = partial(pytest.param, marks=pytest.mark.slow)
 FROZEN = ("model.embed_tokens.*", "model.layers.0.*")
 BOTH = (f"optim.freeze_params=[{','.join(FROZEN)}]", "optim.layerwise_lr_decay=0.5")
 
@@ -193,12 +195,14 @@ def gradients(world: World, model: Path, dtype: str, *overrides: str) -> dict[st
     ("frozen", "more"),
     [
         (["lm_head.*", "model.layers.0.*"], ("model.activation_checkpointing=true",)),
-        (["lm_head.*", "model.layers.0.*"], ("model.activation_checkpointing=false",)),
-        (["model.layers.1.*"], ("model.activation_checkpointing=true", "engine=zero3_offload")),
-        (["model.*"], ("model.activation_checkpointing=true",)),
+        slow_case(["lm_head.*", "model.layers.0.*"], ("model.activation_checkpointing=false",)),
+        slow_case(
+            ["model.layers.1.*"], ("model.activation_checkpointing=true", "engine=zero3_offload")
+        ),
+        slow_case(["model.*"], ("model.activation_checkpointing=true",)),
         # Nothing below layer 0, or below layer 1, has a gradient: not even its input.
         (["model.embed_tokens.*"], ("model.activation_checkpointing=true",)),
-        (["model.embed_tokens.*", "model.layers.0.*", "*.k_proj.*"], ()),
+        slow_case(["model.embed_tokens.*", "model.layers.0.*", "*.k_proj.*"], ()),
     ],
 )
 def test_trained_parameters_have_the_same_gradient_as_without_freezing(
