@@ -24,12 +24,14 @@ _FURTHER = rf"(?: (?:to|and|or) | ?[-\u2013x\u00d7] ?)(?:{_DIGITS}|{_NUMBER_WORD
 _NUMBER = rf"{_ABOUT}{_ONE_NUMBER}(?:{_FURTHER}){{0,3}}"
 _PERIOD = "(?:second|minute|hour|day|night|week|weekend|month|quarter|year|season|morning|evening)"
 _CLOCK = (
-    r"(?:\d{1,2}(?:[:.]\d\d)? ?(?:[ap]\.?m\b\.?|o['\u2019]clock)|\d{1,2}:\d\d(?!\d)"
+    r"(?:(?:\d{1,2}(?:[:.]\d\d)? ?(?:[ap]\.?m\b\.?|o['\u2019]clock)|\d{1,2}:\d\d(?!\d)"
     r"|(?:(?<=\bat )|(?<=\bby )|(?<=\bto )|(?<=\band )|(?<=\bfrom )|(?<=\buntil )|(?<=\bafter )"
     r"|(?<=\bbefore ))\d{1,2}\.\d\d(?![\d.%]| (?!(?:and|or|to|on|until|in|at|from)\b)[A-Za-z]))"
+    r"(?: sharp| exactly)?)"
 )
 _DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_DATE = rf"\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?: \d{{4}})?\b|{_MONTH} \d[\d, ]*\d\b"
 _CODE = r"[A-Z]{1,5}-?\d[\w-]*"
 _ABBREVIATED_UNIT = (
     r"(?:[kmc]?g|[mc]?l|[cmk]?m|k?Wh?|m?Ah|[km]?V|[MGT]B|[kMG]?Hz|dB|bar|rpm|km/h|mph"
@@ -43,6 +45,7 @@ _OF_A_NAME = re.compile(
 )
 """A name whose number follows, such as "Merrin 2"."""
 
+_FINITE = re.compile(r" (?:is|are|was|were|has|have|can|must|may|will|should)\b")
 _NO_COUNT = re.compile(r"^(?:times|others|ones|is|was|has|does|goes|this|its|his)$")
 
 _COUNTED_WORDS = (
@@ -60,6 +63,23 @@ _PLACE = re.compile(
     r"^(?:in|on|under|into|onto|behind|above|below|beneath|inside|near|next to|beside|between"
     r"|in front of|at the)\b"
 )
+_BY = "(?<!side )(?<!step )(?<!one )by"
+_MEANS = re.compile(
+    r"by (?:hand|phone|telephone|e-?mail|post|parcel|letter|card|cash|car|tram|train|bus|bike|boat"
+    r"|taxi|courier|cheque|bank|transfer|direct|appointment|itself|themselves|machine|air|sea|road"
+    r"|pallet|text)\b"
+)
+_PERSON = re.compile(
+    r"\b(?:doctor|dentist|nurse|vet|pharmacist|porter|driver|manager|teacher|trainer|coach|agent"
+    r"|landlord|tenant|owner|guest|visitor|member|customer|parent|child|children|adult|person|people"
+    r"|staff|team|colleague|neighbour|volunteer|guide|guard|warden|assistant|receptionist"
+    r"|mother|father|friend|user|administrator|operator|technician|mechanic|engineer|plumber)s?\b"
+)
+_TIME = re.compile(
+    r"\b(?:morning|afternoon|evening|night|day|week|weekend|month|year|winter|summer|spring|autumn"
+    r"|minute|hour|second|moment|season|advance|total|way|manner|own|turn|noon|midnight|default|law"
+    r"|now|then)s?\b"
+)
 _NOT_ASKED = re.compile(
     r"^(?:in|at|by|for|on|to|of|with|from) (?:the|an?|any|our|your|its)? ?(?:same|case|fact|end"
     r"|beginning|start|time|least|most|first|last|other|way|rule|part|whole|row|addition|order"
@@ -67,7 +87,8 @@ _NOT_ASKED = re.compile(
 )
 _NOUN_END = (
     r"(?=$|[,;:!)]|\.(?:\s|$)| (?:and|or|but|to|in|on|at|for|with|from|by|into|under|until|before"
-    r"|after|when|while|if|as|so|because|is|are|was|were|has|have|can|may|must|will|should|does|do|that"
+    r"|after|when|while|if|as|so|because|unless|except|although|though|since|provided|instead|rather"
+    r"|per|is|are|was|were|has|have|can|may|must|will|should|does|do|that"
     r"|which|who|where|than|straight|once|twice|again|first)\b)"
 )
 _WORD = r"[\w'\u2019-]+"
@@ -95,7 +116,10 @@ def _same(words: str) -> _Words:
 
 
 def _times(match: re.Match[str]) -> str:
-    return "between what times" if match["to"] else "what time"
+    if not match["to"]:
+        return "what time"
+    is_range = match[0].startswith("between ") or match["to"].strip() != "and"
+    return "between what times" if is_range else "what times"
 
 
 def _days(match: re.Match[str]) -> str:
@@ -122,14 +146,21 @@ def _which(match: re.Match[str]) -> str:
 
 
 def _when(match: re.Match[str]) -> str:
+    before = match.string[: match.start()]
+    if re.search(r"\b(?:who|that|which)\b", before) and _FINITE.search(match[0]):
+        return ""  # a relative clause: the main verb follows
     return "until when" if match["lead"] == "until" else "when"
 
 
 def _beside_preposition(match: re.Match[str]) -> str:
     if _NOT_ASKED.match(match[0]):
         return ""
-    if re.match(rf"by (?!{_DETERMINER} )", match[0]):
+    if match["lead"] == "by" and _MEANS.match(match[0]):
         return "how"
+    if match["lead"] in ("by", "to", "with", "from", "at") and _PERSON.search(match[0]):
+        return "" if match["lead"] in ("by", "at") else f"{match['lead']} whom"
+    if _TIME.search(match[0]) or re.match(rf"by (?!{_DETERMINER} |\w+ing\b)", match[0]):
+        return ""
     return "where" if _PLACE.match(match[0]) else f"{match['lead']} what"
 
 
@@ -147,11 +178,15 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
                 r"|dollars?|USD|pounds?|GBP|francs?|CHF|cents?|pence|p(?!\.m))\b))"),
      _same("how much"), False),
     (re.compile(rf"{_NUMBER} ?(?:%|per ?cent\b)"), _same("what percentage"), False),
-    (re.compile(rf"\b(?:from )?(?:{_CLOCK})(?P<to> ?(?:to|and|until|-|\u2013) ?(?:{_CLOCK}))?"),
+    (re.compile(rf"\b(?:from |between )?(?:{_CLOCK})"
+                rf"(?:(?P<to> ?(?:to|and|until|-|\u2013) ?)(?:{_CLOCK}))?"),
      _times, False),
-    (re.compile(rf"\b(?P<lead>on |from )?{_DAY}(?: (?:to|and|through|until) {_DAY})?\b"),
+    (re.compile(rf"\b(?:on )?{_DAY},? (?:the )?(?:{_DATE})|\bin {_MONTH} \d{{4}}\b"),
+     _same("when"), True),
+    (re.compile(rf"(?<!first )(?<!second )(?<!third )(?<!last )\b(?P<lead>on |from )?{_DAY}"
+                rf"(?: (?:to|and|through|until) {_DAY})?\b"),
      _days, False),
-    (re.compile(rf"\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?: \d{{4}})?\b|\b{_MONTH} \d[\d, ]*\d\b"),
+    (re.compile(rf"\b(?:{_DATE})"),
      _same("what date"), False),
     (re.compile(rf"(?P<the>\b(?:The|the|An?|an?|One|one) )(?P<noun>(?:[a-z-]+ )?[a-z-]+)"
                 rf" {_CODE}\b"),
@@ -161,20 +196,22 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
     (re.compile(rf"{_NUMBER} ?(?P<unit>{_ABBREVIATED_UNIT})(?![\w/])"
                 rf"(?P<of> of [a-z-]+(?: (?!{_FUNCTION_WORDS})[a-z-]+)?)?"), _amount, False),
     (re.compile(rf"\b{_NUMBER} (?P<noun>(?:(?!{_FUNCTION_WORDS})[a-z-]+ )?"
-                r"(?:[a-z-]+s|people|children)(?: (?:Celsius|Fahrenheit))?)\b"), _count, False),
-    (re.compile(rf"\b{_NUMBER} (?P<noun>{_PERIOD})\b"), _same("how long"), False),
+                r"(?:[a-z-]+s|people|children)(?: (?:Celsius|Fahrenheit))?)\b(?!['\u2019])"),
+     _count, False),
+    (re.compile(rf"\b{_NUMBER} (?P<noun>{_PERIOD})\b(?!['\u2019])"), _same("how long"), False),
     (re.compile(r"^[A-Z][a-z]+ [A-Z][a-z]+(?= (?:is in charge|is responsible|runs|manages|leads"
                 r"|founded|heads|looks after|answers|takes care)\b)"), _same("Who"), False),
 )  # fmt: skip
 _ADVERBIALS: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
     (re.compile(r",? (?:because|so that|in order to|since(?= (?:it|they|the|its|their))"
                 r"|as(?= (?:it|they|otherwise|its|their)\b)) [^;]+$"), _same(" why"), True),
-    (re.compile(r"\b(?P<lead>until|before|after|as soon as|once|when|while) [^,;:]+$"), _when,
+    (re.compile(r"\b(?P<lead>until|before|after|as soon as|once|when|while) "
+                r"(?:(?! unless | except | only )[^,;:])+$"), _when,
      True),
-    (re.compile(rf"\b(?P<lead>with|without|in|on|under|into|onto|from|by|behind|above|below"
-                rf"|beneath|inside|near|beside|to|at|through|against) {_DETERMINER} {_NOUN}"),
+    (re.compile(rf"\b(?P<lead>with|without|in|on|under|into|onto|from|behind|above|below"
+                rf"|{_BY}|beneath|inside|near|beside|to|at|through|against) {_DETERMINER} {_NOUN}"),
      _beside_preposition, True),
-    (re.compile(rf"\b(?P<lead>with|by|from) (?!\w+ing\b)(?=[a-z]){_NOUN}"),
+    (re.compile(rf"\b(?P<lead>with|{_BY}|from) (?!\w+ing\b)(?=[a-z]){_NOUN}"),
      _beside_preposition, True),
 )  # fmt: skip
 

@@ -55,6 +55,9 @@ _ALWAYS_LEANS = re.compile(
     re.IGNORECASE,
 )
 _PRONOUN = re.compile(r"\b(?:it|its|they|their|them|he|she|his|her)\b", re.IGNORECASE)
+_DANGLES = re.compile(r"(?:\S+ ){0,4}(?:it|its|they|their|them)\b", re.IGNORECASE)
+"""A question about something that it does not name."""
+
 _BOUND_AFTER = 3
 """Words before a pronoun, among which is what it stands for."""
 
@@ -129,9 +132,13 @@ def _wordings(
     thing = statement.topic.thing if statement.topic else None
     is_step = bool(statement.block.marker)
     text = statement.text.rstrip(".!: ")
-    asking = span_questions(text, is_step=is_step)
     is_title = section.heading.casefold() == document.title.casefold()
     heading = "" if is_title or thing else section.heading
+    asking = [
+        each
+        for each in span_questions(text, is_step=is_step)
+        if thing or heading or not _DANGLES.match(each.question)
+    ]
     name = thing.bare_names[0] if thing else " ".join(keywords(heading)[:_MAX_HEADING_WORDS])
     line = LINE.match(text)
     is_line = line is not None and len(keywords(line["name"])) >= _MIN_KEYWORDS
@@ -146,7 +153,8 @@ def _wordings(
             is_bare = thing is None and at == _BARE_QUERY and len(typed[at]) >= _MIN_BARE_WORDS
             words = with_query_synonyms(typed[at], key=text) if at else typed[at]
             yield _query(words, name="" if is_bare else name, value=value, end=end)
-    for at, each in enumerate(asking[:_MAX_FRAMED]):
+    natural = [each for each in asking if not each.is_in_place]
+    for at, each in enumerate(natural[:_MAX_FRAMED]):
         named = _named(each.question, thing, heading, at + 1)
         yield _FRAMES[(len(text) + at) % len(_FRAMES)].format(named, lower_first(named))
 

@@ -14,7 +14,8 @@ _MORE_VERBS = """
 stand put keep trim dry assemble lay peel fry simmer blend stir bake cook chop slice cut add pour
 warm cool book wear hand freeze tie tighten loosen bring serve store hang point aim shake squeeze
 scrub polish rub line seal prick knead season drain dust air feed water charge mix twist rest sand
-dispose iron tumble bleach expose touch leave lean step climb overload overfill immerse submerge"""
+dispose iron tumble shift thread talk speak bleach expose touch leave lean step climb overload
+overfill immerse submerge"""
 _COMMAND_VERBS = VERBS | frozenset(_MORE_VERBS.split())
 _AFTER_VERB = re.compile(
     r"^(?:the|an?|your|it|them|all|both|each|every|any|only|no|at|in|on|off|out|up|down|before|after"
@@ -29,7 +30,8 @@ _ACTS_ON = re.compile(
     r"(?!\w*(?:ing|ed|ly|s) |(?:after|before|in|on|at|with|for|from|to|until|if|when|while|once"
     r"|both|all|only|then|or|and|but|so|as|by|than|that|like|under|over|into|during|through|without"
     r"|even|not|near|behind|between|because|since|though|although|unless|where|about|against|per"
-    r"|what|who|why|how|am|are|was|were|will|can|may|must|did|do|be|been|has|have|had|of|off|out|up"
+    r"|what|who|why|how|am|are|was|were|will|can|may|must|should|would|could|might|otherwise|however|therefore"
+    r"|instead|did|do|be|been|has|have|had|of|off|out|up"
     r"|down|around|above|below|inside|outside|beneath|beside|just|never|always|also|whoever) )"
     r"[A-Za-z][a-z]+ (?:off |out |up |down |in |on )?(?:the|an?|your|one|them|all|both|each) \w",
     re.IGNORECASE,
@@ -91,7 +93,7 @@ def is_command(text: str, *, is_step: bool) -> bool:
     verb, _, rest = text.partition(" ")
     if rest.startswith("not "):
         return False
-    if verb.lower().rstrip(",") in _COMMAND_VERBS:
+    if verb.lower().rstrip(",") in _COMMAND_VERBS and verb.lower() != "last":
         return not _ALSO_NOUN.match(text) and (is_step or bool(_AFTER_VERB.match(rest)))
     return bool(_ACTS_ON.match(text))
 

@@ -14,15 +14,19 @@ _BEFORE_SUBJECT = re.compile(
 )
 _BEFORE_OBJECT = re.compile(
     r"(?:to|for|with|by|from|of|at|on|about|between|behind|near|let|help|give|send|tell|show|call"
-    r"|ring|lend|sell|offer|bring|charge) $",
+    r"|ring|lend|sell|offer|bring|charge|(?:make|keep|cost|meet|ask|remind|warn|contact|wish|allow"
+    r"|affect|reach|want|need|find|help|give|send|tell|show|call|like)s?|without|against|around"
+    r"|contacts?) $",
     re.IGNORECASE,
 )
 _SPEAKERS = (
-    (r"\byours?\b", "my"),
+    (r"\byours\b", "mine"),
+    (r"\byour\b", "my"),
     (r"\byourself\b", "myself"),
     (r"\bwe\b", "you"),
     (r"\bus\b", "you"),
-    (r"\bours?\b", "your"),
+    (r"\bours\b", "yours"),
+    (r"\bour\b", "your"),
 )
 """In this order: what "we" becomes is not taken for a "you" of the text."""
 
@@ -36,7 +40,7 @@ _WE_DO = re.compile(
 
 def as_customer(text: str) -> str:
     """A text of ours as a customer says it: "you" are "I", and "we" are "you"."""
-    text = re.sub(r"\byou are\b", "I am", text, flags=re.IGNORECASE)
+    text = re.sub(r"\byou(?: are|['\u2019]re)\b", "I am", text, flags=re.IGNORECASE)
     text = _YOU.sub(_me, text)
     for pattern, other in _SPEAKERS:
         text = re.sub(pattern, other, text, flags=re.IGNORECASE)

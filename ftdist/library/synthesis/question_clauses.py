@@ -14,7 +14,7 @@ BE = frozenset(["is", "are", "was", "were", "am"])
 _AUXILIARIES = "is|are|was|were|am|can|cannot|must|may|should|will|would|could|might|need not"
 _PRONOUN_CLAUSE = re.compile(
     r"^(?P<subject>I|you|we|they|it|he|she|there)(?: (?P<adverb>also|only|always|usually|normally"
-    rf"|then|just|still|never))? (?:(?P<aux>{_AUXILIARIES})\b ?)?(?P<rest>.*)$",
+    rf"|then|just|still|never))? (?:(?P<aux>{_AUXILIARIES})\b(?!['\u2019]) ?)?(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _CONTRACTIONS = (
@@ -23,6 +23,9 @@ _CONTRACTIONS = (
     (r"\b(I|you|we|they)['\u2019]ve\b", r"\1 have"),
     (r"\b(it|he|she|there|that)['\u2019]s\b", r"\1 is"),
     (r"\bI['\u2019]m\b", "I am"),
+    (r"\b(?:can['\u2019]t|cannot)\b", "can not"),
+    (r"\bwon['\u2019]t\b", "will not"),
+    (r"(?<=\w)n['\u2019]t\b", " not"),
 )
 _GUESSED = re.compile(
     r"^(?P<subject>(?:the|our|your|my|each|every|an?) (?:[\w'-]+ ){0,2}[\w'-]*[^s\W])"
@@ -35,6 +38,7 @@ _GUESSED = re.compile(
 _SECOND_VERB = re.compile(r"^.*,? and (?:then )?(?P<verb>[a-z]+)(?P<rest> .*|)$")
 _NEXT_CLAUSE = re.compile(
     r",? (?:and|but|or|so) (?:then )?(?:you|we|they|it|I|he|she|the|your|our|my|an?|there|please"
+    r"|not|never|also|only|is|are|can|must|may|will|should|has|have|\w+n['\u2019]t"
     r"|(?P<verb>[a-z]+)(?= ))|,? (?:which|where|who|whose|whereas|so that|because|since) "
     r"|[;:] | \u2013 |, (?=[a-z])"
 )
@@ -60,6 +64,10 @@ class QuestionClause:
     def is_negated(self) -> bool:
         """Whether the clause denies something."""
         return self.subject.endswith(" not")
+
+    def without_only(self) -> "QuestionClause":
+        """The clause without "only" before its verb."""
+        return replace(self, rest=self.rest.removeprefix("only "))
 
     def last_verb(self) -> "QuestionClause":
         """The clause with the last of several verbs before its gap: "... and runs for ..."."""

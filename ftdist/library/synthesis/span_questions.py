@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 from ftdist.library.synthesis.answer_spans import AnswerSpan, answer_spans
 from ftdist.library.synthesis.clauses import parse
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
-from ftdist.library.synthesis.question_clauses import GAP
+from ftdist.library.synthesis.question_clauses import GAP, first_clause
 from ftdist.library.synthesis.wh_questions import (
     command_questions,
     statement_questions,
@@ -32,7 +33,25 @@ _NO_NAME = re.compile(
     r"^(?:note|tip|hint|important|warning|caution|attention|example|ps|nb)$", re.I
 )
 _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|can|must|may|will|should|does|do)\b")
-_DETERMINERS = frozenset(["The", "A", "An", "Our", "Your", "We", "If", "When", "It", "You"])
+_NO_NAMES_WORDS = """
+The A An Our Your We If When It You Can Why What How Where Which Who Does Do Is Are"""
+_NO_NAMES = frozenset(_NO_NAMES_WORDS.split())
+"""Words that begin no name, whatever follows."""
+
+_PLEASE = re.compile(r"^(?:Please|Kindly) ([a-z])")
+_FORBIDS = re.compile(r"^(?:Never|(?:Please )?[Dd]o(?: not|n['\u2019]t)) (?=[a-z])")
+_REASON = re.compile(r",? (?:because|so that|as|or|otherwise) ")
+_ENSURES = re.compile(r"^(?:make|be) sure |^remember ", re.IGNORECASE)
+_NOUN_BEFORE = re.compile(
+    r"\b(?:an?|the|every|each|no|your|our|first|second|third|last|line|bus|tram|room|platform|side"
+    r"|step) $",
+    re.IGNORECASE,
+)
+"""What stands before a number that belongs to a noun: "a 12-pound fee", "line 4"."""
+
+_INGREDIENT = re.compile(r"^ (?!of\b)[a-z-]+(?: [a-z-]+){0,2}(?:,|$)")
+"""What follows an amount in a list of ingredients."""
+
 _CONDITION = re.compile(
     r"^(?P<first>(?:If|When|Once|As soon as|For|To) [^,;]+), (?P<then>[^;]+)$"
     r"|^(?P<command>[A-Z][^,;]+?) (?P<last>(?:if|when) [^,;]+)$"
@@ -48,6 +67,8 @@ class SpanQuestion:
     """"" if it asks for another part than an answer span."""
 
     words: str = ""
+    is_in_place: bool = False
+    """Whether the words stand in the place of the part."""
 
 
 def span_questions(text: str, *, is_step: bool) -> list[SpanQuestion]:
@@ -57,25 +78,34 @@ def span_questions(text: str, *, is_step: bool) -> list[SpanQuestion]:
         text: without its full stop.
         is_step: whether it is a numbered step.
     """
+    text = _PLEASE.sub(lambda match: match[1].upper(), text)
+    if GAP in text or _ENSURES.match(text):
+        return []
+    forbids = _FORBIDS.match(text)
+    if forbids:
+        return _of_forbidden(text[forbids.end() :])
     spans = answer_spans(text)
     found = [SpanQuestion(each, "", "what to do") for each in _whole(text, is_step=is_step)]
-    found += [
-        SpanQuestion(question, text[part.start : part.end], part.words.strip())
-        for part in spans
-        for question in _of_part(text, part, is_step=is_step)
-    ]
+    found += chain.from_iterable(_of_part(text, part, is_step=is_step) for part in spans)
     found += [SpanQuestion(each) for each in _further(text, is_step=is_step)]
-    return found or [
-        SpanQuestion(question, text[part.start : part.end], part.words.strip())
-        for part in spans
-        for question in _in_place(text, part, is_step=is_step)
-    ]
+    return found or list(
+        chain.from_iterable(_in_place(text, part, is_step=is_step) for part in spans)
+    )
+
+
+def _of_forbidden(action: str) -> list[SpanQuestion]:
+    """Whether one may do what a sentence forbids, and why not."""
+    reason = _REASON.search(action)
+    first = first_clause(action[: reason.start()] if reason else action)
+    asked = as_customer(lower_first(first))
+    found = [SpanQuestion(f"Can I {asked}?")]
+    return [SpanQuestion(f"Why should I not {asked}?"), *found] if reason else found
 
 
 def lower_first(text: str) -> str:
     """A text within another: its first word in lower case, unless it is a name."""
     first, _, rest = text.partition(" ")
-    if first in _DETERMINERS:
+    if first in _NO_NAMES:
         return _lower(text)
     is_name = (
         first == "I"
@@ -107,7 +137,7 @@ def _whole(text: str, *, is_step: bool) -> list[str]:
     return []
 
 
-def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[str]:
+def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion]:
     """Wh-questions for a part; for a value that has none, the sentence with it asked for."""
     start, end = _clause_around(text, part)
     lead, first = _lead(text, start, min(end, part.start))
@@ -118,7 +148,8 @@ def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[str]:
     found = wh_questions(as_customer(clause), part.words, is_command=is_order)
     if not found and not part.is_adverbial:
         return _in_place(text, part, is_step=is_step)
-    return [_closed(each, lead) for each in found]
+    value, words = text[part.start : part.end], part.words.strip()
+    return [SpanQuestion(_closed(each, lead), value, words) for each in found]
 
 
 def _further(text: str, *, is_step: bool) -> list[str]:
@@ -142,8 +173,10 @@ def _closed(question: str, lead: str) -> str:
     return f"{question} {as_customer(lower_first(lead))}".strip() + "?"
 
 
-def _in_place(text: str, part: AnswerSpan, *, is_step: bool) -> list[str]:
+def _in_place(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion]:
     """A sentence with one of its parts asked for; none if little else is left of it."""
+    if part.words == " why" or text.startswith("No ") or _NOUN_BEFORE.search(text[: part.start]):
+        return []
     start, end = _clause_around(text, part)
     lead, behind = _lead(text, start, end)
     if lead and part.end <= behind and is_command(text[behind:end], is_step=True):
@@ -156,12 +189,16 @@ def _in_place(text: str, part: AnswerSpan, *, is_step: bool) -> list[str]:
         else:
             opening = f"{lead}, " if lead else ""
             question = f"{opening}{text[start : part.start]}{part.words}{text[part.end : end]}"
+    if part.start == 0 and _INGREDIENT.match(text[part.end :]) and not _FINITE.search(text):
+        question = f"{part.words} of {text[part.end :].split(',')[0].strip()} do I need"
     question = as_customer(" ".join(question.split()))
     question = re.sub(r" (?=,)", "", question).strip(" ,;")
     is_whole = question.count("(") == question.count(")")
     if not is_whole or len(question.split()) < _MIN_QUESTION_WORDS:
         return []
-    return [f"{question[0].upper()}{question[1:]}?"]
+    question = f"{question[0].upper()}{question[1:]}?"
+    value, words = text[part.start : part.end], part.words.strip()
+    return [SpanQuestion(question, value, words, is_in_place=True)]
 
 
 def _clause_around(text: str, part: AnswerSpan) -> tuple[int, int]:

@@ -79,7 +79,11 @@ def _thing(document: Document, texts: Sequence[str]) -> Thing | None:
     first = texts[0] if texts else ""
     last = words[-1].casefold()
     if len(words) > 1 and re.match(rf"(?:This|These) {re.escape(last)}\b", first):
-        return Thing(name=title.lower(), kind=last, has_article=True, is_plural=thing.is_plural)
+        is_name = re.search(r"['\u2019]s? | [A-Z]", title)
+        return Thing(
+            name=title if is_name else title.lower(), kind=last,
+            has_article=not re.search(r"['\u2019]s? ", title), is_plural=thing.is_plural,
+        )  # fmt: skip
     called = re.match(r"(The )?([A-Z][\w-]+) (?:is|are) an? ([a-z -]+)", first)
     if called and called[2] in words and called[2].casefold() != last and last in called[3].split():
         return Thing(name=called[2], other_names=(title,), kind=last, has_article=bool(called[1]))

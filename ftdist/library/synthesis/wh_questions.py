@@ -19,7 +19,8 @@ from ftdist.library.synthesis.question_clauses import (
 from ftdist.library.synthesis.verb_forms import VERBS, is_plural
 
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|cannot|nothing|nobody|none|neither|nor|\w+n['\u2019]t)\b", re.IGNORECASE
+    r"\b(?:not|never|no|cannot|nothing|nobody|none|neither|nor|unless|except|apart|\w+n['\u2019]t)\b",
+    re.IGNORECASE,
 )
 _PREPOSITIONS = (
     "about|above|across|after|against|along|around|at|before|behind|below|beneath|beside|between|by"
@@ -32,7 +33,8 @@ _ATTACHED = frozenset(["of", "than", "as", "between"])
 
 _PARTICLES = frozenset(["about", "over", "up", "down", "off", "out", "on", "in"])
 _PHRASAL_WORDS = """
-put fill plug turn switch take screw log hand clip pop pull push press write type"""
+put fill plug turn switch take screw log hand clip pop pull push press write type
+sift stir fold mix rub"""
 _PHRASAL = frozenset(_PHRASAL_WORDS.split())
 """Verbs with which these are no prepositions: "put on", "fill in"."""
 
@@ -46,10 +48,12 @@ _ONLY = re.compile(r"(?:^|(?<=\s))(?:only|just|about|also|roughly)$", re.IGNOREC
 _OTHER_CLAUSE = r"(?:where|which|who|whose|that)\b"
 _BORDER = re.compile(
     rf"\b{_OTHER_CLAUSE}|\b(?:when|if|because|although|while|so|whether|how|what|why)\b"
-    r"|[,;:(]| (?:and|or|but) ",
+    r"|\b(?:unless|until|before|after|since|though|except|provided|than)\b"
+    r"|[,;:(]| (?:and|or|but)(?: |$)",
 )
 """What a part cannot be brought before: it would leave another clause or a list."""
 
+_LIST = re.compile(r"^(?:of|-)\b|(?:^| )(?:and|or|but|unless|except)(?: |$)")
 _MEASURED = re.compile(
     r"^(?:high|tall|wide|long|deep|thick|old|away|apart|off|in advance|ahead|early|late|each"
     r"|per \w+|a (?:day|night|week|month|year|person|head|piece|time)|and (?:over|under)"
@@ -61,7 +65,9 @@ _DETERMINER_END = re.compile(r"\b(?:the|an?|every|each|your|my|our)$")
 _RANGE = re.compile(r"\d\S*(?: \w+)? (?:to|and|or)$")
 """The beginning of a range, of which the gap is the end: "5 July to"."""
 
-_WITH_TIME = re.compile(r"\b(?:within|for|until|every)\b")
+_WITH_TIME = re.compile(
+    r"\b(?:within|for|until|every)\b|(?:minute|hour|day|week|month|year)s?$", re.IGNORECASE
+)
 _AFTER_NOUN = re.compile(
     r"\b(?:in|on|at|from|to|of|into|under|behind|beside|near) (?:an?|the|our|your|my|its) [\w-]+"
     r"(?: with| of| for)?$"
@@ -97,7 +103,8 @@ accept take need require include contain supply reach offer sell use cover mean 
 provide recommend lend rent hire allow serve"""
 _TRANSITIVE = frozenset(_TRANSITIVE_WORDS.split())
 _NO_OBJECT = re.compile(
-    rf"^(?:{_PREPOSITIONS}|it|its|them|you|me|only|an? quarter|half|place)\b"
+    rf"^(?:{_PREPOSITIONS}|it|its|them|you|me|only|an? quarter|half|place|less|more|fewer|no"
+    r"|neither|little)\b"
     rf"|.*(?:\d|[,;:(]|\b{_OTHER_CLAUSE})",
     re.IGNORECASE,
 )
@@ -120,7 +127,7 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     parts = parse_command(clause) if is_command else parse_statement(clause)
     if parts is None or GAP in parts.subject or _NO_SUBJECT.match(parts.subject):
         return []
-    parts = parts.last_verb()
+    parts = parts.last_verb().without_only()
     before, _, after = (part.strip() for part in parts.rest.partition(GAP))
     before = before if _BORDER.search(before) else _ONLY.sub("", before).strip()
     preposition = None if _OF_NO_NOUN.match(words) else _PREPOSITION.search(before)
@@ -217,9 +224,10 @@ def _remainder(after: str, *, words: str, may_begin_with_to: bool) -> str | None
         return ""
     after = first_clause(f" {after}").strip()
     is_amount = words.startswith("how ")
-    is_list = after.startswith((",", "(")) or re.match(r"(?:and|or|of|-)\b", after)
+    is_list = after.startswith((",", "(")) or _LIST.search(after)
+    is_before = is_amount and re.match(r"(?:before|after)\b", after)
     is_purpose = re.match(r"to\b", after) and not may_begin_with_to
-    if is_list or is_purpose or (is_amount and _STARTS_NOUN.match(after)):
+    if is_list or is_before or is_purpose or (is_amount and _STARTS_NOUN.match(after)):
         return None
     return "" if not is_amount and re.match(r"(?:with|of)\b", after) else after
 

@@ -101,7 +101,7 @@ def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str
          "What should I do if the coffee tastes sour?"),
         ("If the tray is full, empty the tray into the sink.",
          "What should I do if the tray is full?"),
-        ("Do not lift the desk by its edge.", "Do not lift the desk by what?"),
+        ("Do not lift the desk by its edge.", "Can I lift the desk by its edge?"),
         ("Address for parcels: 8 Tanner's Yard, Orsley.", "What is the address for parcels?"),
         ("From 14 degrees upwards we recommend the filter.",
          "From how many degrees upwards do you recommend the filter?"),
@@ -119,6 +119,15 @@ def test_a_page_about_one_thing_names_it_in_every_question() -> None:
     assert found[0] == "With the Sable 17, how many degrees does steam leave the spout at?"
     assert all("sable 17" in each.casefold() for each in found)
     assert not any("sable 17:" in each for each in found)
+
+
+def test_a_page_named_after_a_person_keeps_the_name() -> None:
+    first, second = "This cake serves twelve guests.", "Bake it in the hot oven for 45 minutes."
+
+    found = _wordings(first, second, title="Grandma Tova's plum cake")
+
+    assert "Grandma Tova's plum cake serves twelve guests." in found
+    assert not any("the grandma" in each for asked in found.values() for each in asked)
 
 
 def test_a_page_about_several_things_names_the_heading_in_some() -> None:

@@ -1,5 +1,7 @@
 """What asks for a part of a sentence comes first, and its auxiliary before the subject."""
 
+import re
+
 import pytest
 
 from ftdist.library.synthesis.question_clauses import GAP, first_clause
@@ -102,3 +104,55 @@ def test_a_clause_ends_before_the_next_verb_or_subject() -> None:
     assert first_clause("from the barn and turn left") == "from the barn"
     assert first_clause("for bread and butter") == "for bread and butter"
     assert first_clause("by noon, and we take it back") == "by noon"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("Never use a straw, because the suction hurts", "Why should I not use a straw?"),
+        ("Don't spray oil near the discs", "Can I spray oil near the discs?"),
+        ("Please clean the filter with a brush", "What should I clean the filter with?"),
+        ("Before you start, shift to the smallest gear", "What should I shift to before I start?"),
+        ("The room is cleaned by your landlord every Friday",
+         "How often is the room cleaned by my landlord?"),
+        ("Tours start at 11 am and 2 pm", "What times do tours start at?"),
+        ("Pets are collected between 4 pm and 5.30 pm", "Between what times are pets collected?"),
+        ("The coach leaves at 8.15 am sharp", "What time does the coach leave?"),
+        ("The trip is on Friday 14 June", "When is the trip?"),
+        ("Luggage may be left with the porter", "With whom may luggage be left?"),
+        ("Orders can be sent by e-mail", "How can orders be sent?"),
+        ("Guests pay \u00a38 a visit and mustn't stay long", "How much do guests pay a visit?"),
+        ("Smoking costs you \u20ac150", "How much does smoking cost me?"),
+        ("You can freeze yours for three months if you're ill",
+         "How long can I freeze mine if I am ill?"),
+        ("Windows shouldn't be open in winter, because the heat is lost",
+         "Why should windows not be open in winter?"),
+        ("250 g plain flour, sifted", "How many grams of plain flour do I need?"),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_asked_for_by_what_it_means(sentence: str, question: str) -> None:
+    assert question in _questions(sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "no"),
+    [
+        ("We can't keep food in the shed", r"\bcan you\b"),  # it is the other way round
+        ("Ibuprofen may be taken with food unless you are ill", r"^With what"),
+        ("Drinks are served in the garden except when it rains", r"^Where .* when it rains"),
+        ("Memberships renew by themselves unless they're ended 30 days before", "do memberships"),
+        ("Rolls are brushed with egg before they go in at 4.30 am", r"^What time are rolls"),
+        ("The server listens on port 8443 by default", "^How does"),
+        ("The rent is due on the third working day", "^Where"),
+        ("Birthday cakes need five days' notice", "how many days"),
+        ("Lockers take a \u00a31 coin", "how much coin"),
+        ("Apricots need less sugar than plums", "what do apricots need"),
+        ("Lay both chains side by side", "^How"),
+        ("Should the weather be bad, we stay at home", "should should"),
+        ("No glass bottles on the floor", "."),
+        (f"Wait for {GAP} ten minutes", "."),
+    ],
+)
+def test_no_question_says_what_its_sentence_does_not(sentence: str, no: str) -> None:
+    found = [each for each in _questions(sentence) if re.search(no, each, re.IGNORECASE)]
+    assert not found
