@@ -15,7 +15,7 @@ from ftdist.library.synthesis.naming import preposition
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.query_synonyms import with_query_synonyms
 from ftdist.library.synthesis.sections import Section, sections
-from ftdist.library.synthesis.span_questions import LINE, lower_first, span_questions
+from ftdist.library.synthesis.span_questions import LINE, lower_unless_name, span_questions
 from ftdist.library.synthesis.statements import LEANS, Statement, statements
 from ftdist.library.synthesis.things import Thing
 
@@ -156,7 +156,7 @@ def _wordings(
     natural = [each for each in asking if not each.is_in_place]
     for at, each in enumerate(natural[:_MAX_FRAMED]):
         named = _named(each.question, thing, heading, at + 1)
-        yield _FRAMES[(len(text) + at) % len(_FRAMES)].format(named, lower_first(named))
+        yield _FRAMES[(len(text) + at) % len(_FRAMES)].format(named, lower_unless_name(named))
 
 
 def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
@@ -169,11 +169,12 @@ def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
 def _named(question: str, thing: Thing | None, heading: str, number: int) -> str:
     """A question that names what it is about: before it, or as a heading with a colon."""
     if thing is None:
-        leans = bool(LEANS.match(question) or re.match("(?:Its|Their) ", question))
-        is_led = (leans or number % 2) and heading.casefold() not in question.casefold()
-        return f"{heading}: {lower_first(question)}" if heading and is_led else question
+        needs_heading = bool(_DANGLES.match(question)) or number % 2
+        if not heading or not needs_heading or heading.casefold() in question.casefold():
+            return question
+        return f"{heading}: {lower_unless_name(question)}"
     if any(name.casefold() in question.casefold() for name in thing.bare_names):
         return question
     if number % 2:
-        return f"{thing.bare_names[0]}: {lower_first(question)}"
-    return f"{preposition(thing).capitalize()} {thing.names[0]}, {lower_first(question)}"
+        return f"{thing.bare_names[0]}: {lower_unless_name(question)}"
+    return f"{preposition(thing).capitalize()} {thing.names[0]}, {lower_unless_name(question)}"

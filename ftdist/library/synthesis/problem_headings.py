@@ -11,6 +11,12 @@ _HELPS = re.compile(
     r"|solv\w+)\b",
     re.IGNORECASE,
 )
+_ONE_WORD = re.compile(
+    r"(?:leak|nois|smell|odou?r|rust|mould|mold|crash|freez|hang|overheat|error|fail|burn|stain|damp"
+    r"|vibrat|squeak|smok|spark|bleed|pain|fever|lost)\w*$",
+    re.IGNORECASE,
+)
+"""A problem in one word, not what a page is about, such as "Arrival"."""
 
 
 def what_to_do(heading: str, *, answer: str, title: str) -> list[str]:
@@ -21,9 +27,9 @@ def what_to_do(heading: str, *, answer: str, title: str) -> list[str]:
         answer: the text below it.
         title: of the page, which says that it helps.
     """
-    if not _HELPS.search(title) or not any(
-        is_command(sentence, is_step=False) for sentence in sentences(answer)
-    ):
+    is_problem = len(heading.split()) > 1 or _ONE_WORD.match(heading)
+    has_advice = any(is_command(sentence, is_step=False) for sentence in sentences(answer))
+    if not _HELPS.search(title) or not is_problem or not has_advice:
         return []
     inner = lower_first(heading)
     return [

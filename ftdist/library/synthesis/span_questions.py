@@ -97,12 +97,12 @@ def _of_forbidden(action: str) -> list[SpanQuestion]:
     """Whether one may do what a sentence forbids, and why not."""
     reason = _REASON.search(action)
     first = first_clause(action[: reason.start()] if reason else action)
-    asked = as_customer(lower_first(first))
-    found = [SpanQuestion(f"Can I {asked}?")]
-    return [SpanQuestion(f"Why should I not {asked}?"), *found] if reason else found
+    action = as_customer(lower_unless_name(first))
+    found = [SpanQuestion(f"Can I {action}?")]
+    return [SpanQuestion(f"Why should I not {action}?"), *found] if reason else found
 
 
-def lower_first(text: str) -> str:
+def lower_unless_name(text: str) -> str:
     """A text within another: its first word in lower case, unless it is a name."""
     first, _, rest = text.partition(" ")
     if first in _NO_NAMES:
@@ -128,7 +128,7 @@ def _whole(text: str, *, is_step: bool) -> list[str]:
         is_person = len(name.split()) == 2 and name.istitle()
         is_noun = not is_person and not re.search(r"(?:ed|ing)$", head)
         be = "are" if head.endswith("s") and not head.endswith("ss") else "is"
-        return [f"What {be} the {lower_first(name)}?", f"{name}?"] if is_noun else []
+        return [f"What {be} the {lower_unless_name(name)}?", f"{name}?"] if is_noun else []
     case = _CONDITION.match(text)
     if case and case["first"] and is_command(case["then"], is_step=True):
         return [as_customer(f"What should I do {_lower(case['first'])}?")]
@@ -144,7 +144,7 @@ def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion
     is_order = is_command(text[first:end], is_step=is_step or bool(lead))
     if is_order:
         first, end = _command_around(text, part, start=first, end=end)
-    clause = lower_first(f"{text[first : part.start]}{GAP}{text[part.end : end]}")
+    clause = lower_unless_name(f"{text[first : part.start]}{GAP}{text[part.end : end]}")
     found = wh_questions(as_customer(clause), part.words, is_command=is_order)
     if not found and not part.is_adverbial:
         return _in_place(text, part, is_step=is_step)
@@ -155,7 +155,7 @@ def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion
 def _further(text: str, *, is_step: bool) -> list[str]:
     """What a step acts on, or what does what a sentence says."""
     lead, start = _lead(text, 0, len(text))
-    clause = as_customer(lower_first(text[start:]))
+    clause = as_customer(lower_unless_name(text[start:]))
     is_order = is_command(clause, is_step=is_step or bool(lead))
     found = command_questions(clause) if is_order else statement_questions(clause)
     return [_closed(each, lead) for each in found]
@@ -170,7 +170,7 @@ def _lead(text: str, start: int, end: int) -> tuple[str, int]:
 
 def _closed(question: str, lead: str) -> str:
     """A question with what led to its sentence at the end."""
-    return f"{question} {as_customer(lower_first(lead))}".strip() + "?"
+    return f"{question} {as_customer(lower_unless_name(lead))}".strip() + "?"
 
 
 def _in_place(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion]:

@@ -18,7 +18,7 @@ The gate closes at 22:00. Ring the bell twice if you are late. Park your car beh
 
 The network is called LakeNet. Its password is changed every Monday at the desk.
 """
-GATE = "The gate closes at what time?"
+GATE = "What time does the gate close?"
 
 
 def _curated(place: Path, *more: str) -> tuple[list[Sample], str]:
@@ -44,7 +44,7 @@ def test_sentences_are_asked_for_in_samples_but_not_in_probes_or_passages(tmp_pa
     )
     assert asking["arrival gate closes what time"].made_by == "wording"
     questions = {json.loads(line)["question"] for line in probes.splitlines()}
-    assert not any("gate closes" in question for question in questions)
+    assert not any("gate close" in question for question in questions)
     assert not any("what time" in sample.text for sample in samples)
 
 

@@ -136,7 +136,7 @@ def test_a_page_about_several_things_names_the_heading_in_some() -> None:
     found = _wordings(sentence, heading="Weak steam")[sentence]
 
     assert found[:2] == [
-        "Weak steam: what has clogged the tip of the wand?",
+        "What has clogged the tip of the wand?",
         "weak steam dried milk clogged tip wand",
     ]
 

@@ -30,6 +30,11 @@ def test_a_heading_above_what_to_do_is_asked_as_a_problem() -> None:
     assert "Weak steam: what can I do?" in pair.wordings
 
 
+def test_a_heading_of_one_word_is_a_problem_only_if_it_names_one() -> None:
+    assert _of_heading("Leaks", TEXT).question == "Leaks. What should I do?"
+    assert "What should I do" not in _of_heading("Arrival", TEXT).question
+
+
 def test_a_heading_above_facts_is_asked_as_a_topic_without_the_title() -> None:
     text = "We accept cards and bank transfers, and the invoice is sent by mail on the same day."
 
