@@ -12,7 +12,7 @@ _HELPS = re.compile(
     re.IGNORECASE,
 )
 _ONE_WORD = re.compile(
-    r"(?:leak|nois|smell|odou?r|rust|mould|mold|crash|freez|hang|overheat|error|fail|burn|stain|damp"
+    r"(?:leak|nois|smell|odou?r|rust|mould|mold|crash|freeze|freezing|hang|overheat|error|fail|burn|stain|damp"
     r"|vibrat|squeak|smok|spark|bleed|pain|fever|lost)\w*$",
     re.IGNORECASE,
 )
