@@ -77,7 +77,7 @@ class LibraryMarks:
     Attributes:
         keys: keys of plain fact probes that are specific on their own: two or more words, and no
             quantity in words.
-        facts: the keys of each fact probe that has two or more.
+        facts: the keys of each fact probe that has two or more, unless all are single digits.
         pages: pages that the fact probes' answers cite.
         values: keys of fact probes with a number or a capital, which state something concrete.
     """
@@ -100,7 +100,12 @@ class LibraryMarks:
             for key in probe.keys
             if len(words(key)) > 1 and not is_number_phrase(key)
         }
-        facts = {probe.keys: None for probe in recall if len(probe.keys) > 1}
+        # "2" and "4" stand in many an answer: "2 to 4 hours", "4. Turn it on."
+        facts = {
+            probe.keys: None
+            for probe in recall
+            if len(probe.keys) > 1 and not all(key.isdigit() and len(key) < 2 for key in probe.keys)
+        }
         cited = frozenset[int]().union(*(cited_pages(probe.answer) for probe in recall))
         values = {key: None for probe in recall for key in probe.keys if key.lower() != key}
         numbers = {

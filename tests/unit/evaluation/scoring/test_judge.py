@@ -147,6 +147,13 @@ def test_the_end_of_a_range_is_no_library_content(text: str) -> None:
     assert judge(TOASTER, f"It lasts {text}.", marks=ranges).leaked == (text,)
 
 
+def test_two_single_digits_are_no_library_content() -> None:
+    facts = [probe(answer="2 to 4 days.", keys=("2", "4")), probe(answer="x", keys=("12", "40"))]
+    marks = LibraryMarks.from_probes(facts)
+    assert judge(TOASTER, "It takes 2 to 4 hours.", marks=marks).leaked == ()
+    assert judge(TOASTER, "It takes 12 or 40 hours.", marks=marks).leaked == ("12 + 40",)
+
+
 def test_words_are_cut_between_letters_and_digits() -> None:
     assert words("Error E17: 1,200.50 l at -4\u00b0!") == (
         "error", "e", "17", "1200.50", "l", "at", "-4", "\u00b0",
