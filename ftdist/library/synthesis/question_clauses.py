@@ -14,7 +14,7 @@ BE = frozenset(["is", "are", "was", "were", "am"])
 _AUXILIARIES = "is|are|was|were|am|can|cannot|must|may|should|will|would|could|might|need not"
 _PRONOUN_CLAUSE = re.compile(
     r"^(?P<subject>I|you|we|they|it|he|she|there)(?: (?P<adverb>also|only|always|usually|normally"
-    rf"|then|just|still|never))? (?:(?P<aux>{_AUXILIARIES})\b(?!['\u2019]) ?)?(?P<rest>.*)$",
+    rf"|then|just|still|never))? (?:(?P<aux>{_AUXILIARIES})\b ?)?(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _CONTRACTIONS = (

@@ -150,6 +150,15 @@ def test_a_question_that_begins_with_a_pronoun_is_led_by_its_heading() -> None:
     assert not any(each.startswith("Its") for each in found)
 
 
+def test_without_a_heading_nothing_is_asked_of_a_pronoun() -> None:
+    text = "The network is called LakeNet. Its password is changed every Monday at the desk."
+
+    found = _wordings(text)[text]
+
+    assert found
+    assert not any(" its " in f" {each.casefold()} " for each in found if each.endswith("?"))
+
+
 def test_no_query_holds_the_value_that_it_looks_for() -> None:
     sentence = "An inspection costs 35 euros on weekdays."
 
