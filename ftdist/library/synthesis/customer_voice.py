@@ -13,10 +13,9 @@ _BEFORE_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _BEFORE_OBJECT = re.compile(
-    r"(?:to|for|with|by|from|of|at|on|about|between|behind|near|let|help|give|send|tell|show|call"
-    r"|ring|lend|sell|offer|bring|charge|(?:make|keep|cost|meet|ask|remind|warn|contact|wish|allow"
-    r"|affect|reach|want|need|find|help|give|send|tell|show|call|like)s?|without|against|around"
-    r"|contacts?) $",
+    r"(?:to|for|with|by|from|of|at|on|about|between|behind|near|without|against|around"
+    r"|(?:let|help|give|send|tell|show|call|ring|lend|sell|offer|bring|charge|make|keep|cost|meet"
+    r"|ask|remind|warn|contact|wish|allow|affect|reach|want|need|find|like)s?) $",
     re.IGNORECASE,
 )
 _SPEAKERS = (

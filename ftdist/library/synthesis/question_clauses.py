@@ -11,7 +11,7 @@ GAP = "\ue000"
 
 BE = frozenset(["is", "are", "was", "were", "am"])
 
-_AUXILIARIES = "is|are|was|were|am|can|cannot|must|may|should|will|would|could|might|need not"
+_AUXILIARIES = "is|are|was|were|am|can|must|may|should|will|would|could|might|need not"
 _PRONOUN_CLAUSE = re.compile(
     r"^(?P<subject>I|you|we|they|it|he|she|there)(?: (?P<adverb>also|only|always|usually|normally"
     rf"|then|just|still|never))? (?:(?P<aux>{_AUXILIARIES})\b ?)?(?P<rest>.*)$",
@@ -118,7 +118,7 @@ def _with_pronoun(match: re.Match[str]) -> QuestionClause | None:
     subject, aux, rest = match["subject"], match["aux"] or "", match["rest"]
     subject = "I" if subject == "I" else subject.lower()
     adverb = match["adverb"] or ""
-    if adverb == "never" or re.match(r"(?:not|never)\b", rest) or aux in ("cannot", "need not"):
+    if adverb == "never" or re.match(r"(?:not|never)\b", rest) or aux == "need not":
         return None
     if aux:
         return QuestionClause(subject, aux, "", f"{adverb} {rest}".strip())

@@ -29,17 +29,17 @@ _LEAD = re.compile(
     r"|Twice|While|As soon as)\b[^,]{2,60}), (?=[a-z])"
     r"|^(?:After|Before|During|In|On|At|From|Until) (?:[\w'-]+ ){1,4}(?=(?:we|you|they) )"
 )
-_NO_NAME = re.compile(
+_ADMONITION = re.compile(
     r"^(?:note|tip|hint|important|warning|caution|attention|example|ps|nb)$", re.I
 )
 _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|can|must|may|will|should|does|do)\b")
-_NO_NAMES_WORDS = """
+_OPENING_WORDS = """
 The A An Our Your We If When It You Can Why What How Where Which Who Does Do Is Are"""
-_NO_NAMES = frozenset(_NO_NAMES_WORDS.split())
+_OPENINGS = frozenset(_OPENING_WORDS.split())
 """Words that begin no name, whatever follows."""
 
 _PLEASE = re.compile(r"^(?:Please|Kindly) ([a-z])")
-_FORBIDS = re.compile(r"^(?:Never|(?:Please )?[Dd]o(?: not|n['\u2019]t)) (?=[a-z])")
+_FORBIDS = re.compile(r"^(?:Never|Do(?: not|n['\u2019]t)) (?=[a-z])")
 _REASON = re.compile(r",? (?:because|so that|as|or|otherwise) ")
 _ENSURES = re.compile(r"^(?:make|be) sure |^remember ", re.IGNORECASE)
 _NOUN_BEFORE = re.compile(
@@ -105,7 +105,7 @@ def _of_forbidden(action: str) -> list[SpanQuestion]:
 def lower_unless_name(text: str) -> str:
     """A text within another: its first word in lower case, unless it is a name."""
     first, _, rest = text.partition(" ")
-    if first in _NO_NAMES:
+    if first in _OPENINGS:
         return _lower(text)
     is_name = (
         first == "I"
@@ -120,7 +120,7 @@ def _whole(text: str, *, is_step: bool) -> list[str]:
     """What to do in a case, and what a line says of its name."""
     line = LINE.match(text)
     is_name = line and not (
-        _NO_NAME.match(line["name"]) or _FINITE.search(line["name"]) or parse(line["name"])
+        _ADMONITION.match(line["name"]) or _FINITE.search(line["name"]) or parse(line["name"])
     )
     if line and is_name and not is_command(text, is_step=is_step):
         name = line["name"]

@@ -121,7 +121,7 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
         is_command: whether the clause is what to do.
 
     Returns:
-        None where the subject is not clear or the gap cannot be moved.
+        empty where the subject is not clear or the gap cannot be moved.
     """
     clause, words = " ".join(clause.split()), words.strip()
     parts = parse_command(clause) if is_command else parse_statement(clause)
@@ -129,7 +129,7 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
         return []
     parts = parts.last_verb().without_only()
     before, _, after = (part.strip() for part in parts.rest.partition(GAP))
-    before = before if _BORDER.search(before) else _ONLY.sub("", before).strip()
+    before = _ONLY.sub("", before).strip()
     preposition = None if _OF_NO_NOUN.match(words) else _PREPOSITION.search(before)
     lead = preposition["word"].lower() if preposition else ""
     if _is_fixed(parts, before, words=words, lead=lead):
