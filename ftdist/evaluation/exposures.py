@@ -2,8 +2,8 @@
 
 A sample of the library shows a fact if its text or answers hold every key of the probe, and it
 shares a word with the probe's question: two beside keys of a single digit. A pass of the run shows
-each sample of a source as often as the source's weight says; the packing of rows is not simulated,
-nor is what `library.held_out_fraction` keeps back.
+each sample of a source as often as the source's weight and the sample's repeats say; the packing of
+rows is not simulated, nor is what `library.held_out_fraction` keeps back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from pyarrow.lib import ArrowException
 
 from ftdist.config.schema import RunConfig
@@ -19,9 +20,11 @@ from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.clustered import ClusteredRate
 from ftdist.evaluation.scoring.judge import AnswerVerdict, key_counts
 from ftdist.library.chat_text import message_texts
-from ftdist.library.schema import Conversation, Passage
+from ftdist.library.schema import Conversation, Passage, Row
+from ftdist.library.store.dataset import LIBRARY
 from ftdist.plan.plan import Plan
 from ftdist.prepare.mixture import find_source_files
+from ftdist.prepare.oversampling import ONCE, fact_hash, repeats_per_pass
 from ftdist.prepare.portions import PORTION_BYTES, parts_of
 from ftdist.rundir import RunDir
 from ftdist.text.matching import KeyText, Words
@@ -70,8 +73,10 @@ def count_exposures(probes: Sequence[Probe], run: RunDir, config: RunConfig) -> 
         if sum(path.stat().st_size for path in paths) > MAX_BYTES:
             return None
         for name, each in parts.items():
-            for row in (row for part in each for row in part.rows):
-                facts.add(row, weight=passes[name])
+            rows = [row for part in each for row in part.rows]
+            oversample = sources[name].role == LIBRARY
+            for row, repeats in zip(rows, _repeats(rows, oversample=oversample), strict=True):
+                facts.add(row, weight=passes[name] * repeats)
     except (FtdistError, OSError, ArrowException):
         return None
     return facts.exposures
@@ -197,6 +202,17 @@ def _texts(row: object) -> Iterator[tuple[str, str]]:
                 if message["role"] == "assistant":
                     yield "\n".join(before), text
                 before.append(text)
+
+
+def _repeats(rows: Sequence[Row], *, oversample: bool) -> list[int]:
+    """How often a pass shows each row."""
+    facts = [
+        fact_hash(row, "\n".join(text for _, text in _texts(row)).encode())
+        if oversample and isinstance(row, Conversation)
+        else ONCE
+        for row in rows
+    ]
+    return [int(repeats) for repeats in repeats_per_pass(np.array(facts, dtype=np.uint64))]
 
 
 def _passes(plan: Plan, run: RunDir) -> dict[str, float]:

@@ -18,6 +18,8 @@ class PackedSourceInfo:
     name: str
     weight: float
     samples: int
+    """That a pass shows, repeats included; tokens and answered samples are counted likewise."""
+
     sequences: int
     tokens: int
     loss_tokens: int

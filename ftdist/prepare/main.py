@@ -45,7 +45,7 @@ from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 from ftdist.text.terminal import plain
 
-FORMAT = 9
+FORMAT = 10
 """Raised whenever the same input would be packed or written in another way."""
 
 MEASURED_BYTES = 64 * 2**20
@@ -211,7 +211,7 @@ def _write(
             encoder=encoder,
             settings=replace(settings, held_out=held_out),
         )
-        source_facts, card = builder.build(files, weight=1.0)
+        source_facts, card = builder.build(files)
         facts.append(source_facts)
         cards.append(card)
     info = PackedDatasetInfo(

@@ -26,10 +26,12 @@ from ftdist.library.readers.rows.nearest_columns import (
     describe_difference,
 )
 from ftdist.library.splits.holdout import smallest
+from ftdist.library.store.dataset import LIBRARY
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.crashing_row import retry_row_by_row
 from ftdist.prepare.data_files import ROWS, SourceFiles
 from ftdist.prepare.journal import JOURNAL, Journal
+from ftdist.prepare.oversampling import ONCE, repeats_per_pass
 from ftdist.prepare.portions import Part, portions_of
 from ftdist.prepare.tokenize_shard import (
     NO_ANSWER,
@@ -70,14 +72,13 @@ class SourceBuilder:
         self._counts = Counts()
         self._lengths, self._loss_counts, self._units = array("q"), array("q"), array("q")
         self._teacher_lengths = array("q")
-        self._answer_hashes, self._unit_hashes = array("Q"), array("Q")
+        self._answer_hashes, self._fact_hashes = array("Q"), array("Q")
+        self._unit_hashes = array("Q")
         self._held_from: int | None = None
         """First sample of the held-out file; None: held-out samples are selected by hash."""
         self._began = self._reported = time.monotonic()
 
-    def build(
-        self, files: SourceFiles, *, weight: float
-    ) -> tuple[PackedSourceInfo, dict[str, Any]]:
+    def build(self, files: SourceFiles) -> tuple[PackedSourceInfo, dict[str, Any]]:
         """Write the files of the source.
 
         Returns:
@@ -106,7 +107,7 @@ class SourceBuilder:
                 raise self._explained(error, files) from error
         if not self._lengths:
             self._refuse_empty(files)
-        facts = self._pack(weight=weight)
+        facts = self._pack(oversample=files.role == LIBRARY)
         seconds = time.monotonic() - self._began
         self._report(
             f"done in {seconds:.0f} s: {format_count(facts.sequences, 'sequence')}", now=True
@@ -205,11 +206,12 @@ class SourceBuilder:
         self._loss_counts += portion.loss_counts
         self._teacher_lengths += portion.teacher_lengths
         self._answer_hashes += portion.answer_hashes
+        self._fact_hashes += portion.fact_hashes
         self._units += array("q", [before + unit for unit in portion.units])
         self._unit_hashes += portion.unit_hashes
         self._counts.add(portion.counts)
 
-    def _pack(self, *, weight: float) -> PackedSourceInfo:
+    def _pack(self, *, oversample: bool) -> PackedSourceInfo:
         tokens = SampleTokens(
             *(
                 np.array(values, dtype=np.int64)
@@ -223,31 +225,29 @@ class SourceBuilder:
         else:
             (self._folder / TEACHER_IDS).unlink()
         held_out = self._held_out()
+        facts = np.where(held_out | (not oversample), ONCE, np.array(self._fact_hashes))
+        repeats = np.where(held_out, 0, repeats_per_pass(facts))
         sequences = {
             part: write_packing(
-                self._folder,
-                part,
-                np.flatnonzero(chosen),
-                tokens,
-                sequence_length=self._settings.sequence_length,
+                self._folder, part, shown, tokens, sequence_length=self._settings.sequence_length
             )
-            for part, chosen in (("train", ~held_out), ("held_out", held_out))
+            for part, shown in (("train", repeats), ("held_out", held_out.astype(np.int64)))
         }
         hashes = np.array(self._answer_hashes)
-        answers = hashes[~held_out & ~np.isin(hashes, (NO_ANSWER, NO_NEW_FACT))]
+        answered = ~held_out & ~np.isin(hashes, (NO_ANSWER, NO_NEW_FACT))
         read = np.maximum(tokens.lengths, tokens.teacher)
         return PackedSourceInfo(
             name=self._name,
-            weight=weight,
-            samples=int((~held_out).sum()),
+            weight=1.0,
+            samples=int(repeats.sum()),
             sequences=sequences["train"],
-            tokens=int(tokens.lengths[~held_out].sum()),
-            loss_tokens=int(tokens.loss[~held_out].sum()),
-            answered_samples=len(answers),
-            answers=len(np.unique(answers)),
+            tokens=int(repeats @ tokens.lengths),
+            loss_tokens=int(repeats @ tokens.loss),
+            answered_samples=int(repeats @ answered),
+            answers=len(np.unique(hashes[answered])),
             longest_conversation=int(read[hashes != NO_ANSWER].max(initial=0)),
-            distilled_tokens=int(tokens.distilled[~held_out].sum()),
-            teacher_tokens=int(tokens.teacher[~held_out].sum()),
+            distilled_tokens=int(repeats @ tokens.distilled),
+            teacher_tokens=int(repeats @ tokens.teacher),
             held_out_samples=int(held_out.sum()),
             held_out_sequences=sequences["held_out"],
         )

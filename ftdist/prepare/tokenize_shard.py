@@ -17,6 +17,7 @@ from ftdist.errors import DataError
 from ftdist.io.resource_limits import OutOfTimeError, limited
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
 from ftdist.prepare import chunking
+from ftdist.prepare.oversampling import fact_hash
 from ftdist.prepare.portions import Part
 from ftdist.prepare.teacher_rows import teacher_tokens
 
@@ -112,6 +113,9 @@ class Portion:
     answer_hashes: "array[int]"
     """Per sample, a 64-bit hash of its loss tokens, `NO_ANSWER` or `NO_NEW_FACT`."""
 
+    fact_hashes: "array[int]"
+    """Per sample, what `fact_hash` gives."""
+
     units: "array[int]"
     """Per sample, the index of its conversation or passage."""
 
@@ -165,8 +169,8 @@ class _Encoding:
         """Read and tokenise the parts, and write their token ids and loss masks."""
         lengths, loss_counts, units = array("q"), array("q"), array("q")
         teacher_lengths = array("q")
-        answer_hashes, unit_hashes = array("Q"), array("Q")
-        for known, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
+        answer_hashes, fact_hashes, unit_hashes = array("Q"), array("Q"), array("Q")
+        for row, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
             digest = blake2b(digest_size=8, key=str(self._settings.seed).encode())
             for tokens in unit:
                 sample, learned = np.array(tokens.input_ids, dtype=np.uint32), bytes(tokens.loss)
@@ -176,8 +180,8 @@ class _Encoding:
                 teacher_lengths.append(len(tokens.teacher_ids))
                 digest.update(sample.tobytes())
                 answer = sample[np.frombuffer(learned, dtype=np.bool_)].tobytes()
-                hashed = _hashed(blake2b(answer, digest_size=8))
-                answer_hashes.append(hashed if known is None else known)
+                answer_hashes.append(_answer_hash(row, answer))
+                fact_hashes.append(fact_hash(row, answer))
                 lengths.append(len(tokens.input_ids))
                 loss_counts.append(tokens.loss_tokens)
                 units.append(len(unit_hashes))
@@ -187,13 +191,16 @@ class _Encoding:
             loss_counts=loss_counts,
             teacher_lengths=teacher_lengths,
             answer_hashes=answer_hashes,
+            fact_hashes=fact_hashes,
             units=units,
             unit_hashes=unit_hashes,
             counts=self._counts,
         )
 
-    def _units_of(self, source: Iterator[Row]) -> Iterator[tuple[int | None, Iterable[Tokens]]]:
-        """The samples of each conversation or passage, with what stands for the answer's hash."""
+    def _units_of(
+        self, source: Iterator[Row]
+    ) -> Iterator[tuple[Conversation | Passage, Iterable[Tokens]]]:
+        """Each conversation or passage with its samples."""
         for row, encoded in encode_rows(source, encoder=self._encoder):
             for note in () if isinstance(row, BadRow) else row.notes:
                 example = f"{row.location}: {note.excerpt}"
@@ -204,7 +211,7 @@ class _Encoding:
                 case Passage():
                     self._counts.passages += 1
                     yield (
-                        NO_ANSWER,
+                        row,
                         chunking.cut_text(
                             row.text,
                             encoder=self._encoder,
@@ -221,8 +228,7 @@ class _Encoding:
                                 LEFT_OUT, count=tokens.left_out, example=str(row.location)
                             )
                         self._counts.other_openings += not tokens.has_opening
-                        known = None if row.has_new_fact else NO_NEW_FACT
-                        yield known, [self._with_teacher(tokens, row)]
+                        yield row, [self._with_teacher(tokens, row)]
 
     def _with_teacher(self, tokens: Tokens, row: Conversation) -> Tokens:
         if not self._settings.teacher or not row.context:
@@ -270,6 +276,12 @@ class _Encoding:
         self._counts.skipped += 1
         if len(self._counts.first_skipped) < NAMED_ROWS:
             self._counts.first_skipped.append(problem)
+
+
+def _answer_hash(row: Conversation | Passage, answer: bytes) -> int:
+    if isinstance(row, Passage):
+        return NO_ANSWER
+    return _hashed(blake2b(answer, digest_size=8)) if row.has_new_fact else NO_NEW_FACT
 
 
 def _hashed(digest: blake2b) -> int:

@@ -29,25 +29,27 @@ class SampleTokens:
 
 
 def write_packing(
-    folder: Path, part: str, samples: Ints, tokens: SampleTokens, *, sequence_length: int
+    folder: Path, part: str, repeats: Ints, tokens: SampleTokens, *, sequence_length: int
 ) -> int:
     """Pack samples and write the files of `PackedSource`.
+
+    No sequence holds a sample twice.
 
     Args:
         folder: of the source.
         part: which of `PARTS` they are.
-        samples: indices of the samples of this part.
+        repeats: how often this part shows each sample; 0: it is of the other part.
         tokens: of all samples.
         sequence_length: maximum tokens of a sequence, and of a row of the teacher.
 
     Returns:
         the number of sequences.
     """
-    packing = pack_samples(tokens.lengths[samples], sequence_length=sequence_length)
-    order, starts = samples[packing.samples], packing.offsets[:-1]
+    order, offsets = _packed(repeats, tokens.lengths, sequence_length=sequence_length)
+    starts = offsets[:-1]
     arrays = {
         "samples": order,
-        "offsets": packing.offsets,
+        "offsets": offsets,
         "tokens": _sums(tokens.lengths[order], starts),
         "loss_tokens": _sums(tokens.loss[order], starts),
     }
@@ -55,11 +57,22 @@ def write_packing(
         read = tokens.teacher[order]
         arrays |= {
             "distilled_tokens": _sums(tokens.distilled[order], starts),
-            "teacher_rows": _teacher_rows(read, packing.offsets, room=sequence_length),
+            "teacher_rows": _teacher_rows(read, offsets, room=sequence_length),
         }
     for name, array in arrays.items():
         np.save(folder / f"{part}-{name}.npy", array)
-    return len(packing)
+    return len(starts)
+
+
+def _packed(repeats: Ints, lengths: Ints, *, sequence_length: int) -> tuple[Ints, Ints]:
+    """The samples in the order of the sequences, and where each sequence begins and ends."""
+    orders, offsets = [], [np.zeros(1, dtype=np.int64)]
+    for shown in range(max(1, repeats.max(initial=0))):
+        samples = np.flatnonzero(repeats > shown)
+        packing = pack_samples(lengths[samples], sequence_length=sequence_length)
+        orders.append(samples[packing.samples])
+        offsets.append(offsets[-1][-1] + packing.offsets[1:])
+    return np.concatenate(orders), np.concatenate(offsets)
 
 
 def _teacher_rows(lengths: Ints, offsets: Ints, *, room: int) -> Ints:

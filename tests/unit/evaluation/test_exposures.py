@@ -3,7 +3,7 @@
 import pytest
 
 from ftdist.data.messages import Message
-from ftdist.evaluation.exposures import _Facts, exposure_scores
+from ftdist.evaluation.exposures import _Facts, _repeats, exposure_scores
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.exposures import exposure_chart, exposure_rows, exposure_text
 from ftdist.evaluation.scoring.judge import AnswerVerdict
@@ -32,6 +32,14 @@ def test_a_sample_shows_a_fact_if_it_holds_all_keys_and_speaks_of_the_same() -> 
     facts.add(chat("And the K-88?", "4.2 kg of steel."), weight=100)  # another thing
     facts.add(chat("Is it 4.2 kg of steel, the FP-300?", "Yes."), weight=100)  # only asked
     assert facts.exposures == [6.5]
+
+
+def test_a_sample_that_a_pass_repeats_is_counted_as_often() -> None:
+    often = [chat(f"{word} heavy is it?", "3 kg.") for word in ("How", "So how", "And how")]
+    rows = [*often, chat("Is it blue?", "Yes."), Passage(text="Blue.", location=Location("a"))]
+    # Three samples and one: the mean is two.
+    assert _repeats(rows, oversample=True) == [1, 1, 1, 2, 1]
+    assert _repeats(rows, oversample=False) == [1] * 5
 
 
 def test_keys_are_found_in_one_word_or_two_and_a_digit_needs_more_of_the_question() -> None:

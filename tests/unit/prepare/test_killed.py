@@ -33,6 +33,7 @@ PORTION = Portion(
     loss_counts=array("q", [2]),
     teacher_lengths=array("q", [0]),
     answer_hashes=array("Q", [7]),
+    fact_hashes=array("Q", [9]),
     units=array("q", [0]),
     unit_hashes=array("Q", [8]),
     counts=Counts(conversations=1),
@@ -203,13 +204,13 @@ def test_the_row_that_ends_its_process_is_named(
         settings=SETTINGS,
     )
     fork = multiprocessing.get_context("fork")
-    child = fork.Process(target=builder.build, args=(files,), kwargs={"weight": 1.0})
+    child = fork.Process(target=builder.build, args=(files,))
     child.start()
     child.join(60)
     assert child.exitcode == 9  # small enough to be tokenised in the process that reports errors
     monkeypatch.setattr(source, "map_in_order", _all_crash)
     with pytest.raises(CrashingRowError) as error:
-        builder.build(files, weight=1.0)
+        builder.build(files)
     assert error.value.problem == (
         "library: rows.jsonl, row 23 ends the process that tokenises it."
     )
