@@ -8,6 +8,8 @@ from importlib.resources import files
 
 _IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
 _AREA = re.compile(r"\d\s?(?:m\u00b2|m2|sqm|sq\.? ?(?:m|ft)|square)", re.IGNORECASE)
+_SIDE = "(?:w|h|d|l|width|height|depth|length)"
+_SIDES = re.compile(rf"{_SIDE}(?: (?:x|by|\u00d7) {_SIDE}){{1,2}}")
 _NOT_WORDS = re.compile(r"[^\w.']+")
 
 
@@ -38,9 +40,11 @@ UNKNOWN = Attribute()
 def find_attribute(name: str, *, value: str = "") -> Attribute:
     """The attribute that a document calls `name`; `UNKNOWN` without wordings if it is not listed.
 
-    Capitals, hyphens and what stands in brackets do not count. A size in square metres is an area.
+    Capitals, hyphens and what stands in brackets do not count. A size in square metres is an area,
+    and "Width x height x depth" are dimensions.
     """
-    known = _by_name().get(_normal(name), UNKNOWN)
+    normal = _normal(name)
+    known = _by_name().get("dimensions" if _SIDES.fullmatch(normal) else normal, UNKNOWN)
     is_area = "size" in known.names and _AREA.search(value)
     return _by_name()["area"] if is_area else known
 

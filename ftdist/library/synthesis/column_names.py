@@ -2,6 +2,7 @@
 
 import re
 
+from ftdist.library.synthesis.attribute_lexicon import is_attribute
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.units import MONEY
 
@@ -54,6 +55,12 @@ def plain_name(name: str, value: str) -> str:
         one = people["one"] or ("child" if people["children"] else "family")
         return f"{one.lower()} price"
     return name
+
+
+def with_brackets(name: str) -> str:
+    """A heading with what limits it in brackets: "Weight (empty)" for "Weight, empty"."""
+    attribute, comma, limit = name.partition(", ")
+    return f"{attribute} ({limit})" if comma and is_attribute(attribute) else name
 
 
 def without_footnote(value: str, section: Section) -> str:

@@ -41,6 +41,9 @@ _NUMBER_WORDS = re.compile(
 )
 _PROPER = re.compile(r"Bluetooth$|Ethernet$|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b")
 _NUMBER = re.compile(r"^\d[\d.,]*$")
+_LIMIT = re.compile(r"\([a-z][a-z -]{3,}\)$")
+"""What an attribute is limited to: "(without battery)"."""
+
 _DIRECT = re.compile(
     r"(?:What|How|Which|Where|When)\b[^.?{]*(?:\{(?:a|units)\}[^.?{]*)?\{x\}[^.?{]*\?"
 )
@@ -51,7 +54,7 @@ _NO_NOUN = re.compile(
     r"ends|open|available|delivered|keeps|sleeps|operated|powered|produced|manufactured|in stock|"
     r"serves|goes|pairs|hosted|depends|replaced|apply|submit|approved|authori[sz]ed|how|who|"
     r"eligible|entitled|toxic|poisonous|hardy|due$|notes?$|remarks?$|comments?$|for|with|what|"
-    r"heat resistant|from|until|up|"
+    r"heat resistant|from|until|up|lasts|"
     r"(?:min|max)\.?$)(?![\w-])(?!\s(?:date|year|time))",
     re.IGNORECASE,
 )
@@ -132,7 +135,7 @@ def fact_value(fact: Fact) -> str:
 @lru_cache(maxsize=4096)
 def said_attribute(name: str) -> str:
     """An attribute within a sentence: "battery life" for "Battery Life", but "IP rating"."""
-    words = name.split()
+    words = re.sub(r"^(max|min)(?:\.|(?= ))", r"\1imum", name, flags=re.IGNORECASE).split()
     is_title = all(word[:1].isupper() or not word[:1].isalpha() for word in words)
     count = len(words) if is_title and len(words) > 1 else 1
     return " ".join([*map(_lower, words[:count]), *words[count:]])
@@ -145,7 +148,9 @@ def is_quantity(value: str) -> bool:
 
 def is_noun(attribute: str) -> bool:
     """Whether the name of an attribute reads like a noun, unlike "Included" or "Works with"."""
-    ends_open = re.search(r"\b(?:with|for|by|in|to|from|up to|on|at)$", attribute, re.IGNORECASE)
+    ends_open = re.search(
+        r"\b(?:with|for|by|in|to|from|up to|on|at|after)$", attribute, re.IGNORECASE
+    )
     return not _NO_NOUN.match(attribute) and not ends_open
 
 
@@ -205,7 +210,8 @@ def _own_answer(fact: Fact) -> str:
     for form in fact.known.answers[:1]:
         is_amount = not fact.known.quantity or is_quantity(fact_value(fact))
         if is_amount and (not fact.is_one_of_several or re.search(r"\{[aA]\}", form)):
-            return form
+            limit = _LIMIT.search(fact.attribute)
+            return f"{form[:-1]} {limit[0]}." if limit and "{a}" not in form else form
     return ""
 
 

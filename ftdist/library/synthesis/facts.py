@@ -205,8 +205,9 @@ def make_fact(
         _BARE_NUMBER.match(value)
     ):
         name, unit = name[: match.start()], match[1]
+    name = column_names.plain_name(column_names.with_brackets(name), value)
     return Fact(
-        thing=thing, attribute=column_names.plain_name(name, value), value=value, unit=unit,
+        thing=thing, attribute=name, value=value, unit=unit,
         evidence=evidence, made_by=made_by, section=section.name, page=page,
     )  # fmt: skip
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from ftdist.library.synthesis.verb_forms import verb_of
+
 GENERAL = (
     "What is the {a} of {x}?",
     "{n} {a}",
@@ -125,16 +127,26 @@ _OF_PART = {
         "I need a new {p} for {x}. Which type?",
     ),
 }
+_OF_ACTION = {
+    "time": ("How long does {x} take to {do}?", "How many {units} does {x} take to {do}?"),
+    "speed": ("How fast does {x} {do}?", "How quickly does {x} {do}?"),
+    "rate": ("How fast does {x} {do}?", "How quickly does {x} {do}?"),
+    "temperature": ("At what temperature does {x} {do}?", "How hot does {x} {do}?"),
+    "pressure": ("At what pressure does {x} {do}?", "How many {units} does {x} {do} at?"),
+}
+"""What is asked for the "grinding speed" or the "cooling-down time"."""
+
 _SAME_MEASURE = {"color": "colour", "volume": "capacity", "kind": "type", "wattage": "power"}
 _PART_WORDS = """
-arm axle bag basin basket battery bed bench blade board boiler bottle bowl box brush bucket
-burner cabinet cable case chain chair chamber chassis coil collar compartment container cord
-cover cup cushion cylinder deck desk disc display door drawer drill drum engine fan filter foot
-frame fridge grate grill handle handlebar heater heel hook hose jar jug kettle keyboard
-ladder lamp leg lens lid mast mat mattress motor nozzle oven panel pedal pillow pipe plate
-platform pocket pole pool pot pump rack reel roller roof rope saddle screen seat shaft shelf
-shell sleeve sole spout stand stem strap table tank tower tray trailer tube tyre tire wheel
-window wire"""
+arm axle bag barrel basin basket battery bed bench blade board boiler boot bottle bowl box brush
+bucket burner burr cabinet cable cage carafe case chain chair chamber chassis coil collar
+compartment container cord cover cup cushion cylinder deck desk disc display door drawer drill
+drum engine fan filter foot frame fridge gasket grate grill handle handlebar hatch heater heel
+hook hopper hose hull jar jug keel kettle keyboard ladder lamp leg lens lever lid mast mat
+mattress motor mug nozzle oven panel pedal pillow pipe plate platform pocket pole pool
+portafilter pot propeller pump rack reel roller roof rope rotor rudder saddle sail screen seat
+shaft shelf shell sleeve sole spout stand stem strap table tank tip tower tray trailer tube tyre
+tire valve vat wand wheel window wire"""
 _PARTS = frozenset(_PART_WORDS.split())
 _NO_PART = re.compile(r"^(?:max|min|total|overall|inner|outer|average|usable|net|gross)\b")
 _PERSON = re.compile(
@@ -158,6 +170,7 @@ _DATE = re.compile(
     r"(?: \d{1,2},?)?(?: \d{4})?$|^\d{4}-\d\d-\d\d$",
     re.IGNORECASE,
 )
+_VOLUME = re.compile(r"^\d[\d.,]*\s?(?:l|ml|cl|lit(?:re|er)s?|gallons?)\b", re.IGNORECASE)
 _DEGREES = re.compile(r"^[+-]?\d[\d.,]*\s?(?:\u00b0\s?[CF]\b|degrees\b)")
 _MONEY = re.compile(
     r"^(?:(?:EUR|USD|GBP|CHF|[$\u20ac\u00a3])\s?\d[\d.,]*|"
@@ -173,6 +186,11 @@ _SINGULAR_ENDINGS = ("ss", "us", "is", "ics", "lens", "gas", "canvas", "atlas", 
 _OF_VALUES = (
     (_DURATION, r"\bage\b", ("How long is the {a} of {x}?",)),
     (_MONEY, "", ("How much is the {a} of {x}?", "How much do I pay for the {a} of {x}?")),
+    (
+        _VOLUME,
+        r"capacity|volume|content|consumption",
+        ("How much does the {a} of {x} hold?", "How big is the {a} of {x}?"),
+    ),
     (_DEGREES, "", ("How many degrees is the {a} of {x}?",)),
     (_TIME, r"\btime\b", ("What time is the {a} of {x}?", "When is the {a} of {x}?")),
     (_DATE, "", ("When is the {a} of {x}?", "On what day is the {a} of {x}?")),
@@ -222,7 +240,8 @@ def general_forms(attribute: str, value: str, *, units: str) -> list[str]:
     if _SUPERLATIVE.match(attribute):
         others = [form for form in others if not form.startswith("What {a}")]
     in_units = ["What is the {a} of {x} in {units}?"] if units else []
-    typed = [*_of_part(attribute, units=units), *_of_value(attribute, value)]
+    typed = [*_of_part(attribute, units=units), *_of_action(attribute, units=units)]
+    typed += _of_value(attribute, value)
     forms = [first, *typed[:2], short, *typed[2:], *in_units, *others]
     return [in_number(form, attribute) for form in forms]
 
@@ -248,6 +267,17 @@ def _of_part(attribute: str, *, units: str) -> list[str]:
         return []
     forms = _OF_PART.get(measure, ())
     return [form.replace("{p}", name) for form in forms if units or "{units}" not in form]
+
+
+def _of_action(attribute: str, *, units: str) -> list[str]:
+    """What is asked of an action: "How fast does {x} grind?" for "grinding speed"."""
+    match = re.fullmatch(r"(\w+ing)([ -](?:up|down|off|out))? (\w+)", attribute)
+    verb = verb_of(match[1]) if match else ""
+    if match is None or not verb:
+        return []
+    do = f"{verb}{(match[2] or '').replace('-', ' ')}"
+    forms = _OF_ACTION.get(match[3], ())
+    return [form.replace("{do}", do) for form in forms if units or "{units}" not in form]
 
 
 def _of_value(attribute: str, value: str) -> tuple[str, ...]:

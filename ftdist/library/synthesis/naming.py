@@ -16,7 +16,7 @@ heat frost winter summer weather drain stairs outside inside sky tap"""
 _AROUND = frozenset(_AROUND_WORDS.split())
 """Nouns of what is around a thing and no part of it."""
 
-_NO_PART = VAGUE - {"case", "page", "main"}
+NO_PART = VAGUE - {"case", "page", "main"}
 _BEFORE_NAME_WORDS = """
 a an
 all both each every any some two three four five additional other upstream new newer older most"""
@@ -57,7 +57,7 @@ def marked_subject(subject: str, thing: Thing | None) -> str:
                 return f"{{p:{(owned or of)[1]}}}"  # type: ignore[index]
     if first == "the":
         noun = " ".join(words[1:])
-        is_part = re.fullmatch(r"[a-z][a-z-]*(?: [a-z][a-z-]*){0,2}", noun) and not _is_around(noun)
+        is_part = re.fullmatch(r"[a-z][a-z-]*(?: [a-z][a-z-]*){0,2}", noun) and not is_around(noun)
         if len(words) < 2 or words[1].lower() in VAGUE or words[-1].lower() in VAGUE:
             return ""
         if thing is not None and is_part and not re.search(r"\b(?:of|in|on|for|with|to)\b", noun):
@@ -86,14 +86,14 @@ def marked_part(text: str, thing: Thing) -> str:
         is_kind = noun and noun in (thing.kind, thing.kind.split()[-1:] and thing.kind.split()[-1])
         if is_kind:
             return f"{text[: found.start()]}{{t}}{text[found.end() + len(noun) :]}"
-        if noun and _is_around(noun):
+        if noun and is_around(noun):
             continue
         before, after = text[: found.start()], text[found.end() + len(noun) :]
         is_modified = re.match(r" of\b", after) or (
             re.search(r"\b(?:do|does|is|are|can|must|may|should|will) $", before)
             and re.match(rf" {_PREPOSITION}\b", after)
         )
-        if not noun or noun.split()[0] in _NO_PART or is_modified:
+        if not noun or noun.split()[0] in NO_PART or is_modified:
             return text
         if taken := re.match(r" (out|off)(?= (?:before|after|every|once|when|with)\b|$)", after):
             of = " of" if taken[1] == "out" else ""
@@ -135,7 +135,7 @@ def _noun_at(text: str) -> str:
     return ""
 
 
-def _is_around(noun: str) -> bool:
+def is_around(noun: str) -> bool:
     """Whether a noun names something around a thing, such as the wall, and no part of it."""
     return noun.split()[-1].casefold() in _AROUND
 

@@ -2,6 +2,7 @@
 
 import re
 
+from ftdist.library.synthesis.clauses import parse
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.things import Thing
 from ftdist.library.synthesis.topics import Topic
@@ -12,6 +13,7 @@ _INTRODUCES = re.compile(
     r"\b(?:has|have|comes with|includes?|contains?|uses?|with|needs?|requires?|holds?|from|by)"
     r" (?:an?|one|the) [a-z]"
 )
+_ANOTHER_NOUN = re.compile(r"\b(?:an?|the|its|their|each|every|one|your|our) [a-z]")
 _GENERAL_HEADING = re.compile(
     r"^(?:care|cleaning|use|using\b.*|usage|operation|operating|safety|storage|storing|maintenance"
     r"|overview|description|about\b.*|introduction|warranty|guarantee|tips|notes?|good to know"
@@ -74,6 +76,26 @@ def resolved(sentence: str, *, is_about: bool, topic: Topic) -> str:
     return f"{both[1]} {name}{sentence[both.end() :]}" if both else sentence
 
 
+def with_subject_before(sentence: str, before: str) -> str:
+    """A sentence whose first "it" stands for the subject of the one before it, with that subject.
+
+    Itself if another noun of that sentence may be meant.
+    """
+    pronoun = re.match(r"(?:It|Its|They|Their) (?=[a-z])", sentence)
+    clause = parse(before.rstrip(".!")) if pronoun and not _is_impersonal(sentence) else None
+    if pronoun is None or clause is None:
+        return sentence
+    word, subject = pronoun[0].strip(), clause.subject
+    is_named = re.search(r"\d|\w [A-Z]", subject)
+    if clause.is_plural != (word in ("They", "Their")) or (
+        not is_named and _ANOTHER_NOUN.search(clause.rest)
+    ):
+        return sentence
+    if word in ("It", "They"):
+        return f"{subject} {sentence[pronoun.end() :]}"
+    return sentence if subject.endswith("s") else f"{subject}'s {sentence[pronoun.end() :]}"
+
+
 def means_all(sentence: str, before: str) -> bool:
     """Whether a command such as "Store it in a dry place" means the thing and no part of it.
 
@@ -98,7 +120,7 @@ def _is_impersonal(sentence: str) -> bool:
     return bool(
         re.match(
             r"^It (?:is|was|may be|can be|takes|seems|appears|helps|pays)(?: \S+){0,4}? (?:to|that)"
-            r" (?!pitch\b|set up\b|use\b|charge\b|assemble\b|build\b)",
+            r" (?!\d|pitch\b|set up\b|use\b|charge\b|assemble\b|build\b)",
             sentence,
         )
         or re.match(r"^It (?:rains|snows|follows|depends|is (?:time|up to))\b", sentence)

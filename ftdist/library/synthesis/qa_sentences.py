@@ -18,8 +18,8 @@ from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.sentence_commands import COMMANDS
 from ftdist.library.synthesis.sentence_questions import drafts_of
 from ftdist.library.synthesis.sentence_rules import RULES
-from ftdist.library.synthesis.statements import LEANING_WORDS, LEANS, statements
-from ftdist.library.synthesis.topics import Topic
+from ftdist.library.synthesis.stated_facts import stated_pairs
+from ftdist.library.synthesis.statements import LEANING_WORDS, LEANS, Statement, statements
 
 _MIN_WORDS, _MAX_WORDS = 4, 45
 _MAX_QUESTION_WORDS = 25
@@ -49,8 +49,15 @@ class Fact:
 def pairs_from_sentences(section: Section, document: Document) -> Iterator[QAPair]:
     """The questions that the paragraphs and items of a section answer, a few per sentence."""
     for each in statements(section, document):
-        for fact in _facts(each.text, each.topic, is_short=each.is_short) if each.answer else ():
-            case = partial(_cased, statement=each.text, document=document)
+        if not each.answer:
+            continue
+        case = partial(_cased, statement=each.text, document=document)
+        openings: set[str] = set()
+        for pair in stated_pairs(each, section, document):
+            openings.add(_opening(pair.question))
+            wordings = tuple(map(case, pair.wordings))
+            yield replace(pair, question=case(pair.question), wordings=wordings)
+        for fact in _facts(each, openings):
             yield QAPair(
                 question=case(fact.question),
                 answer=each.answer,
@@ -75,13 +82,20 @@ def _cased(question: str, *, statement: str, document: Document) -> str:
     return re.sub(pattern, usual, question, count=1)
 
 
-def _facts(statement: str, topic: Topic | None, *, is_short: bool) -> Iterator[Fact]:
-    """The questions of a sentence, with its mark and the name of the document's subject."""
-    openings: set[str] = set()
+def _facts(each: Statement, openings: set[str]) -> Iterator[Fact]:
+    """The questions of a sentence, with its mark and the name of the document's subject.
+
+    Args:
+        each: the sentence.
+        openings: of the questions that it answers already.
+    """
+    statement, topic, is_stated = each.text, each.topic, bool(openings)
     if topic is None and _OF_A_THING.search(statement):
         return
     for fact in facts_of(statement):
-        if topic is not None and _VAGUE_OF_A_THING.match(fact.question):
+        is_vague = topic is not None and _VAGUE_OF_A_THING.match(fact.question)
+        is_known = is_stated and _opening(fact.question) in (*openings, "yes or no")
+        if is_vague or is_known:
             continue
         openings.add(_opening(fact.question))
         question, *wordings = (
@@ -95,13 +109,12 @@ def _facts(statement: str, topic: Topic | None, *, is_short: bool) -> Iterator[F
     whole = re.sub(r"^Both (?=[a-z]+s )", "Two ", text)
     if not _MIN_WORDS <= len(text.split()) <= _MAX_WORDS or not _is_whole(whole):
         return
-    is_short = is_short and not openings
+    is_short = each.is_short and not openings
     for draft in drafts_of(text[:1].upper() + text[1:], topic, is_short=is_short):
         wordings = draft.wordings(topic.thing if topic else None)
         opening = _opening(draft.direct)
-        is_new = opening not in openings and not (
-            openings and topic is None and opening == "yes or no"
-        )
+        is_new = opening not in openings and not (is_stated and opening == "yes or no")
+        is_new &= not (openings and topic is None and opening == "yes or no")
         if wordings and is_new:
             yield Fact(wordings[0], draft.value, wordings=tuple(wordings[1:]))
 

@@ -74,7 +74,7 @@ def is_vague(words: Sequence[str]) -> bool:
 
 
 def mine(text: str) -> str:
-    """What is said to "you" as somebody asks it of themselves: "your pump" gives "my pump"."""
+    """What we say to "you" as somebody asks it: "your pump" gives "my pump", "us" gives "you"."""
     for pattern, other in (
         (r"\byou are\b", "I am"),
         (r"\byou're\b", "I'm"),
@@ -82,6 +82,8 @@ def mine(text: str) -> str:
         (r"\byours\b", "mine"),
         (r"\byour\b", "my"),
         (r"\byou\b", "I"),
+        (r"\bour\b", "your"),
+        (r"\bus\b", "you"),
     ):
         text = re.sub(pattern, other, text, flags=re.IGNORECASE)
     return text

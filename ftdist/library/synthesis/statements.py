@@ -8,7 +8,13 @@ from ftdist.library.schema import Block, Document
 from ftdist.library.synthesis.document_facts import OTHER_LANGUAGES, is_english
 from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.paraphrases import looks_english
-from ftdist.library.synthesis.pronouns import is_about_all, keeps_topic, means_all, resolved
+from ftdist.library.synthesis.pronouns import (
+    is_about_all,
+    keeps_topic,
+    means_all,
+    resolved,
+    with_subject_before,
+)
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.topics import Topic, is_short_document, section_topic
 
@@ -72,13 +78,13 @@ def statements(section: Section, document: Document) -> Iterator[Statement]:
         if block.kind not in ("paragraph", "item") or not _is_english(block, document):
             continue
         is_general = topic is not None and is_about_all(section, topic.thing)
-        is_about, before = is_general, ""
+        is_about, before, text = is_general, "", ""
         is_own = block.kind == "paragraph" and is_short_document(document)
         for sentence in sentences(block.text):
             if OTHER_LANGUAGES.search(sentence) and not looks_english(sentence):
                 continue
             code = _with_code(sentence, after, is_last=block.text.rstrip().endswith(sentence))
-            text = sentence
+            text = with_subject_before(sentence, text) if topic is None else sentence
             if topic is not None:
                 is_about |= is_general and topic.is_short and means_all(sentence, before)
                 text = resolved(sentence, is_about=is_about, topic=topic)

@@ -33,6 +33,11 @@ synchronize take tell terminate test tighten track transfer transport treat trig
 turn uninstall unlock unpack unplug update upgrade upload use vacuum verify wait want warn wash
 watch wear weigh wipe wire withdraw work wrap write"""
 VERBS = frozenset(_VERBS.split())
+_MORE_ACTIONS = """
+accelerate bake blend brake brew chop climb cook cool crush dehumidify drill dive fly freeze froth
+grind harden heat ignite iron iterate knead mow saw scan sew shred sink slice spray steam stir thaw
+toast turn vacuum warm weave whisk"""
+_ACTIONS = VERBS | frozenset(_MORE_ACTIONS.split())
 
 _PARTICIPLES_OF = """
 become/become begin/begun bend/bent bind/bound bleed/bled break/broken bring/brought
@@ -149,6 +154,13 @@ def third_person(verb: str) -> str:
     if verb.endswith("y") and verb[-2:-1] not in "aeiou":
         return f"{verb[:-1]}ies"
     return f"{verb}es" if verb.endswith(("s", "x", "z", "ch", "sh", "o")) else f"{verb}s"
+
+
+def verb_of(form: str) -> str:
+    """The verb of a form in -ing: "grinding" gives "grind"; "" if it is in no list."""
+    stem = form.removesuffix("ing")
+    candidates = (stem, f"{stem}e", stem[:-1])
+    return next((each for each in candidates if each in _ACTIONS and gerund(each) == form), "")
 
 
 def base_form(verb: str) -> str:

@@ -142,7 +142,7 @@ def test_a_page_about_several_things_names_the_heading_in_some() -> None:
 
 
 def test_a_question_that_begins_with_a_pronoun_is_led_by_its_heading() -> None:
-    text = "The network is called LakeNet. Its password is changed every Monday at the desk."
+    text = "Guests use the network LakeNet. Its password is changed every Monday at the desk."
 
     found = _wordings(text, heading="Wi-Fi")[text]
 
@@ -151,7 +151,7 @@ def test_a_question_that_begins_with_a_pronoun_is_led_by_its_heading() -> None:
 
 
 def test_without_a_heading_nothing_is_asked_of_a_pronoun() -> None:
-    text = "The network is called LakeNet. Its password is changed every Monday at the desk."
+    text = "Guests use the network LakeNet. Its password is changed every Monday at the desk."
 
     found = _wordings(text)[text]
 

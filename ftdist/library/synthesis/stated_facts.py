@@ -1,0 +1,191 @@
+"""Facts of listed attributes that sentences tell, such as that the shop is open from 10:00.
+
+Customers ask for them as for those of tables: in the wordings of `attributes.toml`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ftdist.library.schema import Document
+from ftdist.library.synthesis.attribute_lexicon import find_attribute, is_attribute
+from ftdist.library.synthesis.clauses import Clause, clauses_of
+from ftdist.library.synthesis.fact_questions import fact_pair, said_attribute
+from ftdist.library.synthesis.facts import Fact
+from ftdist.library.synthesis.general_questions import is_plural_attribute
+from ftdist.library.synthesis.naming import NO_PART, is_around
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.sections import Section
+from ftdist.library.synthesis.sentence_parts import subject_of
+from ftdist.library.synthesis.statements import Statement
+from ftdist.library.synthesis.things import NO_THING, Thing, named_thing, part
+from ftdist.library.synthesis.verb_forms import is_plural
+
+_MAX_WORDS, _MAX_VALUE_WORDS = 40, 20
+_NUMBER = (
+    r"(?:(?:about|around|roughly|only|just|up to|at least|at most|between) )?"
+    r"(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half an|an?)"
+    r"(?:(?: (?:to|and|or) |\s?[\u2013-]\s?)(?:\d[\d.,]*|[a-z]+))?[ -]?"
+)
+_CURRENCY = "EUR|USD|GBP|CHF|euros?|dollars?|pounds?|francs?|cents?|pence"
+_MONEY = rf"(?:{_NUMBER}(?:[$\u20ac\u00a3]|(?:{_CURRENCY})\b)|(?:[$\u20ac\u00a3]|{_CURRENCY}) ?\d)"
+_TIME = (
+    rf"{_NUMBER}(?:working |business )?"
+    r"(?:seconds?|minutes?|hours?|days?|nights?|weeks?|months?|years?)\b"
+)
+_MASS = rf"{_NUMBER}(?:kg|g|t|lbs?|oz|kilograms?|grams?|tonnes?|pounds?|ounces?|stone)\b"
+_VOLUME = (
+    rf"{_NUMBER}(?:l|ml|cl|litres?|liters?|millilitres?|gallons?|cups?|bottles?|k?Wh|m?Ah|GB|TB)\b"
+)
+_PEOPLE = r"(?:people|persons?|guests?|passengers?|adults?|children)\b"
+_LENGTH = (
+    rf"{_NUMBER}(?:mm|cm|m|km|in|ft|inch(?:es)?|feet|foot|(?:centi|milli|kilo)?met(?:re|er)s?)"
+)
+_CLOCK = r"(?:\d{1,2}[:.]\d\d|\d{1,2} ?(?:[ap]\.?m\b|o'clock)|noon|midnight)"
+_DAY = (
+    r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|weekdays?|weekends?|daily|every day|all day"
+    r"|24 hours|all year|(?:public|bank) holidays?)"
+)
+_COLOUR = (
+    "(?:black|white|gr[ae]y|red|blue|green|yellow|orange|brown|pink|purple|silver|gold|beige|cream)"
+)
+_TOLD = tuple(
+    (re.compile(pattern), attribute)
+    for pattern, attribute in (
+        (rf"costs? (?P<v>{_MONEY}.*)", "price"),
+        (rf"weighs? (?P<v>{_MASS}.*)", "weight"),
+        (rf"(?:can|may) (?:carry|bear|support) (?P<v>{_MASS}.*)", "maximum load"),
+        (rf"holds? (?P<v>{_VOLUME}.*)", "capacity"),
+        (rf"(?:holds?|seats?|sleeps?|takes?) (?P<v>{_NUMBER}{_PEOPLE}.*)", "number of people"),
+        (r"measures? (?P<v>\d[\d.,]*(?: ?\w+)? ?(?:x|\u00d7|by) ?\d.*)", "dimensions"),
+        (rf"(?:is|are) (?P<v>{_LENGTH} long)\b.*", "length"),
+        (rf"(?:is|are) (?P<v>{_LENGTH} wide)\b.*", "width"),
+        (rf"(?:is|are) (?P<v>{_LENGTH} (?:high|tall))\b.*", "height"),
+        (rf"(?:is|are) (?P<v>{_LENGTH} deep)\b.*", "depth"),
+        (rf"(?:is|are) (?P<v>{_LENGTH} thick)\b.*", "thickness"),
+        (rf"(?:is|are) open (?P<v>.*(?:{_CLOCK}|{_DAY}).*)", "opening hours"),
+        (rf"opens? (?P<v>(?:(?:daily|every day) )?(?:at|from) {_CLOCK}.*)", "opening hours"),
+        (rf"(?:is|are) closed (?P<v>.*{_DAY}.*)", "closing days"),
+        (rf"takes? (?P<v>{_TIME}) to (?:re)?charge\b.*", "charging time"),
+        (rf"takes? (?P<v>{_TIME}) to (?:heat|warm)(?: up)?\b.*", "heating-up time"),
+        (rf"takes? (?P<v>{_TIME})$", "duration"),
+        (rf"lasts? (?:for )?(?P<v>{_TIME})$", "lasts"),
+        (rf"(?:has|have|comes? with) an? (?:warranty|guarantee) of (?P<v>{_TIME})", "warranty"),
+        (rf"(?:starts?|begins?) (?P<v>(?:at|from) {_CLOCK}.*)", "start"),
+        (rf"(?:ends?|finish(?:es)?) (?P<v>(?:at|by) {_CLOCK}.*)", "end"),
+        (r"(?:is|are) made (?:of|from) (?P<v>[a-z].*)", "material"),
+        (rf"(?:comes?|(?:is|are) (?:available|sold)) in (?P<v>.*\b{_COLOUR}\b.*)", "colour"),
+        (
+            r"(?:is|are) (?:located|situated)"
+            r" (?P<v>(?:in|at|on|near|next|behind|opposite|between) .*)",
+            "location",
+        ),
+    )
+)
+"""What follows a subject, and the attribute whose value it tells."""
+
+_NAMED = re.compile(
+    r"^(?:The )?(?P<name>[\w-]+(?: [\w-]+){0,3}?)(?: (?:of|for|at) (?P<owner>.+))?$", re.IGNORECASE
+)
+_SEVERAL = frozenset(["temperature", "time", "type", "use", "support", "care", "control", "size"])
+"""Names of attributes that mean something else in prose."""
+
+_OWNED = re.compile(r"^(?P<owner>.+)['\u2019]s (?P<name>[\w-]+(?: [\w-]+){0,3})$")
+_VALUE = re.compile(rf"^(?:\d|[$\u20ac\u00a3A-Z]|(?:from|at|on|by) (?:\d|{_DAY})|{_NUMBER}[a-z])")
+
+_SECOND = re.compile(r",? and (?P<aux>is|are|can) (?P<rest>[^,]+)$")
+"""The second half of "weighs 2 kg and is 45 cm high"."""
+
+_COMPANY = "Colleagues"
+"""Stands for "we" while a sentence is taken apart: a noun in the plural."""
+
+_YOU = Thing(name="you", is_plural=True)
+"""Those who wrote the documents, as customers call them."""
+
+_ASKS_YOU = re.compile(r"(?:\b(?:[Aa]re|[Dd]o|[Cc]an|[Ww]ill) you\b|\byou (?:are|have|open)\b)")
+_UNFIT = re.compile(r"\b(\w+) of (?:the |your )?\1\b|\blike to buy (?:the|your)? ?[a-z]+[ .]")
+"""What reads badly of what is no product: "the battery of the battery"."""
+
+_OF_YOURS = (
+    "What {are} your {a}?",
+    "Could you tell me your {a}?",
+    "{a}",
+    "I need to know your {a}.",
+    "your {a}?",
+)
+
+
+def stated_pairs(statement: Statement, section: Section, document: Document) -> Iterator[QAPair]:
+    """What customers ask for in their words, and a sentence tells; it is the answer itself."""
+    text = re.sub(r"(?<! [ap]\.m)[.!]+$", "", statement.text.strip())
+    text = re.sub(r"^We (?=[a-z])", f"{_COMPANY} ", text)
+    text = re.sub(r"^Our ((?:[\w-]+ ){1,3}?)(?=is|are|[a-z]+s )", rf"The \1of {_COMPANY} ", text)
+    clauses = clauses_of(text) if len(text.split()) <= _MAX_WORDS else []
+    if clauses and (second := _SECOND.search(text)):
+        clauses.append(replace(clauses[0], aux=second["aux"], verb="", rest=second["rest"]))
+    for clause in clauses:
+        owner, attribute, value = ("", "", "") if clause.is_negated else _told(clause)
+        thing = _thing(owner, attribute, statement, document) if attribute else None
+        if thing is None or len(value.split()) > _MAX_VALUE_WORDS:
+            continue
+        fact = Fact(
+            thing=thing, attribute=attribute, value=value, evidence=statement.block.text,
+            made_by="sentence", section=section.name, page=statement.block.page,
+        )  # fmt: skip
+        pair = fact_pair(fact, is_english=True)
+        asked = _of_yours(fact) if thing is _YOU else [pair.question, *pair.wordings]
+        asked = [each for each in asked if not _UNFIT.search(each)]
+        if asked:
+            yield replace(
+                pair, question=asked[0], wordings=tuple(asked[1:]), answer=statement.answer
+            )
+
+
+def _told(clause: Clause) -> tuple[str, str, str]:
+    """Whose attribute a clause tells, which one, and its value; "" if it tells none."""
+    for pattern, attribute in _TOLD:
+        if match := pattern.fullmatch(clause.finite):
+            return clause.subject, attribute, match["v"]
+    if clause.aux in ("is", "are") and _VALUE.match(clause.rest):
+        for names in (_OWNED, _NAMED):
+            match = names.match(clause.subject)
+            if match and is_attribute(match["name"]) and match["name"].lower() not in _SEVERAL:
+                return match["owner"] or "", match["name"].lower(), clause.rest
+    return "", "", ""
+
+
+def _thing(owner: str, attribute: str, statement: Statement, document: Document) -> Thing | None:
+    """What a subject names; None if only its context tells."""
+    topic = statement.topic
+    if not owner:
+        is_clear = statement.text.startswith("The ")
+        return topic.thing if topic else NO_THING if is_clear else None
+    if owner == _COMPANY:
+        return _YOU
+    if owner.endswith(f" of {_COMPANY}"):
+        noun = re.sub("^[Tt]he ", "", owner.removesuffix(f" of {_COMPANY}"))
+        return Thing(name=f"your {noun}", is_plural=is_plural(noun))
+    name = subject_of(owner[:1].upper() + owner[1:])
+    bare = re.sub(r"^(?:the|an?) ", "", name)
+    if topic and bare in topic.thing.bare_names:
+        return topic.thing
+    if not bare or re.match(r"(?:all|my|\d)\b", name):
+        return None
+    if re.search(r"[A-Z\d]", bare.split()[-1]) and " of " not in bare:
+        is_sold = find_attribute(attribute).thing
+        return named_thing(bare, document=document, is_sold=is_sold)
+    is_part = topic is not None and name.startswith("the ") and not is_around(bare)
+    if topic is None or not is_part:
+        return Thing(name=bare, has_article=bare != name, is_plural=is_plural(bare))
+    if bare == topic.thing.kind.rpartition(" ")[2]:
+        return topic.thing
+    return None if bare.split()[0] in NO_PART else part(bare, whole=topic.thing)
+
+
+def _of_yours(fact: Fact) -> list[str]:
+    """The questions about those who wrote the document."""
+    pair = fact_pair(fact, is_english=True)
+    name = said_attribute(fact.attribute)
+    are = "are" if is_plural_attribute(name) else "is"
+    named = [form.format(a=name, are=are) for form in _OF_YOURS]
+    return [each for each in (pair.question, *pair.wordings) if _ASKS_YOU.search(each)] + named
