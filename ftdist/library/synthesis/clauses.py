@@ -82,7 +82,9 @@ class Clause:
 
 def clauses_of(statement: str) -> list[Clause]:
     """The main clauses of a statement without its full stop; empty if a border is unclear."""
-    statement = _SECOND_AUX.sub("", statement)
+    if ": " in statement:
+        return []
+    statement = _SECOND_AUX.sub("", statement.partition("; ")[0])
     first, *others = re.split(r",? (?:and|but) (?=(?:an?|the|its) \w)", statement)
     halves = [first]
     for other in others:

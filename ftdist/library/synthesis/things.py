@@ -116,7 +116,7 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
         word_of_kind = kind.split()[-1] if kind else ""
         if has_article and word_of_kind and word_of_kind not in name.casefold():
             others.append(f"{usual} {word_of_kind}")
-        if _is_description(usual, text=prose.about(usual)):
+        if _is_description(usual, prose=prose):
             usual, has_article = f"{usual[0].lower()}{usual[1:]}", True
     others = [each for each in dict.fromkeys(others) if each and each != usual]
     kind = kind or (word if word.isalpha() else "")
@@ -158,9 +158,12 @@ def is_common_noun(name: str) -> bool:
     return bool(others) and all(word.islower() and word.isalpha() for word in others)
 
 
-def _is_description(name: str, *, text: str) -> bool:
+def _is_description(name: str, *, prose: Prose) -> bool:
     """Whether a name only describes something, such as "Rowing boat" in a list of prices."""
     first, *others = name.split()
+    if not others or others[0] in ("to", "for", "from", "with", "within", "in", "at"):
+        return first[1:].islower() and prose.cased(first) == first.lower()
+    text = prose.about(name)
     is_common = bool(others) and first[1:].islower() and others[0].isalpha()
     is_common = is_common and all(map(_WORD_OR_NUMBER.match, others))
     return is_common and not re.search(rf"[a-z,] {re.escape(name)}\b", text)

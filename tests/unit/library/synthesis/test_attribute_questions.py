@@ -187,3 +187,44 @@ def test_rows_of_settings_and_parts_are_things_though_their_names_are_attributes
 def test_a_size_in_square_metres_is_an_area() -> None:
     assert "area" in find_attribute("Size", value="16 m²").names
     assert "dimensions" in find_attribute("Size", value="40 x 20 cm").names
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "question", "answer"),
+    [
+        ("Width x depth x height", "28 x 43 x 39 cm", "How big is the Marlow 20?",
+         "The Marlow 20 measures 28 x 43 x 39 cm."),
+        ("Weight, empty", "19.4 kg", "How heavy is the Marlow 20?",
+         "The Marlow 20 weighs 19.4 kg (empty)."),
+        ("Heating-up time", "11 minutes", "How long until the Marlow 20 is hot?",
+         "The heating-up time of the Marlow 20 is 11 minutes."),
+        ("Standby after", "45 minutes", "When does the Marlow 20 switch itself off?",
+         "The Marlow 20 turns off after 45 minutes."),
+        ("Grinding speed", "1.6 g per second", "How fast does the Marlow 20 grind?",
+         "The grinding speed of the Marlow 20 is 1.6 g per second."),
+        ("Cooling-down time", "7 minutes", "How long does the Marlow 20 take to cool down?",
+         "The cooling-down time of the Marlow 20 is 7 minutes."),
+        ("Max. cup height", "95 mm", "I need to know the maximum cup height of the Marlow 20.",
+         "The maximum cup height of the Marlow 20 is 95 mm."),
+        ("Steam boiler", "1.1 litres, stainless steel",
+         "How much does the steam boiler of the Marlow 20 hold?",
+         "The steam boiler of the Marlow 20 is 1.1 litres, stainless steel."),
+    ],
+)  # fmt: skip
+def test_names_of_data_sheets_are_asked_for_as_people_say_them(
+    name: str, value: str, question: str, answer: str
+) -> None:
+    asked = {
+        text.replace("Tarnwell ", ""): pair
+        for pair in _pairs((name, value))
+        for text in (pair.question, *pair.wordings)
+    }
+    assert asked[question].answer == answer
+
+
+def test_two_limits_of_one_attribute_are_told_apart() -> None:
+    rows = (("Weight, with battery", "13.2 kg"), ("Weight, without battery", "11.2 kg"))
+    for (_, value), limit in zip(rows, ("with battery", "without battery"), strict=True):
+        asked = _asked(value, *rows)
+        assert asked
+        assert all(limit in each for each in asked)

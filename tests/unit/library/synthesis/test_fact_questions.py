@@ -275,6 +275,23 @@ def test_a_value_that_says_what_something_does_is_a_sentence_with_it() -> None:
     assert pair.answer == "The handle of the Marlow 20 turns by 180 degrees."
 
 
+def test_a_name_of_one_word_that_the_text_writes_small_is_no_product() -> None:
+    text = Block(
+        kind="paragraph",
+        text="Every parcel leaves the day you order it, and each order is checked.",
+    )
+    rows = (
+        ("Item", "Price"),
+        ("Parcel", "5 EUR"),
+        ("Parcel to Wales", "9 EUR"),
+        ("Swift", "3 EUR"),
+    )
+    found = _pairs("Prices", text, _table(*rows))
+    assert found["How much does the parcel cost?"].answer == "The parcel costs 5 EUR."
+    assert "How much does the parcel to Wales cost?" in found
+    assert "How much does the Swift cost?" in found
+
+
 def test_a_name_that_only_describes_something_is_written_in_lower_case() -> None:
     rows = (("Boat", "Price"), ("Rowing boat", "\u00a311"), ("Osprey 4", "\u00a330"))
     found = _pairs("Boat hire", _table(*rows))

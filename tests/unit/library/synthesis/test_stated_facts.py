@@ -1,0 +1,108 @@
+"""Sentences that tell a listed attribute are asked for in the words of customers."""
+
+import pytest
+
+from ftdist.library.schema import Block, Document, Location
+from ftdist.library.synthesis.qa_extraction import questions
+from ftdist.library.synthesis.qa_pair import QAPair
+
+
+def _asked(*sentences: str, title: str = "Good to know") -> dict[str, QAPair]:
+    """The pair of each question and wording that a paragraph answers."""
+    texts = (" ".join(sentences), "This is about the rules of the house, as they are for you.")
+    blocks = tuple(Block(kind="paragraph", text=text) for text in texts)
+    document = Document(title=title, blocks=blocks, location=Location("s.md"))
+    return {
+        asked: pair for pair in questions(document) for asked in (pair.question, *pair.wordings)
+    }
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "value"),
+    [
+        ("The shop is open from Tuesday to Friday, 10:00 to 18:30.",
+         "What time does the shop close?", "from Tuesday to Friday, 10:00 to 18:30"),
+        ("Reception opens at 7 a.m.", "When is reception open?", "at 7 a.m."),
+        ("A double room costs 110 euros per night.", "How much is the double room?",
+         "110 euros per night"),
+        ("Dogs cost 15 euros per stay.", "How much do I have to pay for dogs?",
+         "15 euros per stay"),
+        ("The Kestrel 5 weighs 13.2 kg.", "How heavy is the Kestrel 5?", "13.2 kg"),
+        ("The bridge can carry 2 tonnes.", "How heavy may the load on the bridge be?", "2 tonnes"),
+        ("The cabin is 4 m long.", "What is the length of the cabin?", "4 m long"),
+        ("The boat holds 40 people.", "How many people is the boat for?", "40 people"),
+        ("The kettle holds 1.7 litres.", "How much goes into the kettle?", "1.7 litres"),
+        ("The tour starts at 9:30 at the pier.", "At what time does the tour begin?",
+         "at 9:30 at the pier"),
+        ("The tour lasts two hours.", "For how long does the tour last?", "two hours"),
+        ("The scarf comes in grey and red.", "What colour is the scarf?", "grey and red"),
+        ("The archive is located behind the town hall.", "I need to know where the archive is.",
+         "behind the town hall"),
+        ("The inn's address is 3 Quay Street, Polperro.", "In which street is the inn?",
+         "3 Quay Street, Polperro"),
+        ("The deposit for a canoe is 50 euros.", "How much is the deposit for the canoe?",
+         "50 euros"),
+        ("Our address is 14 Harbour Road, Falmouth.", "What is your address?",
+         "14 Harbour Road, Falmouth"),
+        ("We are closed on Mondays.", "On which days are you closed?", "on Mondays"),
+        ("Our car park costs 12 euros per night.", "How much does your car park cost?",
+         "12 euros per night"),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_asked_for_as_customers_ask(sentence: str, question: str, value: str) -> None:
+    pair = _asked(sentence)[question]
+    assert (pair.answer, pair.value) == (sentence, value)
+
+
+def test_both_halves_of_a_sentence_are_asked_for() -> None:
+    sentence = "The boat weighs 900 kg and is made of steel."
+    asked = _asked(sentence)
+    assert asked["How heavy is the boat?"].answer == sentence
+    assert asked["What is the boat made of?"].value == "steel"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The shop is not open on Mondays.",
+        "The offer is open to all members.",
+        "The pool's temperature is 28 degrees.",
+        "The result costs nothing but time.",
+        "The following tour lasts two hours.",
+    ],
+)
+def test_what_tells_no_value_is_asked_for_by_other_rules_alone(sentence: str) -> None:
+    asked = " ".join(_asked(sentence))
+    for words in ("opening hours", "temperatures", "price", "tour last"):
+        assert words not in asked
+
+
+def test_it_stands_for_the_subject_of_the_sentence_before() -> None:
+    asked = _asked(
+        "The Kestrel 5 is a bicycle.", "It costs 1,290 euros.", "Its top speed is 25 km/h."
+    )
+    assert asked["How much is the Kestrel 5?"].answer == "The Kestrel 5 costs 1,290 euros."
+    assert asked["How fast is the Kestrel 5?"].answer == "The Kestrel 5's top speed is 25 km/h."
+    breakfast = _asked("Breakfast costs 14 euros.", "It is served from 7:00 to 10:30.")
+    assert breakfast["When is breakfast served?"].value == "from 7:00 to 10:30"
+
+
+def test_it_stands_for_nothing_if_another_noun_may_be_meant() -> None:
+    asked = _asked("The pump has a filter.", "It costs 9 euros.")
+    assert not any("cost" in each and "pump" in each for each in asked)
+    assert not any("How much is" in each for each in asked)
+
+
+def test_a_part_is_named_with_the_thing_that_the_document_is_about() -> None:
+    asked = _asked(
+        "The Luma 12 is a desk lamp.", "The arm is 60 cm long.", "The lamp weighs 2 kg.",
+        title="Luma 12",
+    )  # fmt: skip
+    assert asked["How long is the arm of the Luma 12?"].answer == "The arm is 60 cm long."
+    assert asked["What does the Luma 12 weigh?"].answer == "The lamp weighs 2 kg."
+
+
+def test_no_question_names_a_thing_twice() -> None:
+    asked = _asked("The battery of the Kestrel 5 takes four hours to charge.")
+    assert "How long does it take to charge the battery of the Kestrel 5?" in asked
+    assert not any("battery of the battery" in each for each in asked)
