@@ -18,6 +18,9 @@ from pathlib import Path
 
 from tests.support.tiers import TESTS, TIERS, Tier
 
+_MAX_NAMED, _MAX_REASON = 20, 160
+"""Failed tests of a tier that the end names, and characters of why; all are above."""
+
 NO_TESTS_COLLECTED = 5
 """pytest's exit code where a filter such as -k left nothing to run."""
 
@@ -32,6 +35,9 @@ class Outcome:
     skipped: int = 0
     duration_s: float = 0.0
     note: str = ""
+    failures: tuple[str, ...] = ()
+    """Of each test that failed, its name and the first line of why."""
+
     is_failure: bool = False
 
 
@@ -71,6 +77,7 @@ def run_tier(tier: Tier, *, pytest_args: Sequence[str], in_ci: bool) -> Outcome:
             [*command, f"--junitxml={report}", *pytest_args], cwd=TESTS.parent, check=False
         )
         passed, failed, skipped = read_counts(report)
+        failures = read_failures(report)
     duration_s = time.monotonic() - start
     nothing_left = done.returncode == NO_TESTS_COLLECTED and bool(pytest_args)
     crashed = done.returncode != 0 and not failed and not nothing_left
@@ -82,6 +89,7 @@ def run_tier(tier: Tier, *, pytest_args: Sequence[str], in_ci: bool) -> Outcome:
         skipped=skipped,
         duration_s=duration_s,
         note=f"pytest ended with code {done.returncode}" if crashed else "",
+        failures=failures,
         is_failure=bool(failed) or crashed or (all_skipped and skip_fails),
     )
 
@@ -99,6 +107,17 @@ def read_counts(report: Path) -> tuple[int, int, int]:
     return max(total - failed - skipped, 0), failed, skipped
 
 
+def read_failures(report: Path) -> tuple[str, ...]:
+    """The tests of a JUnit file that failed, each with the first line of why."""
+    cases = ElementTree.parse(report).getroot().iter("testcase") if report.exists() else ()
+    found = []
+    for case in cases:
+        for failure in (*case.findall("failure"), *case.findall("error")):
+            why = (failure.get("message") or "").partition("\n")[0][:_MAX_REASON]
+            found.append(f"{case.get('classname')}::{case.get('name')}: {why}")
+    return tuple(found)
+
+
 def table(outcomes: Sequence[Outcome]) -> str:
     """A line a tier, and a last line over all of them."""
     lines = [f"{'tier':<9}{'passed':>7}{'failed':>8}{'skipped':>9}{'time':>9}"]
@@ -113,6 +132,9 @@ def table(outcomes: Sequence[Outcome]) -> str:
     )
     duration_s = sum(outcome.duration_s for outcome in outcomes)
     lines.append(f"{passed} passed, {failed} failed, {skipped} skipped in {duration_s:.0f} s")
+    lines += [
+        f"FAILED: {failure}" for outcome in outcomes for failure in outcome.failures[:_MAX_NAMED]
+    ]
     lines += [
         f"FAILED: tier {outcome.tier} {outcome.note}".rstrip()
         for outcome in outcomes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run_tiers import Outcome, main, read_counts, run_tier, table
+from tests.run_tiers import Outcome, main, read_counts, read_failures, run_tier, table
 from tests.support import tiers
 from tests.support.tiers import Tier
 
@@ -45,6 +45,29 @@ def test_counts_are_read_from_the_report(tmp_path: Path) -> None:
     )
     assert read_counts(report) == (4, 3, 3)
     assert read_counts(tmp_path / "none.xml") == (0, 0, 0)
+
+
+def test_failed_tests_are_named_with_the_first_line_of_why(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="tests.dist.test_sync" name="test_a"/>'
+        '<testcase classname="tests.dist.test_sync" name="test_b">'
+        '<failure message="assert 1 == 2&#10;more">trace</failure></testcase>'
+        '<testcase classname="tests.dist.test_sync" name="test_c"><error message="no port"/>'
+        "</testcase></testsuite></testsuites>"
+    )
+    failures = read_failures(report)
+    assert failures == (
+        "tests.dist.test_sync::test_b: assert 1 == 2",
+        "tests.dist.test_sync::test_c: no port",
+    )
+    assert read_failures(tmp_path / "none.xml") == ()
+    outcome = Outcome(tier="dist", failed=2, duration_s=60, failures=failures, is_failure=True)
+    assert table([outcome]).splitlines()[-3:] == [
+        "FAILED: tests.dist.test_sync::test_b: assert 1 == 2",
+        "FAILED: tests.dist.test_sync::test_c: no port",
+        "FAILED: tier dist",
+    ]
 
 
 def test_the_last_lines_count_over_all_tiers_and_name_the_failed_ones() -> None:
