@@ -49,7 +49,7 @@ _DAY = (
 _COLOUR = (
     "(?:black|white|gr[ae]y|red|blue|green|yellow|orange|brown|pink|purple|silver|gold|beige|cream)"
 )
-_TOLD = tuple(
+_PREDICATES = tuple(
     (re.compile(pattern), attribute)
     for pattern, attribute in (
         (rf"costs? (?P<v>{_MONEY}.*)", "price"),
@@ -124,7 +124,7 @@ def stated_pairs(statement: Statement, section: Section, document: Document) -> 
     if clauses and (second := _SECOND.search(text)):
         clauses.append(replace(clauses[0], aux=second["aux"], verb="", rest=second["rest"]))
     for clause in clauses:
-        owner, attribute, value = ("", "", "") if clause.is_negated else _told(clause)
+        owner, attribute, value = ("", "", "") if clause.is_negated else _attribute_of(clause)
         thing = _thing(owner, attribute, statement, document) if attribute else None
         if thing is None or len(value.split()) > _MAX_VALUE_WORDS:
             continue
@@ -133,17 +133,17 @@ def stated_pairs(statement: Statement, section: Section, document: Document) -> 
             made_by="sentence", section=section.name, page=statement.block.page,
         )  # fmt: skip
         pair = fact_pair(fact, is_english=True)
-        asked = _of_yours(fact) if thing is _YOU else [pair.question, *pair.wordings]
-        asked = [each for each in asked if not _UNFIT.search(each)]
-        if asked:
+        texts = _of_yours(fact) if thing is _YOU else [pair.question, *pair.wordings]
+        texts = [each for each in texts if not _UNFIT.search(each)]
+        if texts:
             yield replace(
-                pair, question=asked[0], wordings=tuple(asked[1:]), answer=statement.answer
+                pair, question=texts[0], wordings=tuple(texts[1:]), answer=statement.answer
             )
 
 
-def _told(clause: Clause) -> tuple[str, str, str]:
+def _attribute_of(clause: Clause) -> tuple[str, str, str]:
     """Whose attribute a clause tells, which one, and its value; "" if it tells none."""
-    for pattern, attribute in _TOLD:
+    for pattern, attribute in _PREDICATES:
         if match := pattern.fullmatch(clause.finite):
             return clause.subject, attribute, match["v"]
     if clause.aux in ("is", "are") and _VALUE.match(clause.rest):
@@ -158,8 +158,9 @@ def _thing(owner: str, attribute: str, statement: Statement, document: Document)
     """What a subject names; None if only its context tells."""
     topic = statement.topic
     if not owner:
-        is_clear = statement.text.startswith("The ")
-        return topic.thing if topic else NO_THING if is_clear else None
+        if topic is None:
+            return NO_THING if statement.text.startswith("The ") else None
+        return topic.thing
     if owner == _COMPANY:
         return _YOU
     if owner.endswith(f" of {_COMPANY}"):
