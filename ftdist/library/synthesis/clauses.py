@@ -124,7 +124,9 @@ def parse(text: str) -> Clause | None:
             return _with_verb(subject, _HAVE[word], rest)
         base = base_in_statement(word)
         following = words[at + 1].lower()
-        is_verb_next = following in _AUX or (following in STATEMENT_VERBS and following != "up")
+        is_verb_next = following in _AUX or (
+            following in STATEMENT_VERBS and following not in ("up", "place")
+        )
         if is_verb_next:
             continue
         if base and base != word and not _is_plural(subject):

@@ -46,6 +46,8 @@ _DAY = (
     r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|weekdays?|weekends?|daily|every day|all day"
     r"|24 hours|all year|(?:public|bank) holidays?)"
 )
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_DAY_OR_MONTH = rf"(?:{_DAY}|{_MONTH})"
 _COLOUR = (
     "(?:black|white|gr[ae]y|red|blue|green|yellow|orange|brown|pink|purple|silver|gold|beige|cream)"
 )
@@ -53,6 +55,9 @@ _PREDICATES = tuple(
     (re.compile(pattern), attribute)
     for pattern, attribute in (
         (rf"costs? (?P<v>{_MONEY}.*)", "price"),
+        (rf"charges? (?P<v>{_MONEY}) for (?P<owner>[a-z].*)", "price"),
+        (r"(?:is|are) (?P<v>free(?: of charge| (?:for|on|after|before)) ?.*)", "price"),
+        (rf"takes? place (?P<v>(?:on|every|each|from|in) .*{_DAY_OR_MONTH}.*)", "date"),
         (rf"weighs? (?P<v>{_MASS}.*)", "weight"),
         (rf"(?:can|may) (?:carry|bear|support) (?P<v>{_MASS}.*)", "maximum load"),
         (rf"holds? (?P<v>{_VOLUME}.*)", "capacity"),
@@ -145,7 +150,8 @@ def _attribute_of(clause: Clause) -> tuple[str, str, str]:
     """Whose attribute a clause tells, which one, and its value; "" if it tells none."""
     for pattern, attribute in _PREDICATES:
         if match := pattern.fullmatch(clause.finite):
-            return clause.subject, attribute, match["v"]
+            owner = match.groupdict().get("owner", clause.subject)
+            return owner, attribute, match["v"]
     if clause.aux in ("is", "are") and _VALUE.match(clause.rest):
         for names in (_OWNED, _NAMED):
             match = names.match(clause.subject)
