@@ -22,17 +22,19 @@ from ftdist.library.synthesis.things import NO_THING, Thing, named_thing, part
 from ftdist.library.synthesis.verb_forms import is_plural
 
 _MAX_WORDS, _MAX_VALUE_WORDS = 40, 20
+_ABOUT = "(?:(?:about|around|roughly|only|just|up to|at least|at most|between|from|over|under) )?"
 _NUMBER = (
-    r"(?:(?:about|around|roughly|only|just|up to|at least|at most|between) )?"
-    r"(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half an|an?)"
+    rf"{_ABOUT}(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half an|an?)"
     r"(?:(?: (?:to|and|or) |\s?[\u2013-]\s?)(?:\d[\d.,]*|[a-z]+))?[ -]?"
 )
 _CURRENCY = "EUR|USD|GBP|CHF|euros?|dollars?|pounds?|francs?|cents?|pence"
-_MONEY = rf"(?:{_NUMBER}(?:[$\u20ac\u00a3]|(?:{_CURRENCY})\b)|(?:[$\u20ac\u00a3]|{_CURRENCY}) ?\d)"
+_SIGN = "[$\u20ac\u00a3]"
+_MONEY = rf"(?:{_NUMBER}(?:{_SIGN}|(?:{_CURRENCY})\b)|{_ABOUT}(?:{_SIGN}|{_CURRENCY}) ?\d)"
 _TIME = (
     rf"{_NUMBER}(?:working |business )?"
     r"(?:seconds?|minutes?|hours?|days?|nights?|weeks?|months?|years?)\b"
 )
+_REMARK = "(?:,? (?:depending|on average|on foot|by|from|with) .*)?"
 _MASS = rf"{_NUMBER}(?:kg|g|t|lbs?|oz|kilograms?|grams?|tonnes?|pounds?|ounces?|stone)\b"
 _VOLUME = (
     rf"{_NUMBER}(?:l|ml|cl|litres?|liters?|millilitres?|gallons?|cups?|bottles?|k?Wh|m?Ah|GB|TB)\b"
@@ -68,13 +70,13 @@ _PREDICATES = tuple(
         (rf"(?:is|are) (?P<v>{_LENGTH} (?:high|tall))\b.*", "height"),
         (rf"(?:is|are) (?P<v>{_LENGTH} deep)\b.*", "depth"),
         (rf"(?:is|are) (?P<v>{_LENGTH} thick)\b.*", "thickness"),
-        (rf"(?:is|are) open (?P<v>.*(?:{_CLOCK}|{_DAY}).*)", "opening hours"),
+        (rf"(?:is|are) open (?!to\b|for\b)(?P<v>.*(?:{_CLOCK}|{_DAY}).*)", "opening hours"),
         (rf"opens? (?P<v>(?:(?:daily|every day) )?(?:at|from) {_CLOCK}.*)", "opening hours"),
         (rf"(?:is|are) closed (?P<v>.*{_DAY}.*)", "closing days"),
         (rf"takes? (?P<v>{_TIME}) to (?:re)?charge\b.*", "charging time"),
         (rf"takes? (?P<v>{_TIME}) to (?:heat|warm)(?: up)?\b.*", "heating-up time"),
-        (rf"takes? (?P<v>{_TIME})$", "duration"),
-        (rf"lasts? (?:for )?(?P<v>{_TIME})$", "lasts"),
+        (rf"takes? (?P<v>{_TIME}){_REMARK}", "duration"),
+        (rf"lasts? (?:for )?(?P<v>{_TIME}){_REMARK}", "lasts"),
         (rf"(?:has|have|comes? with) an? (?:warranty|guarantee) of (?P<v>{_TIME})", "warranty"),
         (rf"(?:starts?|begins?) (?P<v>(?:at|from) {_CLOCK}.*)", "start"),
         (rf"(?:ends?|finish(?:es)?) (?P<v>(?:at|by) {_CLOCK}.*)", "end"),
@@ -108,8 +110,12 @@ _YOU = Thing(name="you", is_plural=True)
 """Those who wrote the documents, as customers call them."""
 
 _ASKS_YOU = re.compile(r"(?:\b(?:[Aa]re|[Dd]o|[Cc]an|[Ww]ill) you\b|\byou (?:are|have|open)\b)")
-_UNFIT = re.compile(r"\b(\w+) of (?:the |your )?\1\b|\blike to buy (?:the|your)? ?[a-z]+[ .]")
-"""What reads badly of what is no product: "the battery of the battery"."""
+_UNFIT = re.compile(
+    r"\b(\w+) of (?:the |your )?\1\b|\b(?:buy|ship|lift) (?:the|your|an?)? ?[a-z]"
+    r"|\b(?:will|have to carry) (?:the|your) .*\b(?:fit|go|upstairs)\b",
+    re.IGNORECASE,
+)
+"""What reads badly of what may be no product: "the battery of the battery"."""
 
 _OF_YOURS = (
     "What {are} your {a}?",
