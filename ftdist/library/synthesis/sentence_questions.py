@@ -118,7 +118,7 @@ def _is_good(draft: QuestionDraft) -> bool:
         is_bound
         and not _LEANING.search(direct)
         and 3 <= len(direct.split()) <= _MAX_QUESTION_WORDS
-        and not re.search(r"[;:]|\b(?:that|but|and|or|than)$", direct)
+        and not re.search(r"[;:]| ,|\b(?:that|but|and|or|than)$", direct)
         and direct.count("(") == direct.count(")")
     )
 

@@ -14,6 +14,7 @@ from ftdist.library.synthesis.fact_questions import fact_pair, said_attribute
 from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.general_questions import is_plural_attribute
 from ftdist.library.synthesis.naming import NO_PART, is_around
+from ftdist.library.synthesis.prose import prose_of
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.sentence_parts import subject_of
@@ -117,6 +118,9 @@ _UNFIT = re.compile(
 )
 """What reads badly of what may be no product: "the battery of the battery"."""
 
+_NO_NAME = re.compile(
+    r"(?:all|my|its|their|this|that|these|those|each|every|no|another|\d+)\b", re.IGNORECASE
+)
 _OF_YOURS = (
     "What {are} your {a}?",
     "Could you tell me your {a}?",
@@ -129,15 +133,19 @@ _OF_YOURS = (
 def stated_pairs(statement: Statement, section: Section, document: Document) -> Iterator[QAPair]:
     """What customers ask for in their words, and a sentence tells; it is the answer itself."""
     text = re.sub(r"(?<! [ap]\.m)[.!]+$", "", statement.text.strip())
-    text = re.sub(r"^We (?=[a-z])", f"{_COMPANY} ", text)
-    text = re.sub(r"^Our ((?:[\w-]+ ){1,3}?)(?=is|are|[a-z]+s )", rf"The \1of {_COMPANY} ", text)
+    is_ours = text.startswith("Our ")
+    text = re.sub(r"^We (?=[a-z])", f"{_COMPANY} ", re.sub("^Our ", "The ", text))
     clauses = clauses_of(text) if len(text.split()) <= _MAX_WORDS else []
     if clauses and (second := _SECOND.search(text)):
         clauses.append(replace(clauses[0], aux=second["aux"], verb="", rest=second["rest"]))
     for clause in clauses:
         owner, attribute, value = ("", "", "") if clause.is_negated else _attribute_of(clause)
-        thing = _thing(owner, attribute, statement, document) if attribute else None
-        if thing is None or len(value.split()) > _MAX_VALUE_WORDS:
+        thing = None
+        if is_ours and clause.subject == clauses[0].subject:
+            thing = _yours(owner)
+        elif attribute:
+            thing = _thing(owner, attribute, statement, document)
+        if not attribute or thing is None or len(value.split()) > _MAX_VALUE_WORDS:
             continue
         fact = Fact(
             thing=thing, attribute=attribute, value=value, evidence=statement.block.text,
@@ -175,14 +183,14 @@ def _thing(owner: str, attribute: str, statement: Statement, document: Document)
         return topic.thing
     if owner == _COMPANY:
         return _YOU
-    if owner.endswith(f" of {_COMPANY}"):
-        noun = re.sub("^[Tt]he ", "", owner.removesuffix(f" of {_COMPANY}"))
-        return Thing(name=f"your {noun}", is_plural=is_plural(noun))
     name = subject_of(owner[:1].upper() + owner[1:])
+    first = name.partition(" ")[0]
+    if first.istitle() and name[1:].islower() and prose_of(document).cased(first) != first:
+        name = f"{name[0].lower()}{name[1:]}"
     bare = re.sub(r"^(?:the|an?) ", "", name)
     if topic and bare in topic.thing.bare_names:
         return topic.thing
-    if not bare or re.match(r"(?:all|my|\d)\b", name):
+    if not bare or _NO_NAME.match(name):
         return None
     if re.search(r"[A-Z\d]", bare.split()[-1]) and " of " not in bare:
         is_sold = find_attribute(attribute).thing
@@ -193,6 +201,12 @@ def _thing(owner: str, attribute: str, statement: Statement, document: Document)
     if bare == topic.thing.kind.rpartition(" ")[2]:
         return topic.thing
     return None if bare.split()[0] in NO_PART else part(bare, whole=topic.thing)
+
+
+def _yours(owner: str) -> Thing:
+    """The company itself, or what "our" stands before."""
+    noun = re.sub("^[Tt]he ", "", owner)
+    return Thing(name=f"your {noun}", is_plural=is_plural(noun)) if noun else _YOU
 
 
 def _of_yours(fact: Fact) -> list[str]:
