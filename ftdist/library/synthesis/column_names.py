@@ -15,6 +15,11 @@ NO_ATTRIBUTE = re.compile(
 )
 """Headings that no question can name: "Minutes from Hillcrest", "Decompress."."""
 
+_LIMIT = re.compile(
+    r"(?:with|without|including|excluding|incl|excl|empty|full|loaded|unloaded|folded|unfolded"
+    r"|packed|open|closed|dry|wet|net|gross|assembled|extended)\b",
+    re.IGNORECASE,
+)
 _PERIOD = re.compile(
     r"^(?:(?:one|1|whole|full|per|an?|each) )?(?P<one>hour|half[ -]day|day|night|weekend|week"
     r"|fortnight|month|quarter|year)$",
@@ -60,7 +65,8 @@ def plain_name(name: str, value: str) -> str:
 def with_brackets(name: str) -> str:
     """A heading with what limits it in brackets: "Weight (empty)" for "Weight, empty"."""
     attribute, comma, limit = name.partition(", ")
-    return f"{attribute} ({limit})" if comma and is_attribute(attribute) else name
+    is_limit = comma and _LIMIT.match(limit) and is_attribute(attribute)
+    return f"{attribute} ({limit})" if is_limit else name
 
 
 def without_footnote(value: str, section: Section) -> str:

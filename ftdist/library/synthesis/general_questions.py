@@ -131,7 +131,7 @@ _OF_ACTION = {
     "time": ("How long does {x} take to {do}?", "How many {units} does {x} take to {do}?"),
     "speed": ("How fast does {x} {do}?", "How quickly does {x} {do}?"),
     "rate": ("How fast does {x} {do}?", "How quickly does {x} {do}?"),
-    "temperature": ("At what temperature does {x} {do}?", "How hot does {x} {do}?"),
+    "temperature": ("At what temperature does {x} {do}?",),
     "pressure": ("At what pressure does {x} {do}?", "How many {units} does {x} {do} at?"),
 }
 """What is asked for the "grinding speed" or the "cooling-down time"."""

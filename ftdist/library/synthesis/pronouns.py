@@ -13,7 +13,12 @@ _INTRODUCES = re.compile(
     r"\b(?:has|have|comes with|includes?|contains?|uses?|with|needs?|requires?|holds?|from|by)"
     r" (?:an?|one|the) [a-z]"
 )
-_ANOTHER_NOUN = re.compile(r"\b(?:an?|the|its|their|each|every|one|your|our) [a-z]")
+_AMOUNT = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|half|daily)\b")
+_ANOTHER_NOUN = re.compile(
+    r"\b(?:the|its|their|your|our|each|every) [a-z]"
+    r"|\ban? (?!(?:hour|day|night|week|month|year|person|piece)\b)[a-z]"
+    r"|\b(?!(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[A-Z]+\b)[A-Z][a-z]"
+)
 _GENERAL_HEADING = re.compile(
     r"^(?:care|cleaning|use|using\b.*|usage|operation|operating|safety|storage|storing|maintenance"
     r"|overview|description|about\b.*|introduction|warranty|guarantee|tips|notes?|good to know"
@@ -79,7 +84,7 @@ def resolved(sentence: str, *, is_about: bool, topic: Topic) -> str:
 def with_subject_before(sentence: str, before: str) -> str:
     """A sentence whose first "it" stands for the subject of the one before it, with that subject.
 
-    Itself if another noun of that sentence may be meant.
+    Itself if that sentence has another noun than its subject and what is measured.
     """
     pronoun = re.match(r"(?:It|Its|They|Their) (?=[a-z])", sentence)
     clause = parse(before.rstrip(".!")) if pronoun and not _is_impersonal(sentence) else None
@@ -87,9 +92,9 @@ def with_subject_before(sentence: str, before: str) -> str:
         return sentence
     word, subject = pronoun[0].strip(), clause.subject
     is_named = re.search(r"\d|\w [A-Z]", subject)
-    if clause.is_plural != (word in ("They", "Their")) or (
-        not is_named and _ANOTHER_NOUN.search(clause.rest)
-    ):
+    is_definition = is_named and re.fullmatch(r"an? [a-z]+(?: [a-z]+)?", clause.rest)
+    is_amount = _AMOUNT.search(clause.rest) and not _ANOTHER_NOUN.search(clause.rest)
+    if clause.is_plural != (word in ("They", "Their")) or not (is_definition or is_amount):
         return sentence
     if word in ("It", "They"):
         return f"{subject} {sentence[pronoun.end() :]}"

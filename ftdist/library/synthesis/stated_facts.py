@@ -54,12 +54,18 @@ _DAY_OR_MONTH = rf"(?:{_DAY}|{_MONTH})"
 _COLOUR = (
     "(?:black|white|gr[ae]y|red|blue|green|yellow|orange|brown|pink|purple|silver|gold|beige|cream)"
 )
+_MATERIAL = (
+    "(?:steel|aluminium|aluminum|iron|brass|copper|silver|gold|titanium|metal|chrome|wood|oak|beech"
+    "|pine|bamboo|cork|plastic|rubber|silicone|glass|porcelain|ceramics?|clay|stone|granite|marble"
+    "|concrete|brick|leather|cotton|wool|linen|nylon|polyester|felt|foam|fabric|canvas|paper"
+    "|cardboard|carbon)"
+)
 _PREDICATES = tuple(
     (re.compile(pattern), attribute)
     for pattern, attribute in (
-        (rf"costs? (?P<v>{_MONEY}.*)", "price"),
+        (rf"costs? (?P<v>{_MONEY}(?!.*\b(?:less|more|extra|than|to [a-z])).*)", "price"),
         (rf"charges? (?P<v>{_MONEY}) for (?P<owner>[a-z].*)", "price"),
-        (r"(?:is|are) (?P<v>free(?: of charge| (?:for|on|after|before)) ?.*)", "price"),
+        (r"(?:is|are) (?P<v>free of charge)", "price"),
         (rf"takes? place (?P<v>(?:on|every|each|from|in) .*{_DAY_OR_MONTH}.*)", "date"),
         (rf"weighs? (?P<v>{_MASS}.*)", "weight"),
         (rf"(?:can|may) (?:carry|bear|support) (?P<v>{_MASS}.*)", "maximum load"),
@@ -73,7 +79,7 @@ _PREDICATES = tuple(
         (rf"(?:is|are) (?P<v>{_LENGTH} thick)\b.*", "thickness"),
         (rf"(?:is|are) open (?!to\b|for\b)(?P<v>.*(?:{_CLOCK}|{_DAY}).*)", "opening hours"),
         (rf"opens? (?P<v>(?:(?:daily|every day) )?(?:at|from) {_CLOCK}.*)", "opening hours"),
-        (rf"(?:is|are) closed (?P<v>.*{_DAY}.*)", "closing days"),
+        (rf"(?:is|are) closed (?P<v>(?:on|every|at|over) (?:\w+ )?{_DAY}.*)", "closing days"),
         (rf"takes? (?P<v>{_TIME}) to (?:re)?charge\b.*", "charging time"),
         (rf"takes? (?P<v>{_TIME}) to (?:heat|warm)(?: up)?\b.*", "heating-up time"),
         (rf"takes? (?P<v>{_TIME}){_REMARK}", "duration"),
@@ -81,7 +87,7 @@ _PREDICATES = tuple(
         (rf"(?:has|have|comes? with) an? (?:warranty|guarantee) of (?P<v>{_TIME})", "warranty"),
         (rf"(?:starts?|begins?) (?P<v>(?:at|from) {_CLOCK}.*)", "start"),
         (rf"(?:ends?|finish(?:es)?) (?P<v>(?:at|by) {_CLOCK}.*)", "end"),
-        (r"(?:is|are) made (?:of|from) (?P<v>[a-z].*)", "material"),
+        (rf"(?:is|are) made (?:of|from) (?P<v>(?:[a-z]+ ){{0,2}}{_MATERIAL}\b.*)", "material"),
         (rf"(?:comes?|(?:is|are) (?:available|sold)) in (?P<v>.*\b{_COLOUR}\b.*)", "colour"),
         (
             r"(?:is|are) (?:located|situated)"
@@ -93,13 +99,17 @@ _PREDICATES = tuple(
 """What follows a subject, and the attribute whose value it tells."""
 
 _NAMED = re.compile(
-    r"^(?:The )?(?P<name>[\w-]+(?: [\w-]+){0,3}?)(?: (?:of|for|at) (?P<owner>.+))?$", re.IGNORECASE
+    r"^(?:The )?(?P<name>[\w-]+(?: [\w-]+){0,3}?)"
+    r"(?: (?:of|for|at) (?P<owner>(?:(?i:the|an?|your|our) .+|[A-Z\d].*)))?$"
 )
 _SEVERAL = frozenset(["temperature", "time", "type", "use", "support", "care", "control", "size"])
 """Names of attributes that mean something else in prose."""
 
 _OWNED = re.compile(r"^(?P<owner>.+)['\u2019]s (?P<name>[\w-]+(?: [\w-]+){0,3})$")
-_VALUE = re.compile(rf"^(?:\d|[$\u20ac\u00a3A-Z]|(?:from|at|on|by) (?:\d|{_DAY})|{_NUMBER}[a-z])")
+_VALUE = re.compile(
+    rf"^{_ABOUT}(?:{_SIGN}?\d|(?:two|three|four|five|six|seven|eight|nine|ten) [a-z])"
+)
+_NAME = re.compile("^[A-Z]")
 
 _SECOND = re.compile(r",? and (?P<aux>is|are|can) (?P<rest>[^,]+)$")
 """The second half of "weighs 2 kg and is 45 cm high"."""
@@ -113,7 +123,8 @@ _YOU = Thing(name="you", is_plural=True)
 _ASKS_YOU = re.compile(r"(?:\b(?:[Aa]re|[Dd]o|[Cc]an|[Ww]ill) you\b|\byou (?:are|have|open)\b)")
 _UNFIT = re.compile(
     r"\b(\w+) of (?:the |your )?\1\b|\b(?:buy|ship|lift) (?:the|your|an?)? ?[a-z]"
-    r"|\b(?:will|have to carry) (?:the|your) .*\b(?:fit|go|upstairs)\b",
+    r"|\b(?:will|have to carry) (?:the|your) .*\b(?:fit|go|upstairs)\b|\bheadroom\b"
+    r"|\bheavy to carry\b|\bduration for\b",
     re.IGNORECASE,
 )
 """What reads badly of what may be no product: "the battery of the battery"."""
@@ -121,6 +132,9 @@ _UNFIT = re.compile(
 _NO_NAME = re.compile(
     r"(?:all|my|its|their|this|that|these|those|each|every|no|another|\d+)\b", re.IGNORECASE
 )
+_OF_PLACES = frozenset(["opening hours", "closing days", "address", "location"])
+"""Attributes that people ask a company for as of a place: "When are you open?"."""
+
 _OF_YOURS = (
     "What {are} your {a}?",
     "Could you tell me your {a}?",
@@ -166,11 +180,13 @@ def _attribute_of(clause: Clause) -> tuple[str, str, str]:
         if match := pattern.fullmatch(clause.finite):
             owner = match.groupdict().get("owner", clause.subject)
             return owner, attribute, match["v"]
-    if clause.aux in ("is", "are") and _VALUE.match(clause.rest):
-        for names in (_OWNED, _NAMED):
-            match = names.match(clause.subject)
-            if match and is_attribute(match["name"]) and match["name"].lower() not in _SEVERAL:
-                return match["owner"] or "", match["name"].lower(), clause.rest
+    for names in (_OWNED, _NAMED) if clause.aux in ("is", "are") else ():
+        match = names.match(clause.subject)
+        if match is None or not is_attribute(match["name"]) or match["name"].lower() in _SEVERAL:
+            continue
+        is_address = "address" in match["name"].lower() and _NAME.match(clause.rest)
+        if _VALUE.match(clause.rest) or is_address:
+            return match["owner"] or "", match["name"].lower(), clause.rest
     return "", "", ""
 
 
@@ -215,4 +231,5 @@ def _of_yours(fact: Fact) -> list[str]:
     name = said_attribute(fact.attribute)
     are = "are" if is_plural_attribute(name) else "is"
     named = [form.format(a=name, are=are) for form in _OF_YOURS]
-    return [each for each in (pair.question, *pair.wordings) if _ASKS_YOU.search(each)] + named
+    texts = (pair.question, *pair.wordings) if fact.attribute in _OF_PLACES else ()
+    return [each for each in texts if _ASKS_YOU.search(each)] + named
