@@ -38,6 +38,17 @@ def test_a_tier_without_tests_is_not_called_skipped(folder_with_a_test: Path) ->
     assert run_tier(tier, pytest_args=[], in_ci=True) == Outcome(tier="some", note="none yet")
 
 
+def test_a_tier_names_its_failed_tests(
+    folder_with_a_test: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder_with_a_test / "test_one.py").write_text("def test_a() -> None:\n    assert 1 == 2\n")
+    tier = Tier(name="some", pytest_args=("-q", "-c/dev/null"), why_not_here=lambda: None)
+    outcome = run_tier(tier, pytest_args=["-p", "no:cacheprovider"], in_ci=False)
+    assert (outcome.failed, outcome.is_failure) == (1, True)
+    assert len(outcome.failures) == 1
+    assert outcome.failures[0].endswith("::test_a: assert 1 == 2")
+
+
 def test_counts_are_read_from_the_report(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(

@@ -222,6 +222,12 @@ def test_names_of_data_sheets_are_asked_for_as_people_say_them(
     assert asked[question].answer == answer
 
 
+def test_what_follows_a_comma_and_limits_nothing_stays_part_of_the_name() -> None:
+    [pair] = [pair for pair in _pairs(("Delivery, UK", "5 EUR")) if pair.value == "5 EUR"]
+    assert "delivery, UK" in pair.question
+    assert not any("How soon" in text for text in pair.wordings)
+
+
 def test_two_limits_of_one_attribute_are_told_apart() -> None:
     rows = (("Weight, with battery", "13.2 kg"), ("Weight, without battery", "11.2 kg"))
     for (_, value), limit in zip(rows, ("with battery", "without battery"), strict=True):

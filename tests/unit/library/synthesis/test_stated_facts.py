@@ -135,6 +135,11 @@ def test_a_part_is_named_with_the_thing_that_the_document_is_about() -> None:
     assert asked["What does the Luma 12 weigh?"].answer == "The lamp weighs 2 kg."
 
 
+def test_what_follows_a_colon_is_no_verb_of_the_subject_before_it() -> None:
+    asked = _asked("The oven is too heavy for that: a driver brings it and rings you at 9:00.")
+    assert not any("oven ring" in each or "oven bring" in each for each in asked)
+
+
 def test_a_company_is_no_product() -> None:
     asked = _asked("Our price is 40 euros per hour.")
     assert asked["What is your price?"].value == "40 euros per hour"
