@@ -122,7 +122,7 @@ def _build(source: Path, out: Path, *, encoder: ChatEncoder) -> PackedSourceInfo
         seed=1,
     )
     builder = SourceBuilder(name="rows", folder=out, encoder=encoder, settings=settings)
-    facts, _ = builder.build(find_files(DataReference(path=str(source)), key="rows"), weight=1)
+    facts, _ = builder.build(find_files(DataReference(path=str(source)), key="rows"))
     return facts
 
 

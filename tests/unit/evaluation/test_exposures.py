@@ -7,7 +7,7 @@ from ftdist.evaluation.exposures import _Facts, _repeats, exposure_scores
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.exposures import exposure_chart, exposure_rows, exposure_text
 from ftdist.evaluation.scoring.judge import AnswerVerdict
-from ftdist.library.schema import Conversation, Location, Passage
+from ftdist.library.schema import Conversation, Location, Passage, Row
 
 
 def fact(question: str, *keys: str) -> Probe:
@@ -36,7 +36,8 @@ def test_a_sample_shows_a_fact_if_it_holds_all_keys_and_speaks_of_the_same() -> 
 
 def test_a_sample_that_a_pass_repeats_is_counted_as_often() -> None:
     often = [chat(f"{word} heavy is it?", "3 kg.") for word in ("How", "So how", "And how")]
-    rows = [*often, chat("Is it blue?", "Yes."), Passage(text="Blue.", location=Location("a"))]
+    text = Passage(text="Blue.", location=Location("a"))
+    rows: list[Row] = [*often, chat("Is it blue?", "Yes."), text]
     # Three samples and one: the mean is two.
     assert _repeats(rows, oversample=True) == [1, 1, 1, 2, 1]
     assert _repeats(rows, oversample=False) == [1] * 5

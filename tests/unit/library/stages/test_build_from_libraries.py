@@ -84,7 +84,7 @@ def pack(rows: list[Any], *, held_out: float, seed: int = 1) -> dict[str, bytes]
                 seed=seed,
             ),
         )
-        builder.build(find_files(DataReference(path=str(source)), key="library.path"), weight=1)
+        builder.build(find_files(DataReference(path=str(source)), key="library.path"))
         # The journal holds as much as there was time for, and is removed in the end.
         packed = (path for path in out.iterdir() if path.name != JOURNAL)
         return {path.name: path.read_bytes() for path in packed}
