@@ -4,7 +4,7 @@ Customers ask for them as for those of tables: in the wordings of `attributes.to
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ftdist.library.schema import Document
@@ -166,7 +166,8 @@ def stated_pairs(statement: Statement, section: Section, document: Document) -> 
             made_by="sentence", section=section.name, page=statement.block.page,
         )  # fmt: skip
         pair = fact_pair(fact, is_english=True)
-        texts = _of_yours(fact) if thing is _YOU else [pair.question, *pair.wordings]
+        texts = [pair.question, *pair.wordings]
+        texts = _of_yours(fact, texts) if thing is _YOU else texts
         texts = [each for each in texts if not _UNFIT.search(each)]
         if texts:
             yield replace(
@@ -225,11 +226,10 @@ def _yours(owner: str) -> Thing:
     return Thing(name=f"your {noun}", is_plural=is_plural(noun)) if noun else _YOU
 
 
-def _of_yours(fact: Fact) -> list[str]:
-    """The questions about those who wrote the document."""
-    pair = fact_pair(fact, is_english=True)
+def _of_yours(fact: Fact, texts: Sequence[str]) -> list[str]:
+    """The questions about those who wrote the document, of those for any thing and its own."""
     name = said_attribute(fact.attribute)
     are = "are" if is_plural_attribute(name) else "is"
     named = [form.format(a=name, are=are) for form in _OF_YOURS]
-    texts = (pair.question, *pair.wordings) if fact.attribute in _OF_PLACES else ()
-    return [each for each in texts if _ASKS_YOU.search(each)] + named
+    is_place = fact.attribute in _OF_PLACES
+    return [each for each in texts if is_place and _ASKS_YOU.search(each)] + named
