@@ -40,6 +40,15 @@ LEANS = re.compile(
 )
 """The beginning of a sentence that needs the one before it."""
 
+_LIMITS = re.compile(
+    r"^(?:(?:Above|Below|Beyond|Outside|Over|Past|Under|Up to|After|Before|Without) (?:that|this"
+    r"|these|those|it|them)\b|Otherwise\b|Else\b|If not\b|However\b|But\b|Except\b|Exceptions?\b"
+    r"|(?:The|An|Our) (?:only )?exceptions?\b|(?:This|That|It) (?:does not|doesn['\u2019]t) apply\b"
+    r"|(?:This|That|It) (?:only )?applies\b|In (?:all |any )?other cases?\b"
+    r"|(?:All (?:the )?)?others? (?:is|are|costs?|takes?|must|can|need)\b)"
+)
+"""The beginning of a sentence that limits what the one before it says."""
+
 LEANING_WORDS = re.compile(
     r"\b(?:it|its|this|these|those|they|their|them|above|below|following|here|such|former|latter"
     r"|same|(?:the|an?|[a-z]+est) ones?|otherwise|previous|aforementioned|he|she|his|her|one of"
@@ -56,7 +65,8 @@ class Statement:
 
     Attributes:
         text: with the name of the topic in place of a pronoun that means it.
-        answer: the text with the code that it announces; "" if it announces something else.
+        answer: the text with the code that it announces, or the sentence that limits it; "" if it
+            announces something else.
         before: the sentence before it in its block; "": it is the first.
         block: that it stands in.
         topic: of its section.
@@ -80,7 +90,8 @@ def statements(section: Section, document: Document) -> Iterator[Statement]:
         is_general = topic is not None and is_about_all(section, topic.thing)
         is_about, before, text = is_general, "", ""
         is_own = block.kind == "paragraph" and is_short_document(document)
-        for sentence in sentences(block.text):
+        found = sentences(block.text)
+        for sentence, limit in zip(found, [*found[1:], ""], strict=True):
             if OTHER_LANGUAGES.search(sentence) and not looks_english(sentence):
                 continue
             code = _with_code(sentence, after, is_last=block.text.rstrip().endswith(sentence))
@@ -91,7 +102,7 @@ def statements(section: Section, document: Document) -> Iterator[Statement]:
                 is_about = keeps_topic(text, topic.thing)
             yield Statement(
                 text=text,
-                answer=code and f"{text}{code[len(sentence) :]}",
+                answer=code and _with_limit(f"{text}{code[len(sentence) :]}", limit),
                 before=before,
                 block=block,
                 topic=topic,
@@ -133,3 +144,8 @@ def _with_code(sentence: str, after: Block | None, *, is_last: bool) -> str:
     if is_last and after is not None and after.kind == "code":
         return f"{sentence}\n\n{after.text}"
     return ""
+
+
+def _with_limit(answer: str, after: str) -> str:
+    """An answer with the sentence after it, if that one says where it does not hold."""
+    return f"{answer} {after}" if _LIMITS.match(after) else answer

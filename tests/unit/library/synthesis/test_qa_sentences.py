@@ -159,3 +159,22 @@ def test_a_sentence_ends_at_a_unit_or_a_single_letter_before_a_new_beginning() -
         "The oven reaches 250 \u00b0C.", "Never touch it.", "We are in Block C.",
         "The office is open.", "No.", "Ask J. Smith.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limit", "answer"),
+    [
+        ("Beyond that we charge 6 euros.", "Beyond that we charge 6 euros."),
+        ("Otherwise ask at the desk.", "Otherwise ask at the desk."),
+        ("This does not apply to pallets.", "This does not apply to pallets."),
+        ("The only exception is December.", "The only exception is December."),
+        ("The driver rings you.", ""),
+        ("Beyond the river there is a mill.", ""),
+    ],
+)  # fmt: skip
+def test_an_answer_holds_the_sentence_that_limits_it(limit: str, answer: str) -> None:
+    fact = "Delivery costs 3.50 euros within five miles of the shop."
+    block = Block(kind="paragraph", text=f"{fact} {limit}")
+    document = Document(title="Delivery", blocks=(block,), location=Location("shop.md"))
+    answers = {pair.answer for pair in questions(document) if pair.answer.startswith(fact)}
+    assert answers == {f"{fact} {answer}".strip()}
