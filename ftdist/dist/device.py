@@ -1,12 +1,9 @@
 """Devices, dtypes and backends: the only module that names cuda, cpu, nccl or gloo."""
 
-import ctypes
 import gc
 import multiprocessing
 import os
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from typing import Literal, NoReturn
 
@@ -22,13 +19,6 @@ from ftdist.plan.gpus import peak_tflops
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["bfloat16", "float32"]
 OutOfGpuMemory = torch.OutOfMemoryError
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
-"""From glibc's malloc.h."""
-
-_MAX_MMAP_THRESHOLD = 2**25
-_MAX_TRIM_THRESHOLD = 2**31 - 1
-_DEFAULT_MMAP_MAX = 2**16
 
 TORCH_DTYPE = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -249,35 +239,6 @@ def use_device(device: torch.device) -> None:
     """Make `device` the one that this process computes on."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
-
-
-@contextmanager
-def large_blocks_apart(device: Device) -> Iterator[None]:
-    """Within a `with` block, return freed memory to the system at once; after it, on CPUs, never.
-
-    Building a sharded model frees large blocks between small ones that stay. glibc would take all
-    from one heap and keep the holes, so that a rank would hold much of the whole model: here blocks
-    of 1 MiB and more are mapped separately. Other C libraries are not changed.
-
-    Training allocates the same sizes again and again: there the heap is faster. On CPUs it serves
-    blocks of any size and gives nothing back: the system would clear each page again in every step,
-    which takes a sixth of the processor's time (docs/decisions/0022-steps-on-cpus.md).
-    """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "malloc_trim"):
-        yield
-        return
-    library.mallopt(_M_MMAP_MAX, _DEFAULT_MMAP_MAX)
-    library.mallopt(_M_MMAP_THRESHOLD, 2**20)
-    try:
-        yield
-    finally:
-        gc.collect()
-        library.malloc_trim(0)
-        library.mallopt(_M_MMAP_THRESHOLD, _MAX_MMAP_THRESHOLD)
-        if device == "cpu":
-            library.mallopt(_M_MMAP_MAX, 0)
-            library.mallopt(_M_TRIM_THRESHOLD, _MAX_TRIM_THRESHOLD)
 
 
 def backend_of(device: str) -> str:

@@ -1,4 +1,4 @@
-"""Host memory that this process may still take."""
+"""Host memory that this process holds, and what it may still take."""
 
 import math
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 
 _MEMINFO = Path("/proc/meminfo")
 _OWN_CGROUP = Path("/proc/self/cgroup")
+_OWN_STATUS = Path("/proc/self/status")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 _FILES_V2 = ("memory.max", "memory.current", "inactive_file")
@@ -44,6 +45,14 @@ def available_memory(
     if granted.isdecimal() and int(granted):  # 0: all memory of the node
         available = min(available, int(granted) * 2**20)
     return min(available, _cgroup_room(own_cgroup, cgroups))
+
+
+def anonymous_memory() -> int:
+    """Bytes of anonymous memory of this process that are resident now. Linux only."""
+    for line in _OWN_STATUS.read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"{_OWN_STATUS} has no RssAnon: Linux before 4.5")
 
 
 def _cgroup_room(own_cgroup: Path, cgroups: Path) -> float:

@@ -4,9 +4,9 @@ import os
 import threading
 import time
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
+from ftdist.io.host_memory import anonymous_memory
 from ftdist.io.units import GIB
 
 _SAMPLE_EVERY_S = 0.05
@@ -43,14 +43,6 @@ def allocator_gib(device_kind: Literal["cpu", "cuda"]) -> tuple[float, float] | 
     return torch.cuda.max_memory_reserved() / GIB, torch.cuda.mem_get_info()[0] / GIB
 
 
-def anonymous_memory_gib() -> float:
-    """Anonymous resident memory of this process now, GiB. Linux only."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024 / GIB
-    raise AssertionError("/proc/self/status has no RssAnon: Linux before 4.5")
-
-
 @cache
 def _sampler(process: int) -> "_Sampler":
     """The sampler of a process, keyed by pid since a fork inherits the cache but no threads."""
@@ -59,11 +51,11 @@ def _sampler(process: int) -> "_Sampler":
 
 class _Sampler:
     def __init__(self, process: int) -> None:
-        self._peak_gib = anonymous_memory_gib()
+        self._peak_gib = anonymous_memory() / GIB
         threading.Thread(target=self._sample, name=f"memory of {process}", daemon=True).start()
 
     def peak_gib(self) -> float:
-        self._peak_gib = max(self._peak_gib, anonymous_memory_gib())
+        self._peak_gib = max(self._peak_gib, anonymous_memory() / GIB)
         return self._peak_gib
 
     def _sample(self) -> None:

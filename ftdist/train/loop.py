@@ -12,6 +12,7 @@ import torch
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import gather_over_ranks
 from ftdist.dist.device import Device, wait_for_device
+from ftdist.dist.heap import trim_heap_if_low
 from ftdist.dist.phases import PhaseTracker
 from ftdist.errors import DivergedError
 from ftdist.nn.optim import learning_rate
@@ -176,6 +177,8 @@ class Loop:
                         hardware=self._instruments.hardware,
                     )
                     end = self._after_step(step + 1, row, report)
+                    if self._device == "cpu":
+                        trim_heap_if_low(ranks=world.local_size)
                 if end is not None:
                     return end
         return LoopEnd(reason="complete", step=total_steps)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftdist.config.schema import RunConfig
-from ftdist.dist.device import Device, Dtype, backend_of, large_blocks_apart, torch_device
+from ftdist.dist.device import Device, Dtype, backend_of, torch_device
+from ftdist.dist.heap import large_blocks_apart
 from ftdist.dist.phases import collective_timeout_s
 from ftdist.dist.world import World
 from ftdist.nn.activation_offload import offload_layer_inputs
@@ -34,7 +35,7 @@ def build_engine(
     """
     deepspeed = import_deepspeed(device, world=world)
     settings = build_ds_config(config, plan, device=device, dtype=dtype)
-    with large_blocks_apart(device):
+    with large_blocks_apart(keep=device == "cpu"):
         base = load_sharded_model(
             config.model,
             settings,

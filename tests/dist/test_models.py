@@ -11,7 +11,9 @@ from safetensors.torch import load_file, save_file
 from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.errors import ModelError
-from ftdist.observe.memory import anonymous_memory_gib, peak_memory_gib
+from ftdist.io.host_memory import anonymous_memory
+from ftdist.io.units import GIB
+from ftdist.observe.memory import peak_memory_gib
 from ftdist.train.model_checks import choose_head
 from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
@@ -147,7 +149,7 @@ def load(world: World, model: Path) -> tuple[float, float]:
     from ftdist.zero import load as load_module
     from ftdist.zero.load import read_weights
 
-    before = anonymous_memory_gib()
+    before = anonymous_memory() / GIB
     peaks = []
 
     def measured(*args: Any, **kwargs: Any) -> None:
