@@ -26,10 +26,10 @@ def large_blocks_apart(*, keep: bool) -> Iterator[None]:
     from one heap and keep the holes, so that a rank would hold much of the whole model: here blocks
     of 1 MiB and more are mapped separately. Other C libraries are not changed.
 
-    Training allocates the same sizes again and again: there the heap is faster. To `keep`, it serves
-    blocks of any size after the `with` block and gives nothing back until `trim_heap_if_low`: the
-    system would clear each page again in every step, which takes a sixth of the processor's time on
-    CPUs (docs/decisions/0022-steps-on-cpus.md).
+    Training allocates the same sizes again and again: there the heap is faster. To `keep`, it
+    serves blocks of any size after the `with` block and gives nothing back until
+    `trim_heap_if_low`: the system would clear each page again in every step, which takes a sixth of
+    the processor's time on CPUs (docs/decisions/0022-steps-on-cpus.md).
     """
     library = _glibc()
     if library is None:

@@ -25,8 +25,9 @@ _NUMBER = rf"{_ABOUT}{_ONE_NUMBER}(?:{_FURTHER}){{0,3}}"
 _PERIOD = "(?:second|minute|hour|day|night|week|weekend|month|quarter|year|season|morning|evening)"
 _CLOCK = (
     r"(?:(?:\d{1,2}(?:[:.]\d\d)? ?(?:[ap]\.?m\b\.?|o['\u2019]clock)|\d{1,2}:\d\d(?!\d)"
-    r"|(?:(?<=\bat )|(?<=\bby )|(?<=\bto )|(?<=\band )|(?<=\bfrom )|(?<=\buntil )|(?<=\bafter )"
-    r"|(?<=\bbefore ))\d{1,2}\.\d\d(?![\d.%]| (?!(?:and|or|to|on|until|in|at|from)\b)[A-Za-z]))"
+    r"|(?:(?<=\bat )|(?<=\bbetween )|(?<=\bby )|(?<=\bto )|(?<=\band )|(?<=\bfrom )|(?<=\buntil )"
+    r"|(?<=\bafter )|(?<=\bbefore ))\d{1,2}\.\d\d"
+    r"(?![\d.%]| (?!(?:and|or|to|on|until|in|at|from)\b)[A-Za-z]))"
     r"(?: sharp| exactly)?)"
 )
 _DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
@@ -170,7 +171,7 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
     (re.compile(r"(?<![\w.,])\+?\(?\d[\d()/-]*(?: [\d()/-]+)*[ /-]\d{3,}(?![\w.,]*\w)"),
      _same("which number"), False),
     (re.compile(rf"\b(?:(?:Every|every) (?:{_ONE_NUMBER} |other |second |few )?(?:\w+ )?"
-                rf"(?:{_PERIOD}s?|{_DAY})"
+                rf"(?:{_PERIOD}s?|{_DAY})|(?:Every|every) {_ONE_NUMBER} ?(?:km|[a-z]+s)"
                 rf"|(?:Once|once|Twice|twice|{_ONE_NUMBER} times) (?:an?|every|per) {_PERIOD}"
                 r"|(?:daily|weekly|monthly|yearly|annually)(?=$|[,;.)]| (?:from|between|at)\b))\b"),
      _same("how often"), True),

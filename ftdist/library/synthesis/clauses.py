@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from ftdist.library.synthesis.verb_forms import VERBS, is_plural, third_person
 
 _MORE_VERBS = """
-allow bake belong book borrow bring camp carry catch close collect come cook cool cover damage
-dim dissolve drop earn end find fish fit float fold get give glow go hang heat hire hold hum keep
-leave lend lift lock love melt moor need offer open park pay pick print reach reckon recognise
-record remember rent require rest return ring rise rotate run seal send serve shine ship show sit
-slide smell sound stand start stay stick store supply swim swing switch tilt turn undo untie use
-vibrate warm wear weigh welcome"""
+allow apply arrive assist bake belong book borrow bring camp carry catch close collect come cook
+cool cover damage depart dim dissolve drop earn end expire find fish fit float fold get give glow
+go hang heat hire hold hum keep leave lend lift lock love melt moor need offer open park pay pick
+print reach reckon recognise record refund remember rent require rest return ring rise rotate run
+sail seal send serve shine ship show sit slide smell sound stand start stay stick store supply
+swim swing switch tilt turn undo untie use vibrate warm wear weigh welcome"""
 STATEMENT_VERBS = VERBS | frozenset(_MORE_VERBS.split())
 _AUX = frozenset(["is", "are", "can", "cannot", "must", "may", "should", "will", "was", "were"])
 _HAVE = {"has": "have", "have": "have", "does": "do", "do": "do"}
@@ -28,6 +28,9 @@ _NO_SUBJECT = re.compile(
     r"|please|note|see|such|instead|however|one of|only|even|all of)\b",
     re.IGNORECASE,
 )
+_NO_NOUNS = frozenset(["but", "we", "you", "they", "and", "or"])
+"""With these no subject ends."""
+
 _SECOND_AUX = re.compile(r",? (?:and|but) (?:can|must|may|should|will|is|are|has|have) .*$")
 _MAX_SUBJECT_WORDS = 8
 
@@ -113,7 +116,8 @@ def parse(text: str) -> Clause | None:
         return None
     for at in range(1, min(len(words) - 1, _MAX_SUBJECT_WORDS + 1)):
         word, before = words[at], words[at - 1].lower()
-        if word in _BORDERS or word.endswith((",", ";", ":")) or before.endswith(","):
+        is_border = word in _BORDERS or before in _NO_NOUNS
+        if is_border or word.endswith((",", ";", ":")) or before.endswith(","):
             return None
         subject, rest = " ".join(words[:at]), words[at + 1 :]
         if word in _AUX:

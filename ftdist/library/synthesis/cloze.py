@@ -43,6 +43,7 @@ _BARE_QUERY, _MIN_BARE_WORDS = 2, 3
 """Which query of a page about several things has no name before it, and its fewest words."""
 
 _WHOLE_FACTS = ("faq", "symptom", "table", "list", "definition")
+_YES_NO = re.compile(r"(?:Am|Is|Are|Do|Does|Did|Can|May|Must|Should|Will|Has|Have|Was|Were) ")
 _REFERS = re.compile(
     r"\b(?:[Ss]ee (?:also|the|chapter|section|page)|[Rr]efer to|(?:described|documented|explained"
     r"|listed|found) (?:in|here|below|above|on page))\b"
@@ -76,7 +77,11 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
     texts = (statement.text for _, listed in each_section for statement in listed)
     queries = KeywordQueries(texts)
     whole = "\n".join(pair.answer for pair in found if pair.made_by in _WHOLE_FACTS)
-    with_question = "\n".join(pair.answer for pair in found if pair.made_by == "sentence")
+    with_question = "\n".join(
+        pair.answer
+        for pair in found
+        if pair.made_by == "sentence" and not _YES_NO.match(pair.question)
+    )
     values = {pair.value for pair in found if pair.value}
     pairs: list[QAPair] = []
     for section, listed in each_section:

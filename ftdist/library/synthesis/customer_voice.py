@@ -4,7 +4,8 @@ import re
 
 _YOU = re.compile(
     r"(?P<before>\b[\w'\u2019]+ )?\byou\b(?P<after> (?:the|an?|your|our|to|at|on|in|by|with|for"
-    r"|from|of|it|back|up|out|\d\S*|two|three|half|one|some|any|all)\b|(?= *(?:$|[,;:.?!)])))?",
+    r"|from|of|it|back|up|out|how|\d\S*|two|three|half|one|some|any|all)\b"
+    r"|(?= *(?:$|[,;:.?!)]|[\ue000-\uf8ff])))?",
     re.IGNORECASE,
 )
 _BEFORE_SUBJECT = re.compile(
@@ -15,7 +16,8 @@ _BEFORE_SUBJECT = re.compile(
 _BEFORE_OBJECT = re.compile(
     r"(?:to|for|with|by|from|of|at|on|about|between|behind|near|without|against|around"
     r"|(?:let|help|give|send|tell|show|call|ring|lend|sell|offer|bring|charge|make|keep|cost|meet"
-    r"|ask|remind|warn|contact|wish|allow|affect|reach|want|need|find|like)s?) $",
+    r"|ask|remind|warn|contact|wish|allow|affect|reach|want|need|find|like|save|assist|support"
+    r"|serve|spare|earn|refund|pay|inform)s?) $",
     re.IGNORECASE,
 )
 _SPEAKERS = (

@@ -23,7 +23,7 @@ def _yes_no_form(slots: Slots) -> Slots | None:
 
 YES_NO_RULES: tuple[Rule, ...] = (
     rule(
-        r"(?:Can|Could) (?:I|we|you) (?P<x>.+?)",
+        r"(?:Can|Could) (?:I|we|you(?! (?:give|tell|show|send|explain))) (?P<x>.+?)",
         "Am I able to {x}?",
         "Is {ger} possible?",
         "Is there a way to {x}?",

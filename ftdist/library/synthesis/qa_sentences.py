@@ -22,6 +22,9 @@ from ftdist.library.synthesis.stated_facts import stated_pairs
 from ftdist.library.synthesis.statements import LEANING_WORDS, LEANS, Statement, statements
 
 _MIN_WORDS, _MAX_WORDS = 4, 45
+_MAX_YES_NO = 3
+"""Questions that ask whether a sentence is so: few do, and each holds its answer."""
+
 _MAX_QUESTION_WORDS = 25
 _PICTURE = re.compile(r"\[(?:picture|equation)|\bfigure \d|\b(?:see|cf)\b", re.IGNORECASE)
 _OF_A_THING = re.compile(r"\b(?:is|are) (?:not )?(?:included|supplied|sold separately)\b(?! in)")
@@ -116,7 +119,8 @@ def _facts(each: Statement, openings: set[str]) -> Iterator[Fact]:
         is_new = opening not in openings and not (is_stated and opening == "yes or no")
         is_new &= not (openings and topic is None and opening == "yes or no")
         if wordings and is_new:
-            yield Fact(wordings[0], draft.value, wordings=tuple(wordings[1:]))
+            limit = _MAX_YES_NO if opening == "yes or no" else len(wordings)
+            yield Fact(wordings[0], draft.value, wordings=tuple(wordings[1:limit]))
 
 
 def _opening(question: str) -> str:

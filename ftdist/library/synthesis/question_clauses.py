@@ -90,8 +90,7 @@ def parse_command(text: str) -> QuestionClause:
 
 def parse_statement(text: str) -> QuestionClause | None:
     """The parts of a statement, which may begin in lower case; None: they are not clear."""
-    for pattern, words in _CONTRACTIONS:
-        text = re.sub(pattern, words, text, flags=re.IGNORECASE)
+    text = without_contractions(text)
     match = _PRONOUN_CLAUSE.match(text)
     if match:
         return _with_pronoun(match)
@@ -103,6 +102,13 @@ def parse_statement(text: str) -> QuestionClause | None:
     if parsed.verb == "have" and is_participle(first):
         return QuestionClause(subject, "have" if parsed.is_plural else "has", first, further)
     return QuestionClause(subject, parsed.asking_aux, parsed.verb, parsed.rest)
+
+
+def without_contractions(text: str) -> str:
+    """A text with "is not" for "isn't" and the like."""
+    for pattern, words in _CONTRACTIONS:
+        text = re.sub(pattern, words, text, flags=re.IGNORECASE)
+    return text
 
 
 def first_clause(text: str) -> str:

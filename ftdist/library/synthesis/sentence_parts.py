@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from ftdist.library.synthesis.customer_voice import as_customer
 from ftdist.library.synthesis.verb_forms import VERBS, is_plural
 
 _THE = r"(?:The|An?|Your|All) (?:[\w./'+-]+ ){0,5}?[\w./'+-]+"
@@ -75,18 +76,7 @@ def is_vague(words: Sequence[str]) -> bool:
 
 def mine(text: str) -> str:
     """What we say to "you" as somebody asks it: "your pump" gives "my pump", "us" gives "you"."""
-    for pattern, other in (
-        (r"\byou are\b", "I am"),
-        (r"\byou're\b", "I'm"),
-        (r"\byourself\b", "myself"),
-        (r"\byours\b", "mine"),
-        (r"\byour\b", "my"),
-        (r"\byou\b", "I"),
-        (r"\bour\b", "your"),
-        (r"\bus\b", "you"),
-    ):
-        text = re.sub(pattern, other, text, flags=re.IGNORECASE)
-    return text
+    return as_customer(text)
 
 
 def action_of(text: str) -> str:

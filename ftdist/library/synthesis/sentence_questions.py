@@ -32,6 +32,12 @@ _LEAD = re.compile(
     r"^(?P<lead>(?:After|Before|During|In|On|With|Without|For|At|From|Until) [^,]{3,40}(?=,)"
     r"|By default),? (?=[a-z])"
 )
+_UNSPLIT = re.compile(
+    r", (?:is|are|was|were|has|have|can|must|may|will|costs?|takes?)\b"
+    r"|^When\b.*(?:\b\d{1,2}[.:]\d\d\b|\d (?:minutes|hours|days)$)"
+)
+"""What is left of several predicates or times: "When does it leave at 9.30 and ..."."""
+
 _REMARK = re.compile(r"(?:, (?:never|not)| but (?:not|never)) .+$")
 
 
@@ -118,7 +124,8 @@ def _is_good(draft: QuestionDraft) -> bool:
         is_bound
         and not _LEANING.search(direct)
         and 3 <= len(direct.split()) <= _MAX_QUESTION_WORDS
-        and not re.search(r"[;:]| ,|\b(?:that|but|and|or|than)$", direct)
+        and not re.search(r"[;:]| ,|,$|\b(?:that|but|and|or|than)$", direct)
+        and not _UNSPLIT.search(direct)
         and direct.count("(") == direct.count(")")
     )
 

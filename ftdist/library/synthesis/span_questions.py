@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ftdist.library.synthesis.answer_spans import AnswerSpan, answer_spans
-from ftdist.library.synthesis.clauses import parse
+from ftdist.library.synthesis.clauses import base_in_statement, parse
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
-from ftdist.library.synthesis.question_clauses import GAP, first_clause
+from ftdist.library.synthesis.question_clauses import GAP, first_clause, parse_statement
 from ftdist.library.synthesis.wh_questions import (
     command_questions,
     statement_questions,
     wh_questions,
 )
+from ftdist.library.synthesis.whole_sentence_questions import whole_sentence_questions
 
 LINE = re.compile(r"^(?P<name>[A-Z][^:.,;]{2,50}): (?P<value>\S.*)$")
 """A name, and what a page says of it."""
@@ -28,6 +29,13 @@ _LEAD = re.compile(
     r"^(?:(?i:After|Before|During|In|On|With|Without|For|At|From|Until|Once|When|If|To|Every"
     r"|Twice|While|As soon as)\b[^,]{2,60}), (?=[a-z])"
     r"|^(?:After|Before|During|In|On|At|From|Until) (?:[\w'-]+ ){1,4}(?=(?:we|you|they) )"
+    r"|^(?:Today|Currently|Now|At present) (?=(?:we|you|they) )"
+)
+_TIME_LEAD = re.compile(
+    r"^(?:From|After|Until|On|At|During|Between) (?:the )?(?:\d|first|second|third|fourth|fifth"
+    r"|sixth|seventh|eighth|ninth|tenth|last|noon|midnight|two|three|four|five|six|seven|eight|nine|ten"
+    r"|twelve|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|May\b|June|July"
+    r"|August|September|October|November|December)"
 )
 _ADMONITION = re.compile(
     r"^(?:note|tip|hint|important|warning|caution|attention|example|ps|nb)$", re.I
@@ -40,6 +48,15 @@ _OPENINGS = frozenset(_OPENING_WORDS.split())
 
 _PLEASE = re.compile(r"^(?:Please|Kindly) ([a-z])")
 _FORBIDS = re.compile(r"^(?:Never|Do(?: not|n['\u2019]t)) (?=[a-z])")
+_LEANING = re.compile(
+    r"(?:this|that|these|those|it|they|yours|ours|after that|before that|with this)\b",
+    re.IGNORECASE,
+)
+_WHOEVER = re.compile(
+    r"^(?:Whoever|Anyone who|Anybody who|Everyone who|Those who|People who|Customers who|Guests who"
+    r"|Members who|Visitors who) (?P<do>[a-z]+)(?P<what> [^,;:]*?),? (?P<then>gets?|receives?|pays?"
+    r"|may|can|must|need|needs|have|has) (?=[a-z\d])"
+)
 _REASON = re.compile(r",? (?:because|so that|as|or|otherwise) ")
 _ENSURES = re.compile(r"^(?:make|be) sure |^remember ", re.IGNORECASE)
 _NOUN_BEFORE = re.compile(
@@ -78,19 +95,23 @@ def span_questions(text: str, *, is_step: bool) -> list[SpanQuestion]:
         text: without its full stop.
         is_step: whether it is a numbered step.
     """
-    text = _PLEASE.sub(lambda match: match[1].upper(), text)
+    is_step |= bool(_PLEASE.match(text))
+    text = _WHOEVER.sub(_if_you, _PLEASE.sub(lambda match: match[1].upper(), text))
     if GAP in text or _ENSURES.match(text):
         return []
     forbids = _FORBIDS.match(text)
     if forbids:
         return _of_forbidden(text[forbids.end() :])
     spans = answer_spans(text)
-    found = [SpanQuestion(each, "", "what to do") for each in _whole(text, is_step=is_step)]
+    found = [SpanQuestion(each) for each in whole_sentence_questions(text)]
+    found += [SpanQuestion(each, "", "what to do") for each in _whole(text, is_step=is_step)]
     found += chain.from_iterable(_of_part(text, part, is_step=is_step) for part in spans)
     found += [SpanQuestion(each) for each in _further(text, is_step=is_step)]
-    return found or list(
+    found = found or list(
         chain.from_iterable(_in_place(text, part, is_step=is_step) for part in spans)
     )
+    found = [each for each in found if not (each.is_in_place and _LEANING.match(each.question))]
+    return sorted(found, key=lambda each: each.is_in_place)
 
 
 def _of_forbidden(action: str) -> list[SpanQuestion]:
@@ -114,6 +135,15 @@ def lower_unless_name(text: str) -> str:
         or re.match(r"[A-Z&\d]", rest)
     )
     return text if is_name else _lower(text)
+
+
+def _if_you(match: re.Match[str]) -> str:
+    """From "Whoever pays in advance gets" the words "If you pay in advance, you get"."""
+    do, then = (
+        each if each in ("may", "can", "must") else base_in_statement(each) or each
+        for each in (match["do"], match["then"])
+    )
+    return f"If you {do}{match['what']}, you {then} "
 
 
 def _whole(text: str, *, is_step: bool) -> list[str]:
@@ -155,6 +185,9 @@ def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion
 def _further(text: str, *, is_step: bool) -> list[str]:
     """What a step acts on, or what does what a sentence says."""
     lead, start = _lead(text, 0, len(text))
+    if _TIME_LEAD.match(lead) and (parts := parse_statement(first_clause(text[start:]))):
+        asked = f"When {parts.aux} {parts.subject} {parts.verb} {parts.rest}?"
+        return [as_customer(" ".join(asked.split()).replace(" ?", "?"))]
     clause = as_customer(lower_unless_name(text[start:]))
     is_order = is_command(clause, is_step=is_step or bool(lead))
     found = command_questions(clause) if is_order else statement_questions(clause)

@@ -61,6 +61,27 @@ _MEASURED = re.compile(
 )
 """What belongs to an amount before it: "2.3 metres high"."""
 
+_OF_AMOUNT = re.compile(
+    r"^(?:(?:of|before|after) (?:the |an? |my |your )?"
+    r"(?!(?:up|about|at|that|this|which)\b)[a-z][\w-]*\b)+"
+)
+"""What belongs to an amount before it, whatever stands before that: "days of the expense"."""
+
+_NOUN_OF = re.compile(
+    r"(?:^|(?<= ))(?:an?|the) (?P<noun>(?:[a-z][\w-]* ){0,2}"
+    r"(?:discount|fee|deposit|charge|surcharge"
+    r"|fine|supplement|excess|penalty|rate|limit|pressure|speed|power|capacity|temperature|distance"
+    r"|weight|height|length|width|depth|diameter|age|range|volume|allowance|refund|minimum|maximum"
+    r"|share|level|price|premium)) of$"
+)
+"""What an amount is of: "a discount of"."""
+
+_NEXT_AMOUNT = re.compile(r",? and (?=(?:at|after|within|until|before|by|from|for) |\d)")
+"""Before another amount of the same kind: "at 19.40 in summer and at 16.30 in winter"."""
+
+_TIMES = frozenset(["before", "after", "until"])
+"""Prepositions that are also conjunctions."""
+
 _DETERMINER_END = re.compile(r"\b(?:the|an?|every|each|your|my|our)$")
 _RANGE = re.compile(r"\d\S*(?: \w+)? (?:to|and|or)$")
 """The beginning of a range, of which the gap is the end: "5 July to"."""
@@ -130,21 +151,29 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     parts = parts.last_verb().without_only()
     before, _, after = (part.strip() for part in parts.rest.partition(GAP))
     before = _ONLY.sub("", before).strip()
+    is_amount = words.startswith("how ") or words == "what percentage"
+    owned = _NOUN_OF.search(before) if is_amount and not after else None
+    if owned:
+        words, before = f"what {owned['noun']}", before[: owned.start()].strip()
     preposition = None if _OF_NO_NOUN.match(words) else _PREPOSITION.search(before)
     lead = preposition["word"].lower() if preposition else ""
     if _is_fixed(parts, before, words=words, lead=lead):
         return []
     is_particle = lead in _PARTICLES and before == lead
     before = before[: preposition.start()].strip() if preposition else before
-    measured = _MEASURED.match(after)
-    if measured and not lead:
+    measured = (_MEASURED.match(after) if not lead else None) or (
+        _OF_AMOUNT.match(after) if is_amount else None
+    )
+    if measured:
         words, after = f"{words} {measured[0]}", after[measured.end() :].strip()
+        after = re.sub("^of (?:up to|about|at) .*", "", after)
     has_time = parts.verb in ("have", "take", "need") and not before
     further = _remainder(after, words=words, may_begin_with_to=has_time)
     if further is None:
         return []
     found = []
-    for opening, end in _openings(words, lead, is_last=not further, is_particle=is_particle):
+    is_last = not (further or measured or lead in _TIMES)
+    for opening, end in _openings(words, lead, is_last=is_last, is_particle=is_particle):
         every = (opening, parts.aux, parts.subject, parts.verb, before, further, end)
         found.append(" ".join(" ".join(every).split()))
     return list(dict.fromkeys(found))
@@ -173,7 +202,8 @@ def statement_questions(clause: str) -> list[str]:
     """
     clause = first_clause(" ".join(clause.split()))
     parts = parse_statement(clause)
-    if parts is None or _NEGATION.search(clause):
+    is_duty = parts is not None and parts.verb == "have" and parts.rest.startswith("to ")
+    if parts is None or is_duty or _NEGATION.search(clause):
         return []
     if _has_object(parts):
         return [f"What {parts.aux} {parts.subject} {parts.verb}"]
@@ -207,10 +237,17 @@ def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> b
         words: that ask for the gap.
         lead: the preposition before it.
     """
+    if lead in _TIMES:
+        before = before[: -len(lead)].strip()
     is_denied = _NEGATION.search(before) or (parts.is_negated and words != "why")
     is_complement = parts.aux in BE and not parts.verb and _NOUN_PHRASE.match(before)
     is_of_noun = lead in _ATTACHED or _DETERMINER_END.search(before) or _RANGE.search(before)
-    may_be_of_noun = re.match(r"(?:with|of|for)\b", lead or words) and _AFTER_NOUN.search(before)
+    is_period = lead == "for" and words.removeprefix("how many ") in _PERIODS
+    may_be_of_noun = (
+        not is_period
+        and re.match(r"(?:with|of|for)\b", lead or words)
+        and _AFTER_NOUN.search(before)
+    )
     is_second_time = words == "when" and _WITH_TIME.search(before)
     is_particle = not before or (before == lead and lead in _PARTICLES)
     is_phrasal = parts.verb in _PHRASAL and is_particle and not words.startswith("how ")
@@ -222,7 +259,7 @@ def _remainder(after: str, *, words: str, may_begin_with_to: bool) -> str | None
     """What a question keeps of what follows its gap; None: the gap is a part of that."""
     if re.match(_OTHER_CLAUSE, after):
         return ""
-    after = first_clause(f" {after}").strip()
+    after = _NEXT_AMOUNT.split(first_clause(f" {after}").strip())[0]
     is_amount = words.startswith("how ")
     is_list = after.startswith((",", "(")) or _LIST.search(after)
     is_before = is_amount and re.match(r"(?:before|after)\b", after)

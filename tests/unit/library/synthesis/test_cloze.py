@@ -229,7 +229,7 @@ def test_short_steps_beside_a_list_of_prices_are_asked_for() -> None:
     prices = [f"Filling {number}: \u00a3{number}9" for number in (1, 2, 3, 4)]
     step = "Bite on the gauze for 30 minutes."
 
-    assert _wordings(step, *prices)[step][0] == "I should bite on the gauze for how many minutes?"
+    assert _wordings(step, *prices)[step][0] == "How long should I bite on the gauze?"
 
 
 def test_a_sentence_of_more_than_600_characters_is_not_looked_at() -> None:

@@ -1,5 +1,7 @@
 """Sentences of a document about one thing are asked for with its name, in several wordings."""
 
+import re
+
 import pytest
 
 from ftdist.library.schema import Block, Document, Location
@@ -128,8 +130,8 @@ def test_a_document_without_a_thing_asks_only_for_clear_subjects() -> None:
 
 @pytest.mark.parametrize(
     "sentence",
-    ["It keeps the water hot for half an hour.", "The lid comes off for cleaning.",
-     "Never boil milk in the kettle.", "Clean the filter once a month."],
+    ["It keeps the water hot for half an hour.", "Never boil milk in the kettle.",
+     "Clean the filter once a month."],
 )  # fmt: skip
 def test_six_wordings_name_the_thing_and_one_is_typed_into_a_search_box(sentence: str) -> None:
     pairs = _pairs(_paragraph(f"{IS_A} {sentence}"))
@@ -139,6 +141,27 @@ def test_six_wordings_name_the_thing_and_one_is_typed_into_a_search_box(sentence
     assert all("sable 17" in text.casefold() for text in trained)
     keywords = [text for text in trained if not text.endswith(("?", "."))]
     assert [text.startswith("sable 17 ") for text in keywords] == [True]
+
+
+def test_whether_a_sentence_is_so_is_asked_in_three_wordings() -> None:
+    pairs = _pairs(_paragraph(f"{IS_A} The lid comes off for cleaning."))
+    asked = pairs["Does the lid of the Sable 17 come off for cleaning?"]
+    assert len(asked.wordings) == 2
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The ferry leaves at 19.40 in summer and at 16.30 in winter.",
+        "A booklet costs 72 euros, is valid for twelve months and can be shared.",
+        "The gate closes 20 minutes before departure for cars and 5 minutes before for others.",
+        "Version 1 was switched off on 30 June 2024, and requests to it fail.",
+    ],
+)
+def test_no_question_holds_the_end_of_another_predicate(sentence: str) -> None:
+    broken = r", (?:is|was)|,\?|When .*\d(?:\.\d\d| minutes\?)"
+    pairs = _pairs(_paragraph(sentence), title="Notes for Passengers")
+    assert not [question for question in pairs if re.search(broken, question)]
 
 
 def test_keywords_are_the_words_that_carry_the_question() -> None:

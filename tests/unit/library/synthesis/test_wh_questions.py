@@ -156,3 +156,63 @@ def test_a_sentence_is_asked_for_by_what_it_means(sentence: str, question: str) 
 def test_no_question_says_what_its_sentence_does_not(sentence: str, no: str) -> None:
     found = [each for each in _questions(sentence) if re.search(no, each, re.IGNORECASE)]
     assert not found
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("We do not treat horses or farm animals", "Do you treat horses or farm animals?"),
+        ("We don't sail on Christmas Day", "Do you sail on Christmas Day?"),
+        ("We never sell tickets on board", "Do you ever sell tickets on board?"),
+        ("Passengers may not stay in their cars", "May passengers stay in their cars?"),
+        ("Alcohol is never reimbursed", "Is alcohol reimbursed?"),
+        ("A request body must not be larger than 64 KB", "How large may a request body be?"),
+        ("We advise against switching the heating off at night",
+         "Should I switch the heating off at night?"),
+        ("Only use the supplied TC-42 charger", "Which charger should I use?"),
+        ("You may borrow a machine for 4 euros a day",
+         "How much does it cost to borrow a machine a day?"),
+        ("Please give us 48 hours' notice for prescriptions",
+         "How much notice do you need for prescriptions?"),
+        ("Outside opening hours, ring our normal number",
+         "What should I do outside opening hours?"),
+        ("Hold Away for three seconds before you go on holiday",
+         "What should I do before I go on holiday?"),
+        ("Flights must be approved by the finance director", "Who must approve flights?"),
+        ("Whoever pays in advance gets a discount of 2 percent",
+         "What discount do I get if I pay in advance?"),
+        ("From the eighth day we need a doctor's note", "When do you need a doctor's note?"),
+        ("Submit the claim within 60 days of the expense",
+         "Within how many days of the expense should I submit the claim?"),
+        ("Ring your manager before 9.30 am on the first day",
+         "Before what time should I ring my manager on the first day?"),
+        ("Stitches are removed after ten days", "After how many days are stitches removed?"),
+        ("Oil the chain every 300 km", "How often should I oil the chain?"),
+        ("Bring your pet between 8.15 and 8.45 am",
+         "Between what times should I bring my pet?"),
+        ("The last ferry departs at 19.40 in summer and at 16.30 in winter",
+         "When does the last ferry depart in summer?"),
+        ("Each passenger may bring two pieces of luggage of up to 20 kg",
+         "How many pieces of luggage may each passenger bring?"),
+        ("Bite on the gauze for 30 minutes", "How long should I bite on the gauze?"),
+        ("Paying yearly saves you 15 percent", "What percentage does paying yearly save me?"),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_asked_for_as_a_customer_asks(sentence: str, question: str) -> None:
+    assert question in _questions(sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "no"),
+    [
+        ("We cannot keep food in the shed", r"^Can"),  # whose food, it does not say
+        ("During that time, park in the upper field", r"^What should I do during that"),
+        ("Dogs stay on a lead of two metres", r"^What lead"),
+        ("Press Boost once; this takes 50 minutes", r"^This takes"),
+        ("All text has to be encoded as UTF-8", r"^What do have"),
+        ("Please keep flames and drains one metre away", r"does keep"),
+        ("Today we have five vets", r"does Today"),
+    ],
+)  # fmt: skip
+def test_no_question_of_a_sentence_is_broken_english(sentence: str, no: str) -> None:
+    assert not [each for each in _questions(sentence) if re.search(no, each)]
