@@ -70,7 +70,7 @@ _MEANS = re.compile(
     r"|taxi|courier|cheque|bank|transfer|direct|appointment|itself|themselves|machine|air|sea|road"
     r"|pallet|text)\b"
 )
-_PERSON = re.compile(
+PERSON = re.compile(
     r"\b(?:doctor|dentist|nurse|vet|pharmacist|porter|driver|manager|teacher|trainer|coach|agent"
     r"|landlord|tenant|owner|guest|visitor|member|customer|parent|child|children|adult|person|people"
     r"|staff|team|colleague|neighbour|volunteer|guide|guard|warden|assistant|receptionist"
@@ -158,7 +158,7 @@ def _beside_preposition(match: re.Match[str]) -> str:
         return ""
     if match["lead"] == "by" and _MEANS.match(match[0]):
         return "how"
-    if match["lead"] in ("by", "to", "with", "from", "at") and _PERSON.search(match[0]):
+    if match["lead"] in ("by", "to", "with", "from", "at") and PERSON.search(match[0]):
         return "" if match["lead"] in ("by", "at") else f"{match['lead']} whom"
     if _TIME.search(match[0]) or re.match(rf"by (?!{_DETERMINER} |\w+ing\b)", match[0]):
         return ""

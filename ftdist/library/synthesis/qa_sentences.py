@@ -95,7 +95,7 @@ def _facts(each: Statement, openings: set[str]) -> Iterator[Fact]:
     statement, topic, is_stated = each.text, each.topic, bool(openings)
     if topic is None and _OF_A_THING.search(statement):
         return
-    for fact in facts_of(statement):
+    for fact in facts_of(statement) or facts_of(_first_half(statement)):
         is_vague = topic is not None and _VAGUE_OF_A_THING.match(fact.question)
         is_known = is_stated and _opening(fact.question) in (*openings, "yes or no")
         if is_vague or is_known:
@@ -123,6 +123,12 @@ def _facts(each: Statement, openings: set[str]) -> Iterator[Fact]:
             yield Fact(wordings[0], draft.value, wordings=tuple(wordings[1:limit]))
 
 
+def _first_half(statement: str) -> str:
+    """What a sentence says before its semicolon."""
+    half, semicolon, _ = statement.partition("; ")
+    return f"{half}." if semicolon else ""
+
+
 def _opening(question: str) -> str:
     """How a question asks; all that are answered with yes or no are alike."""
     words = question.split()
@@ -133,6 +139,8 @@ def _opening(question: str) -> str:
 
 def facts_of(sentence: str) -> list[Fact]:
     """The questions that a sentence answers; empty if no rule is sure of one."""
+    if not sentence:
+        return []
     text, times = re.subn(r"^(?:Please )?(?:note|Note) that ", "", sentence.strip())
     text = text[:1].upper() + text[1:] if times else text
     if not _MIN_WORDS <= len(text.split()) <= _MAX_WORDS or not _is_whole(text):

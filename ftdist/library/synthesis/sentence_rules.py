@@ -151,8 +151,8 @@ def _doing(text: str) -> Found:
     if words[0] in ("the", "a", "an", "my"):
         if not re.search(KINDS, subject):
             return None
-    elif len(words) == 1 and match["s"][0].isupper() and subject.islower():
-        return None  # "Printed labels last": the verb is a noun
+    elif match["s"][0].isupper() and subject[1:].islower() and not re.search(KINDS, subject):
+        return None  # "Printed labels last": the verb is a noun; or "Full pay continues"
     return f"What does {subject} do", f"{match['v']} {match['o']}"
 
 

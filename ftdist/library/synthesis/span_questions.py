@@ -54,7 +54,8 @@ _LEANING = re.compile(
 )
 _WHOEVER = re.compile(
     r"^(?:Whoever|Anyone who|Anybody who|Everyone who|Those who|People who|Customers who|Guests who"
-    r"|Members who|Visitors who) (?P<do>[a-z]+)(?P<what> [^,;:]*?),? (?P<then>gets?|receives?|pays?"
+    r"|Members who|Visitors who) (?P<do>(?!(?:would|could|can|may|must|is|are|was|were|has"
+    r"|have|had|do|does|will)\b)[a-z]+)(?P<what> [^,;:]*?)(?<! to),? (?P<then>gets?|receives?|pays?"
     r"|may|can|must|need|needs|have|has) (?=[a-z\d])"
 )
 _REASON = re.compile(r",? (?:because|so that|as|or|otherwise) ")

@@ -7,7 +7,7 @@
 import re
 from collections.abc import Iterator
 
-from ftdist.library.synthesis.answer_spans import without_values
+from ftdist.library.synthesis.answer_spans import PERSON, without_values
 from ftdist.library.synthesis.question_clauses import (
     BE,
     GAP,
@@ -83,6 +83,9 @@ _TIMES = frozenset(["before", "after", "until"])
 """Prepositions that are also conjunctions."""
 
 _DETERMINER_END = re.compile(r"\b(?:the|an?|every|each|your|my|our)$")
+_NOUN_LEFT = re.compile(r"\b(?:for|of|to|with|on|in|at|from) [a-z][\w-]*$")
+"""A noun that an amount behind it belongs to: "journeys over three hours"."""
+
 _RANGE = re.compile(r"\d\S*(?: \w+)? (?:to|and|or)$")
 """The beginning of a range, of which the gap is the end: "5 July to"."""
 
@@ -111,7 +114,7 @@ _OBJECT = re.compile(
     r"(?P<object>(?:the|an?|your|our|my|all|both|any) [a-z][\w-]*(?: (?!(?:and|or|to|in|on|at|for"
     r"|with|from|by|into|onto|under|until|before|after|when|while|if|as|so|is|are|has|that|which|of"
     r"|off|out|up|down|back|away|again|first|over|through|once|twice|straight|against|below|above"
-    r"|behind|beneath|beside|near|inside|during|every|each|within|without)\b)[a-z][\w-]*){0,3}"
+    r"|behind|beneath|beside|near|inside|during|every|each|within|without|your|our|my|the|an?|you|we|they)\b)[a-z][\w-]*){0,3}"
     r"(?: of (?:the|an?|your|our) [a-z-]+)?)(?P<rest> .*|)$"
 )
 _SUBJECT = re.compile(
@@ -214,10 +217,11 @@ def statement_questions(clause: str) -> list[str]:
     is_thing = _SUBJECT.match(parts.subject) and not is_plural(parts.subject)
     if not is_thing or is_person or is_long or is_short:
         return []
+    what = "Who" if PERSON.search(parts.subject) else "What"
     if parts.aux == "does":
         finite = clause[clause.find(parts.subject) + len(parts.subject) :].strip()
-        return [f"What {finite}"]
-    return [f"What {parts.aux} {predicate}"]
+        return [f"{what} {finite}"]
+    return [f"{what} {parts.aux} {predicate}"]
 
 
 def _has_object(parts: QuestionClause) -> bool:
@@ -251,7 +255,16 @@ def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> b
     is_second_time = words == "when" and _WITH_TIME.search(before)
     is_particle = not before or (before == lead and lead in _PARTICLES)
     is_phrasal = parts.verb in _PHRASAL and is_particle and not words.startswith("how ")
-    reasons = (is_denied, is_complement, is_of_noun, may_be_of_noun, is_second_time, is_phrasal)
+    is_beside_noun = words.startswith("how many ") and not lead and _NOUN_LEFT.search(before)
+    reasons = (
+        is_beside_noun,
+        is_denied,
+        is_complement,
+        is_of_noun,
+        may_be_of_noun,
+        is_second_time,
+        is_phrasal,
+    )
     return bool(_BORDER.search(before)) or any(reasons)
 
 

@@ -7,7 +7,7 @@ from ftdist.library.synthesis.clauses import STATEMENT_VERBS
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
 from ftdist.library.synthesis.question_clauses import without_contractions
-from ftdist.library.synthesis.verb_forms import gerund, participle, third_person
+from ftdist.library.synthesis.verb_forms import gerund, is_plural, participle, third_person
 
 _MONEY = (
     r"(?:[$\u20ac\u00a3] ?\d[\d.,]*|\d[\d.,]* ?(?:[$\u20ac\u00a3]"
@@ -21,6 +21,10 @@ _SIZES = {
 _DENIAL = re.compile(
     r"^(?P<subject>[^,;:]+?) (?P<aux>do|does|did|is|are|was|were|can|may|must|will|should)"
     r" (?:not|never) (?P<rest>[^,;:]+)$"
+)
+_DENIED_LIST = re.compile(
+    r"^(?P<items>(?:[\w-]+(?: [\w-]+){0,2}, )+[\w-]+(?: [\w-]+){0,2} (?:and|or)"
+    r" [\w-]+(?: [\w-]+){0,2}) (?P<aux>is|are|can|may|must|will) (?:not|never) (?P<rest>[^,;:]+)$"
 )
 _NEVER = re.compile(r"^(?P<subject>We|You|They) never (?P<rest>[^,;:]+)$")
 _EXCEPTION = re.compile(r",? (?:but|unless|except|because|so that|so|as|since|if|when|until) .*$")
@@ -81,6 +85,9 @@ def whole_sentence_questions(text: str) -> list[str]:
 def _of_denial(text: str) -> list[str]:
     """Whether what a sentence denies is so: "Do you treat horses" of "We do not treat horses"."""
     bare = _EXCEPTION.sub("", text)
+    if listed := _DENIED_LIST.match(bare):
+        items = re.split(", | and | or ", listed["items"])
+        return [f"{_be(listed['aux'], item)} {_within(item)} {listed['rest']}" for item in items]
     if _AGAINST.match(bare) or _LIMIT.match(bare):
         return []
     if never := _NEVER.match(bare):
@@ -153,6 +160,13 @@ def _of_person(text: str) -> list[str]:
 def _base(form: str, inflected: Callable[[str], str]) -> str:
     """The verb of which this is a form; "" if it is in no list."""
     return next((verb for verb in sorted(STATEMENT_VERBS) if inflected(verb) == form), "")
+
+
+def _be(aux: str, subject: str) -> str:
+    """An auxiliary of several subjects as that of one of them."""
+    if aux in ("is", "are"):
+        return "are" if is_plural(subject) else "is"
+    return "may" if aux == "must" else aux
 
 
 def _within(subject: str) -> str:

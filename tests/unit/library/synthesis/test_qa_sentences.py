@@ -178,3 +178,15 @@ def test_an_answer_holds_the_sentence_that_limits_it(limit: str, answer: str) ->
     document = Document(title="Delivery", blocks=(block,), location=Location("shop.md"))
     answers = {pair.answer for pair in questions(document) if pair.answer.startswith(fact)}
     assert answers == {f"{fact} {answer}".strip()}
+
+
+def test_the_first_half_of_a_sentence_is_asked_for_if_the_whole_is_not() -> None:
+    text = "Full-time employees have 26 days of paid holiday; part-timers get a share of that."
+    block = Block(kind="paragraph", text=text)
+    document = Document(title="Leave", blocks=(block,), location=Location("leave.md"))
+    found = {pair.question: pair.answer for pair in questions(document)}
+    assert found["How many days of paid holiday do full-time employees have?"] == text
+
+
+def test_what_a_thing_does_is_asked_for_of_no_noun_in_lower_case() -> None:
+    assert not [f for f in facts_of("Full pay continues for six weeks.") if " do" in f.question]

@@ -166,6 +166,9 @@ def test_no_question_says_what_its_sentence_does_not(sentence: str, no: str) -> 
         ("We never sell tickets on board", "Do you ever sell tickets on board?"),
         ("Passengers may not stay in their cars", "May passengers stay in their cars?"),
         ("Alcohol is never reimbursed", "Is alcohol reimbursed?"),
+        ("Alcohol, parking fines and gym charges are never reimbursed",
+         "Are parking fines reimbursed?"),
+        ("The line manager has five days to reply", "Who has five days to reply?"),
         ("A request body must not be larger than 64 KB", "How large may a request body be?"),
         ("We advise against switching the heating off at night",
          "Should I switch the heating off at night?"),
@@ -212,6 +215,9 @@ def test_a_sentence_is_asked_for_as_a_customer_asks(sentence: str, question: str
         ("All text has to be encoded as UTF-8", r"^What do have"),
         ("Please keep flames and drains one metre away", r"does keep"),
         ("Today we have five vets", r"does Today"),
+        ("Anyone who would struggle to pay up front can ask for help", "would struggle to,"),
+        ("First class is only allowed for journeys over three hours", "^How many hours is"),
+        ("Choose the cost centre your manager gave you", "choose gave"),
     ],
 )  # fmt: skip
 def test_no_question_of_a_sentence_is_broken_english(sentence: str, no: str) -> None:
