@@ -8,12 +8,9 @@ from ftdist.library.synthesis.answer_spans import AnswerSpan, answer_spans
 from ftdist.library.synthesis.clauses import base_in_statement, parse
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
+from ftdist.library.synthesis.object_questions import command_questions, statement_questions
 from ftdist.library.synthesis.question_clauses import GAP, first_clause, parse_statement
-from ftdist.library.synthesis.wh_questions import (
-    command_questions,
-    statement_questions,
-    wh_questions,
-)
+from ftdist.library.synthesis.wh_questions import wh_questions
 from ftdist.library.synthesis.whole_sentence_questions import whole_sentence_questions
 
 LINE = re.compile(r"^(?P<name>[A-Z][^:.,;]{2,50}): (?P<value>\S.*)$")
@@ -28,7 +25,7 @@ _NEXT_COMMAND = re.compile(r",? and (?:then )?(?=[a-z])|, (?:then )?(?=[a-z])")
 _LEAD = re.compile(
     r"^(?:(?i:After|Before|During|In|On|With|Without|For|At|From|Until|Once|When|If|To|Every"
     r"|Twice|While|As soon as)\b[^,]{2,60}), (?=[a-z])"
-    r"|^(?:After|Before|During|In|On|At|From|Until) (?:[\w'-]+ ){1,4}(?=(?:we|you|they) )"
+    r"|^(?:After|Before|During|In|On|At|From|Until) (?:[\w'-]+ ){1,4}(?=(?:we|you|they|your|our) )"
     r"|^(?:Today|Currently|Now|At present) (?=(?:we|you|they) )"
 )
 _TIME_LEAD = re.compile(

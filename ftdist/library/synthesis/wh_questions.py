@@ -7,7 +7,6 @@
 import re
 from collections.abc import Iterator
 
-from ftdist.library.synthesis.answer_spans import PERSON, without_values
 from ftdist.library.synthesis.question_clauses import (
     BE,
     GAP,
@@ -16,18 +15,17 @@ from ftdist.library.synthesis.question_clauses import (
     parse_command,
     parse_statement,
 )
-from ftdist.library.synthesis.verb_forms import VERBS, is_plural
 
-_NEGATION = re.compile(
+NEGATION = re.compile(
     r"\b(?:not|never|no|cannot|nothing|nobody|none|neither|nor|unless|except|apart|\w+n['\u2019]t)\b",
     re.IGNORECASE,
 )
-_PREPOSITIONS = (
+PREPOSITIONS = (
     "about|above|across|after|against|along|around|at|before|behind|below|beneath|beside|between|by"
     "|down|during|for|from|in|inside|into|near|of|off|on|onto|over|past|than|through|to|towards"
     "|under|until|up|upon|via|with|within|without|beyond|outside|since|as"
 )
-_PREPOSITION = re.compile(rf"(?:^|(?<=\s))(?P<word>{_PREPOSITIONS})$", re.IGNORECASE)
+_PREPOSITION = re.compile(rf"(?:^|(?<=\s))(?P<word>{PREPOSITIONS})$", re.IGNORECASE)
 _ATTACHED = frozenset(["of", "than", "as", "between"])
 """Prepositions that cannot be taken from their noun."""
 
@@ -45,9 +43,9 @@ _OF_NO_NOUN = re.compile(
 """Words that ask for more than a noun: a preposition before them is none of theirs."""
 
 _ONLY = re.compile(r"(?:^|(?<=\s))(?:only|just|about|also|roughly)$", re.IGNORECASE)
-_OTHER_CLAUSE = r"(?:where|which|who|whose|that)\b"
-_BORDER = re.compile(
-    rf"\b{_OTHER_CLAUSE}|\b(?:when|if|because|although|while|so|whether|how|what|why)\b"
+OTHER_CLAUSE = r"(?:where|which|who|whose|that)\b"
+BORDER = re.compile(
+    rf"\b{OTHER_CLAUSE}|\b(?:when|if|because|although|while|so|whether|how|what|why)\b"
     r"|\b(?:unless|until|before|after|since|though|except|provided|than)\b"
     r"|[,;:(]| (?:and|or|but)(?: |$)",
 )
@@ -99,7 +97,7 @@ _AFTER_NOUN = re.compile(
 """A place before what may belong to it: "in the bucket with"."""
 
 _STARTS_NOUN = re.compile(
-    rf"^(?!(?:{_PREPOSITIONS}|a|an|the|my|your|me|you|it|them|back|again|once|twice|every|each|when"
+    rf"^(?!(?:{PREPOSITIONS}|a|an|the|my|your|me|you|it|them|back|again|once|twice|every|each|when"
     r"|if|while|daily|together|first|straight|ahead|away|free|clear)\b)[a-z]"
 )
 """What would be left of a noun whose first part is asked for."""
@@ -109,30 +107,7 @@ _PERIODS_WORDS = """
 second minute hour day night week month year seconds minutes hours days nights weeks weekends months
 quarters years seasons"""
 _PERIODS = frozenset(_PERIODS_WORDS.split())
-_OBJECT = re.compile(
-    r"^(?P<verb>[a-z]+)(?P<particle> (?:on|off|up|down|out|in|away|back))? "
-    r"(?P<object>(?:the|an?|your|our|my|all|both|any) [a-z][\w-]*(?: (?!(?:and|or|to|in|on|at|for"
-    r"|with|from|by|into|onto|under|until|before|after|when|while|if|as|so|is|are|has|that|which|of"
-    r"|off|out|up|down|back|away|again|first|over|through|once|twice|straight|against|below|above"
-    r"|behind|beneath|beside|near|inside|during|every|each|within|without|your|our|my|the|an?|you|we|they)\b)[a-z][\w-]*){0,3}"
-    r"(?: of (?:the|an?|your|our) [a-z-]+)?)(?P<rest> .*|)$"
-)
-_SUBJECT = re.compile(
-    r"^(?:the|our|your|an?|each|every) (?:[a-z][\w-]* ?)+$|^[A-Z][a-z]+(?: [a-z][\w-]*)+$",
-    re.IGNORECASE,
-)
-_NO_SUBJECT = re.compile(r"^(?:whoever|whatever|those|anyone|everyone)\b", re.IGNORECASE)
-_TRANSITIVE_WORDS = """
-accept take need require include contain supply reach offer sell use cover mean cause protect hold
-provide recommend lend rent hire allow serve"""
-_TRANSITIVE = frozenset(_TRANSITIVE_WORDS.split())
-_NO_OBJECT = re.compile(
-    rf"^(?:{_PREPOSITIONS}|it|its|them|you|me|only|an? quarter|half|place|less|more|fewer|no"
-    r"|neither|little)\b"
-    rf"|.*(?:\d|[,;:(]|\b{_OTHER_CLAUSE})",
-    re.IGNORECASE,
-)
-_MAX_OBJECT_WORDS, _MIN_PREDICATE_WORDS, _MAX_SUBJECT_WORDS = 6, 3, 6
+NO_SUBJECT = re.compile(r"^(?:whoever|whatever|those|anyone|everyone)\b", re.IGNORECASE)
 
 
 def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
@@ -149,7 +124,7 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     """
     clause, words = " ".join(clause.split()), words.strip()
     parts = parse_command(clause) if is_command else parse_statement(clause)
-    if parts is None or GAP in parts.subject or _NO_SUBJECT.match(parts.subject):
+    if parts is None or GAP in parts.subject or NO_SUBJECT.match(parts.subject):
         return []
     parts = parts.last_verb().without_only()
     before, _, after = (part.strip() for part in parts.rest.partition(GAP))
@@ -182,56 +157,6 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def command_questions(command: str) -> list[str]:
-    """What a command acts on, asked for: "Unplug the cable first" as "What should I ... first".
-
-    Args:
-        command: in lower case, as the customer says it.
-    """
-    match = _OBJECT.match(first_clause(command))
-    if not match or match["verb"] not in VERBS or match["verb"] in ("let", "make", "be"):
-        return []
-    rest = match["rest"]
-    if _BORDER.search(rest) or not (rest or match["particle"]):
-        return []
-    return [f"What should I {match['verb']}{match['particle'] or ''}{rest}"]
-
-
-def statement_questions(clause: str) -> list[str]:
-    """What somebody takes or has, or what does something: "What goes back to the boathouse".
-
-    Args:
-        clause: as the customer says it.
-    """
-    clause = first_clause(" ".join(clause.split()))
-    parts = parse_statement(clause)
-    is_duty = parts is not None and parts.verb == "have" and parts.rest.startswith("to ")
-    if parts is None or is_duty or _NEGATION.search(clause):
-        return []
-    if _has_object(parts):
-        return [f"What {parts.aux} {parts.subject} {parts.verb}"]
-    predicate = f"{parts.verb} {parts.rest}".strip()
-    is_person = re.search(r"\b(?:me|you)\b", predicate)
-    is_long = len(parts.subject.split()) > _MAX_SUBJECT_WORDS or _BORDER.search(parts.rest)
-    is_short = len(without_values(predicate).split()) < _MIN_PREDICATE_WORDS
-    is_thing = _SUBJECT.match(parts.subject) and not is_plural(parts.subject)
-    if not is_thing or is_person or is_long or is_short:
-        return []
-    what = "Who" if PERSON.search(parts.subject) else "What"
-    if parts.aux == "does":
-        finite = clause[clause.find(parts.subject) + len(parts.subject) :].strip()
-        return [f"{what} {finite}"]
-    return [f"{what} {parts.aux} {predicate}"]
-
-
-def _has_object(parts: QuestionClause) -> bool:
-    """Whether all that follows a verb is a short object, which can be asked for."""
-    is_pronoun = parts.subject in ("it", "they", "he", "she") or _NO_SUBJECT.match(parts.subject)
-    is_short = 0 < len(parts.rest.split()) <= _MAX_OBJECT_WORDS
-    has_object = parts.verb in _TRANSITIVE and is_short and not _NO_OBJECT.match(parts.rest)
-    return has_object and not is_pronoun
-
-
 def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> bool:
     """Whether the gap cannot be moved before its clause.
 
@@ -243,7 +168,7 @@ def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> b
     """
     if lead in _TIMES:
         before = before[: -len(lead)].strip()
-    is_denied = _NEGATION.search(before) or (parts.is_negated and words != "why")
+    is_denied = NEGATION.search(before) or (parts.is_negated and words != "why")
     is_complement = parts.aux in BE and not parts.verb and _NOUN_PHRASE.match(before)
     is_of_noun = lead in _ATTACHED or _DETERMINER_END.search(before) or _RANGE.search(before)
     is_period = lead == "for" and words.removeprefix("how many ") in _PERIODS
@@ -265,12 +190,12 @@ def _is_fixed(parts: QuestionClause, before: str, *, words: str, lead: str) -> b
         is_second_time,
         is_phrasal,
     )
-    return bool(_BORDER.search(before)) or any(reasons)
+    return bool(BORDER.search(before)) or any(reasons)
 
 
 def _remainder(after: str, *, words: str, may_begin_with_to: bool) -> str | None:
     """What a question keeps of what follows its gap; None: the gap is a part of that."""
-    if re.match(_OTHER_CLAUSE, after):
+    if re.match(OTHER_CLAUSE, after):
         return ""
     after = _NEXT_AMOUNT.split(first_clause(f" {after}").strip())[0]
     is_amount = words.startswith("how ")

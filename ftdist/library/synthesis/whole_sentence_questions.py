@@ -27,7 +27,9 @@ _DENIED_LIST = re.compile(
     r" [\w-]+(?: [\w-]+){0,2}) (?P<aux>is|are|can|may|must|will) (?:not|never) (?P<rest>[^,;:]+)$"
 )
 _NEVER = re.compile(r"^(?P<subject>We|You|They) never (?P<rest>[^,;:]+)$")
-_EXCEPTION = re.compile(r",? (?:but|unless|except|because|so that|so|as|since|if|when|until) .*$")
+_EXCEPTION = re.compile(
+    r",? (?:but|unless|except|apart from|other than|because|so that|so|as|since|if|when|until) .*$"
+)
 _MAX_SUBJECT_WORDS = 8
 _NO_SUBJECT = re.compile(
     r"^(?:This|That|These|Those|It|They|He|She|There|If|When|Once|While|As|Although|But|And)\b"
@@ -68,6 +70,39 @@ _BY_PERSON = re.compile(
     r"(?:director|manager|doctor|nurse|vet|electrician|installer|technician|engineer|dealer|specialist|supervisor|owner|landlord|tenant"
     r"|office|department|board|committee|team|staff|head|teacher|parents?|guardian|adult|plumber"
     r"|professional|workshop|supplier|carrier|company|council)\b"
+)
+
+_PAYMENT = re.compile(
+    r"^(?:We (?:only )?(?:accept|take)|You can pay (?:by|in|with)"
+    r"|Payment is (?:possible )?(?:by|in))\b"
+    r".*\b(?:cash|cards?|PayPal|bank transfers?|cheques?|direct debit)\b"
+)
+_AGE = re.compile(
+    r"^(?P<who>You|[A-Z][a-z]+(?:s|ren)|Anyone [a-z]+ing [a-z ]+)"
+    r" (?:must|have to|has to|need to|should) be (?:at least |over |aged )?\d{1,2}"
+    r"(?: years (?:old|of age)| or over| and show\b.*|$)"
+)
+_BY_DOING = re.compile(
+    r"^(?P<subject>(?:The|An?|Your) [^,;:]+?) (?P<aux>is|are|can be) (?P<done>[a-z]+)"
+    r"(?P<particle> (?:on|off|up|down|out|in))? by (?P<how>[a-z]+ing) "
+)
+_PURPOSE = re.compile(
+    r"^(?P<command>[A-Z][a-z]+ (?:the|an?|your|this|both|any) [^,;:]+?)(?: in order)? to"
+    r" (?P<do>[a-z]+ [^,;:]+)$"
+)
+_BOX = re.compile(
+    r"^In the (?:box|package|carton) (?:you will find|you find|there (?:is|are)|are|is)\b"
+    r"|^The (?:box|package|carton) (?:contains|holds|includes)\b"
+)
+_LINE = re.compile(
+    r"^(?P<noun>Bus|Tram|Train|Line|Route|Room|Platform|Gate|Terminal|Entrance|Exit)"
+    r" [A-Z]?\d+[a-z]? (?P<does>stops|runs|goes|leaves|leads|takes|serves|is|has) (?P<rest>[^,;:]+)"
+)
+_PERSON_DOES = re.compile(
+    r"^(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-Z][a-z]+ [A-Z][a-z]+ (?P<does>treats|specialises"
+    r"|specializes|runs|leads|teaches|manages|handles|trains|advises|heads|owns"
+    r"|(?:looks after|is responsible for|is in charge of|takes care of|deals with))"
+    r" ?(?P<rest>[^,;:]*?)(?: and [a-z]+s .*)?$"
 )
 
 
@@ -157,6 +192,46 @@ def _of_person(text: str) -> list[str]:
     return [f"who {does} {subject}"]
 
 
+def _of_payment(text: str) -> list[str]:
+    if not _PAYMENT.match(text):
+        return []
+    return ["how can I pay", "which payment methods we accept"]
+
+
+def _of_age(text: str) -> list[str]:
+    match = _AGE.match(text)
+    return [f"how old must {_within(match['who'])} be"] if match else []
+
+
+def _of_doing(text: str) -> list[str]:
+    """How something is done, which a sentence says with "by" and another verb."""
+    match = _BY_DOING.match(text)
+    verb = _base(match["done"], participle) if match else ""
+    if not match or not verb:
+        return []
+    particle = match["particle"] or ""
+    return [f"how do I {verb}{particle} {_within(match['subject'])}"]
+
+
+def _of_purpose(text: str) -> list[str]:
+    """How to reach what a command is for: "Scan the code to join the Wi-Fi"."""
+    match = _PURPOSE.match(text)
+    is_verb = match is not None and match["do"].split()[0] in STATEMENT_VERBS | {"join"}
+    if not match or not is_verb or not is_command(match["command"], is_step=True):
+        return []
+    return [f"how do I {match['do']}"]
+
+
+def _of_name(text: str) -> list[str]:
+    """What or who does it, where a sentence names it: "Which bus stops at the gate"."""
+    if _BOX.match(text):
+        return ["what is in the box"]
+    if match := _LINE.match(text):
+        return [f"which {match['noun'].lower()} {match['does']} {match['rest']}"]
+    match = _PERSON_DOES.match(text)
+    return [f"who {match['does']} {match['rest']}"] if match else []
+
+
 def _base(form: str, inflected: Callable[[str], str]) -> str:
     """The verb of which this is a form; "" if it is in no list."""
     return next((verb for verb in sorted(STATEMENT_VERBS) if inflected(verb) == form), "")
@@ -186,4 +261,9 @@ _RULES: tuple[Callable[[str], list[str]], ...] = (
     _of_notice,
     _of_case,
     _of_person,
+    _of_payment,
+    _of_age,
+    _of_doing,
+    _of_purpose,
+    _of_name,
 )
