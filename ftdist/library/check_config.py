@@ -29,6 +29,11 @@ def check_curation(config: CurateConfig) -> tuple[tuple[FoundSource, str], ...]:
     _check_settings(config)
     check_replaceable(library_folder(config))
     own = find_sources(config.library.sources, key="library.sources")
+    if not own:
+        raise ConfigError(
+            "library.sources is empty: there is nothing to curate.",
+            remedy="name files or folders, such as library.sources=[manuals/,faq.csv].",
+        )
     names = [source.name for source in own]
     if unknown := sorted(set(config.library.weights) - set(names)):
         raise ConfigError(

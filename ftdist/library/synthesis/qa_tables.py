@@ -4,26 +4,26 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ftdist.library.schema import Block, Document
-from ftdist.library.synthesis.attribute_lexicon import find_attribute
+from ftdist.library.synthesis.code_tables import (
+    MEANING,
+    REMEDY,
+    SYMPTOM,
+    code_column,
+    code_pairs,
+)
 from ftdist.library.synthesis.facts import Fact, table_facts
-from ftdist.library.synthesis.fault_wordings import SIGNAL, code_wordings, symptom_wordings
+from ftdist.library.synthesis.fault_wordings import SIGNAL, symptom_wordings
 from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.qa_pair import QAPair
-from ftdist.library.synthesis.sections import Section, block_text
+from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.subject import Subject
+from ftdist.library.synthesis.table_shapes import row_text
 from ftdist.library.synthesis.topics import topic_of
 from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 
-_SYMPTOM = re.compile(
-    r"symptom|problem|error|\bfault|issue|message|alarm|indication", re.IGNORECASE
+_STATE = re.compile(
+    r"^(?:colou?r|state|status|behaviou?r|pattern|blinking|flashing)s?$", re.IGNORECASE
 )
-_REMEDY = re.compile(r"remedy|solution|fix|action|resolution|what to do|correct", re.IGNORECASE)
-_MEANING = re.compile(r"meaning|description|explanation|purpose|cause|definition", re.IGNORECASE)
-_CODE_COLUMN = re.compile(
-    r"\b(?:code|error|fault|alarm|display|message|event|number|no)\b", re.IGNORECASE
-)
-_ANY_NUMBER = re.compile(r"^\W*(?:number|no)\W*$", re.IGNORECASE)
-_CODE = re.compile(r"^(?:[A-Za-z]{1,4}[- ]?\d{1,4}[A-Za-z]?|\d{1,4}|[A-Z]{2,6})$")
 _ANY_NAME = re.compile(
     r"^(?:property|properties|parameters?|features?|specifications?|characteristics?|items?|names?|"
     r"values?|data|settings?|details?|)$",
@@ -48,8 +48,8 @@ def pairs_from_table(block: Block, *, section: Section, document: Document) -> I
     name = topic.thing.names[0] if topic else subject.with_article if subject.name else ""
     if columns:
         yield from _from_columns(rows, *columns, section=section, page=block.page)
-    elif block.has_header and (code := _code_column(head, body)) is not None:
-        yield from _codes(
+    elif block.has_header and (code := code_column(head, body)) is not None:
+        yield from code_pairs(
             body, head, code, section=section, subject=subject, name=name, page=block.page
         )
     elif block.has_header and (found := _symptom_columns(head)):
@@ -63,7 +63,7 @@ def facts_of_table(block: Block, *, section: Section, document: Document) -> lis
     if not block.rows or len(block.rows[0]) < 2 or _question_columns(block.rows):
         return []
     head, body = block.rows[0], block.rows[1:]
-    is_own = block.has_header and (_code_column(head, body) is not None or _symptom_columns(head))
+    is_own = block.has_header and (code_column(head, body) is not None or _symptom_columns(head))
     return [] if is_own else table_facts(block, section=section, document=document)
 
 
@@ -72,18 +72,12 @@ def _symptom_columns(head: Sequence[str]) -> tuple[int, list[int]] | None:
     symptoms = [
         column
         for column, cell in enumerate(head)
-        if _SYMPTOM.search(cell) or (column == 0 and SIGNAL.match(cell))
+        if SYMPTOM.search(cell) or (column == 0 and SIGNAL.match(cell))
     ]
     answers = [
-        column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
+        column for column, cell in enumerate(head) if REMEDY.search(cell) or MEANING.search(cell)
     ]
     return (symptoms[0], answers) if symptoms and answers and symptoms[0] != answers[-1] else None
-
-
-def row_text(row: Sequence[str], *, head: Sequence[str]) -> str:
-    """A row of a table as text, below its headings if it has any."""
-    block = Block(kind="table", text="", rows=tuple(map(tuple, (head, row) if head else (row,))))
-    return block_text(block)
 
 
 def _question_columns(rows: Sequence[tuple[str, ...]]) -> tuple[int, int] | None:
@@ -145,8 +139,10 @@ def _symptoms(
         if not any(map(str.isalnum, row[symptom])) or not cells:
             continue
         answer = cells[0][1] if len(cells) == 1 else "\n".join(f"{h}: {cell}" for h, cell in cells)
-        has_remedy = any(_REMEDY.search(name) for name, _ in cells)
-        shown, kind = row[symptom].rstrip("."), head[symptom].lower()
+        has_remedy = any(REMEDY.search(name) for name, _ in cells)
+        states = [cell for at, cell in enumerate(row) if cell and _STATE.match(head[at])]
+        shown = ", ".join([row[symptom].rstrip("."), *(lower_first(each) for each in states)])
+        kind = head[symptom].lower()
         question = (
             f"What should I do about this {kind}: {shown}?"
             if has_remedy
@@ -161,67 +157,6 @@ def _symptoms(
             wordings=symptom_wordings(kind, shown, name=name, is_remedy=has_remedy),
             evidence=row_text(row, head=head),
         )
-
-
-def _code_column(head: Sequence[str], body: Sequence[tuple[str, ...]]) -> int | None:
-    """The column of error codes and the like; None: there is none."""
-    for column, name in enumerate(head):
-        cells = [row[column] for row in body]
-        is_code = _CODE_COLUMN.search(name) and not find_attribute(name).identifier
-        if _ANY_NUMBER.match(name):  # of pieces, unless another column says what each means
-            is_code = is_code and column == 0 and any(map(_explains, head))
-        if is_code and cells and all(map(_CODE.match, cells)):
-            return column
-    return None
-
-
-def _explains(heading: str) -> bool:
-    return any(kind.search(heading) for kind in (_MEANING, _REMEDY, _SYMPTOM))
-
-
-def _codes(
-    body: Sequence[tuple[str, ...]],
-    head: Sequence[str],
-    code_column: int,
-    *,
-    section: Section,
-    subject: Subject,
-    name: str,
-    page: int | None,
-) -> Iterator[QAPair]:
-    """What each code means, and what to do about it."""
-    kind = _code_kind(f"{head[code_column]} {section.heading}")
-    for row in body:
-        code = row[code_column]
-        for column, cell in enumerate(row):
-            is_named = head[column].strip() or len(head) == 2
-            if column == code_column or not cell or not is_named:
-                continue
-            is_remedy = bool(_REMEDY.search(head[column]))
-            wordings = code_wordings(kind, code, name=name, is_remedy=is_remedy)
-            if is_remedy:
-                question = f"What should I do about {kind} {code}"
-            elif _MEANING.search(head[column]) or _SYMPTOM.search(head[column]) or len(head) == 2:
-                question = f"What does {kind} {code} mean"
-            else:
-                question = f"What is the {lower_first(head[column])} of {kind} {code}"
-                wordings = ()
-            yield QAPair(
-                question=f"{subject.named_in(question, preposition='on')}?",
-                answer=f"{code}: {cell}",
-                made_by="table",
-                section=section.name,
-                page=page,
-                value=cell,
-                evidence=row_text(row, head=head),
-                wordings=wordings,
-            )
-
-
-def _code_kind(text: str) -> str:
-    """What the codes of a table are called, by its headings."""
-    words = text.casefold()
-    return next((kind for kind in ("error", "fault", "alarm") if kind in words), "code")
 
 
 def _properties(block: Block, *, section: Section, document: Document) -> Iterator[QAPair]:
@@ -267,7 +202,7 @@ def _property_question(
     """
     subject = Subject.from_title(title)
     if not _ANY_NAME.match(heading) and len(heading.split()) <= _MAX_NAME_WORDS:
-        if _MEANING.search(heading):
+        if MEANING.search(heading):
             return f"{subject.named_in(f'What does {name} mean', preposition='in')}?"
         of = name if _is_code(name) else f"the {lower_first(name)}"
         question = f"What is the {lower_first(heading)} of {of}"

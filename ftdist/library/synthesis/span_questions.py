@@ -184,8 +184,8 @@ def _further(text: str, *, is_step: bool) -> list[str]:
     """What a step acts on, or what does what a sentence says."""
     lead, start = _lead(text, 0, len(text))
     if _TIME_LEAD.match(lead) and (parts := parse_statement(first_clause(text[start:]))):
-        asked = f"When {parts.aux} {parts.subject} {parts.verb} {parts.rest}?"
-        return [as_customer(" ".join(asked.split()).replace(" ?", "?"))]
+        question = f"When {parts.aux} {parts.subject} {parts.verb} {parts.rest}?"
+        return [as_customer(" ".join(question.split()).replace(" ?", "?"))]
     clause = as_customer(lower_unless_name(text[start:]))
     is_order = is_command(clause, is_step=is_step or bool(lead))
     found = command_questions(clause) if is_order else statement_questions(clause)

@@ -3,14 +3,13 @@
 import re
 from dataclasses import dataclass
 
-_KIND = re.compile(
-    r"[\s,;|(\u2013\u2014-]*\b(?:(?:owner|user|operator|operating|service|installation|reference"
-    r"|instruction|staff|employee|student|guest|visitor"
-    r"|member|parent|quick[ -]start|getting started|technical|developer|administrator)"
-    r"(?:'s|s'|\u2019s|s\u2019|s)?\s+)*"
-    r"(?:manual|guide|handbook|instructions?|documentation|faq|readme|data ?sheet|booklet)\b.*$",
-    re.IGNORECASE,
+_KIND_WORDS = (
+    r"(?:(?:owner|user|operator|operating|service|installation|reference|instruction|staff|employee"
+    r"|student|guest|visitor|member|parent|quick[ -]start|quick|short|safety|set-?up"
+    r"|getting started|technical|developer|administrator)(?:'s|s'|\u2019s|s\u2019|s)?\s+)*"
+    r"(?:manual|guide|handbook|instructions?|documentation|faq|readme|data ?sheet|booklet)\b"
 )
+_KIND = re.compile(rf"[\s,;|(\u2013\u2014-]*\b{_KIND_WORDS}.*$", re.IGNORECASE)
 _ONLY_KIND = re.compile(
     r"^(?:[A-Z][a-z]+ )?(?:sheet|recipe|leaflet|profile|information|info)$", re.IGNORECASE
 )
@@ -77,7 +76,9 @@ class Subject:
 def without_kind_of_document(title: str) -> str:
     """A title without what it says of the document: "Halden T-7" for "Halden T-7: User Manual"."""
     before, _, rest = title.partition(":")
-    return _KIND.sub("", rest if rest and _ONLY_KIND.match(before) else before).strip()
+    is_kind = _ONLY_KIND.match(before) or not _KIND.sub("", before).strip()
+    name = rest.strip() if rest.strip() and is_kind else before
+    return _KIND.sub("", name).strip()
 
 
 def is_collection(title: str) -> bool:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from ftdist.library.schema import Block
 from ftdist.library.synthesis.attribute_lexicon import find_attribute, is_attribute
+from ftdist.library.synthesis.sections import block_text
 
 PROPERTY = re.compile(
     r"^(?:property|properties|parameters?|features?|specifications?|specs?|characteristics?|"
@@ -48,3 +50,9 @@ def column_of_names(head: Sequence[str], body: Sequence[Sequence[str]]) -> int:
     is_number = find_attribute(head[0]).identifier or all(row[0].isdigit() for row in body)
     is_name = len(head) > 2 and not is_attribute(head[1])
     return 1 if is_number and is_name else 0
+
+
+def row_text(row: Sequence[str], *, head: Sequence[str]) -> str:
+    """A row of a table as text, below its headings if it has any."""
+    block = Block(kind="table", text="", rows=tuple(map(tuple, (head, row) if head else (row,))))
+    return block_text(block)

@@ -50,7 +50,10 @@ def test_a_column_without_a_name_in_a_table_of_codes_is_not_asked_for() -> None:
     pairs = _pairs(
         "Marlow 20", _table(("Error code", "Meaning", ""), ("E1", "The tank is full.", "3 beeps"))
     )
-    assert list(pairs) == ["What does error E1 mean on the Marlow 20?"]
+    assert list(pairs) == [
+        "What does error E1 mean on the Marlow 20?",
+        "Which error code on the Marlow 20 means the tank is full?",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,15 @@ from ftdist.library.synthesis.qa_pair import QAPair
 PROSE = "The Sable 17 is an electric kettle. It keeps the water hot for an hour."
 
 
-def _pairs(*rows: tuple[str, ...], title: str = "Sable 17: operating manual") -> list[QAPair]:
+def _pairs(
+    *rows: tuple[str, ...],
+    title: str = "Sable 17: operating manual",
+    made_by: tuple[str, ...] = ("table", "symptom"),
+) -> list[QAPair]:
     table = Block(kind="table", text="", rows=rows, has_header=True)
     prose = Block(kind="paragraph", text=PROSE)
     document = Document(title=title, blocks=(prose, table), location=Location("s.md"))
-    return [pair for pair in questions(document) if pair.made_by in ("table", "symptom")]
+    return [pair for pair in questions(document) if pair.made_by in made_by]
 
 
 def test_an_error_code_is_asked_for_by_its_cause_and_its_remedy() -> None:
@@ -27,6 +31,22 @@ def test_an_error_code_is_asked_for_by_its_cause_and_its_remedy() -> None:
     )  # fmt: skip
     assert (cause.answer, remedy.answer) == ("E02: Tank empty", "E02: Fill the tank")
     assert all("E02" in text for pair in (cause, remedy) for text in pair.wordings)
+
+
+def test_a_meaning_of_its_own_leads_to_its_error_code() -> None:
+    rows = (("E02", "Tank empty"), ("E05", "Lid open"), ("E06", "Lid open"))
+    (pair,) = _pairs(("Error", "Meaning"), *rows, made_by=("reverse",))
+
+    assert pair.question == "Which error code on the Sable 17 means tank empty?"
+    assert pair.answer == "E02: Tank empty"
+
+
+def test_lamps_of_one_name_are_told_apart_by_their_colour() -> None:
+    head = ("Lamp", "Colour", "Meaning")
+    green, red = _pairs(head, ("Power", "Green", "Ready"), ("Power", "Flashing red", "Empty"))
+
+    assert green.question == "What does this lamp mean: Power, green?"
+    assert (red.question, red.answer) == ("What does this lamp mean: Power, flashing red?", "Empty")
 
 
 def test_a_lamp_is_asked_for_by_what_it_shows_and_answered_with_meaning_and_remedy() -> None:
