@@ -226,7 +226,14 @@ def _judge(
     events = list(run.read_events())
     num_stalled = attempts_without_progress(events)
     starts = [event for event in events if event.get("event") == "attempt_started"]
-    before = next(event["checkpoint"] for event in starts if event["attempt"] == number)
+    own = next((event for event in starts if event["attempt"] == number), None)
+    if own is None:
+        raise StorageError(
+            f"{run.events} has no start of attempt {number}: the run's folder was removed or "
+            "replaced during the attempt.",
+            remedy="train it again under a run.name of its own; no two runs can share a folder.",
+        )
+    before = own["checkpoint"]
     step = newest_step(run)
     progressed = step is not None and (before is None or step > before)
     decision = decide(

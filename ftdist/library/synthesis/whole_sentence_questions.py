@@ -67,11 +67,10 @@ _MEANWHILE = re.compile(
 _BY_PERSON = re.compile(
     r"^(?P<subject>[^,;:]+?) (?P<aux>is|are|(?:must|can|may|will|should|has to|have to) be)"
     r" (?P<done>[a-z]+) by (?:the|an?|our|your) (?:[a-z]+ ){0,2}"
-    r"(?:director|manager|doctor|nurse|vet|electrician|installer|technician|engineer|dealer|specialist|supervisor|owner|landlord|tenant"
-    r"|office|department|board|committee|team|staff|head|teacher|parents?|guardian|adult|plumber"
+    r"(?:director|manager|doctor|nurse|vet|electrician|installer|technician|engineer|dealer"
+    r"|specialist|supervisor|owner|landlord|tenant|office|department|board|committee|team|staff|head|teacher|parents?|guardian|adult|plumber"
     r"|professional|workshop|supplier|carrier|company|council)\b"
 )
-
 _PAYMENT = re.compile(
     r"^(?:We (?:only )?(?:accept|take)|You can pay (?:by|in|with)"
     r"|Payment is (?:possible )?(?:by|in))\b"
