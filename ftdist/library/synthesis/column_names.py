@@ -20,6 +20,11 @@ _LIMIT = re.compile(
     r"|packed|open|closed|dry|wet|net|gross|assembled|extended)\b",
     re.IGNORECASE,
 )
+_WITH = re.compile(
+    r"^(?P<attribute>(?!price).+?)"
+    r" (?P<limit>(?:with|without|including|excluding|incl\.?|excl\.?) .+)$",
+    re.IGNORECASE,
+)
 _PERIOD = re.compile(
     r"^(?:(?:one|1|whole|full|per|an?|each) )?(?P<one>hour|half[ -]day|day|night|weekend|week"
     r"|fortnight|month|quarter|year)$",
@@ -65,7 +70,9 @@ def plain_name(name: str, value: str) -> str:
 def with_brackets(name: str) -> str:
     """A heading with what limits it in brackets: "Weight (empty)" for "Weight, empty"."""
     attribute, comma, limit = name.partition(", ")
-    is_limit = comma and _LIMIT.match(limit) and is_attribute(attribute)
+    if not comma and (found := _WITH.match(name)):
+        attribute, limit = found["attribute"], found["limit"]
+    is_limit = limit and _LIMIT.match(limit) and is_attribute(attribute)
     return f"{attribute} ({limit})" if is_limit else name
 
 

@@ -16,7 +16,7 @@ heat frost winter summer weather drain stairs outside inside sky tap"""
 _AROUND = frozenset(_AROUND_WORDS.split())
 """Nouns of what is around a thing and no part of it."""
 
-NO_PART = VAGUE - {"case", "page", "main"}
+NO_PART = (VAGUE - {"case", "page", "main"}) | {"right", "correct"}
 _BEFORE_NAME_WORDS = """
 a an
 all both each every any some two three four five additional other upstream new newer older most"""
@@ -83,9 +83,8 @@ def marked_part(text: str, thing: Thing) -> str:
         return text
     for found in re.finditer(r"\bthe (?=[a-z])", text):
         noun = _noun_at(text[found.end() :])
-        is_kind = noun and noun in (thing.kind, thing.kind.split()[-1:] and thing.kind.split()[-1])
-        if is_kind:
-            return f"{text[: found.start()]}{{t}}{text[found.end() + len(noun) :]}"
+        if kind := _kind_at(text[found.end() :], noun, thing):
+            return f"{text[: found.start()]}{{t}}{text[found.end() + len(kind) :]}"
         if noun and is_around(noun):
             continue
         before, after = text[: found.start()], text[found.end() + len(noun) :]
@@ -104,6 +103,22 @@ def marked_part(text: str, thing: Thing) -> str:
             return text
         return f"{before}{{p:{noun}}}{after}"
     return text
+
+
+def _kind_at(text: str, noun: str, thing: Thing) -> str:
+    """What a text behind "the" calls the thing itself, such as "bike"; "" if it does not.
+
+    Args:
+        text: behind "the".
+        noun: that it begins with, "" if that is not clear.
+        thing: that may be meant.
+    """
+    last = thing.kind.rpartition(" ")[2]
+    for kind in filter(None, (thing.kind, last, last.rpartition("-")[2])):
+        does = re.match(rf"{re.escape(kind)} [a-z]+s (?:[a-z]+ly|hard|too|at|in|on)\b", text)
+        if noun == kind or does:
+            return kind
+    return ""
 
 
 def _noun_at(text: str) -> str:

@@ -194,6 +194,8 @@ def test_a_size_in_square_metres_is_an_area() -> None:
     [
         ("Width x depth x height", "28 x 43 x 39 cm", "How big is the Marlow 20?",
          "The Marlow 20 measures 28 x 43 x 39 cm."),
+        ("Weight without battery", "21.4 kg", "How heavy is the Marlow 20?",
+         "The Marlow 20 weighs 21.4 kg (without battery)."),
         ("Weight, empty", "19.4 kg", "How heavy is the Marlow 20?",
          "The Marlow 20 weighs 19.4 kg (empty)."),
         ("Heating-up time", "11 minutes", "How long until the Marlow 20 is hot?",

@@ -115,6 +115,21 @@ def test_a_section_about_a_thing_names_it_where_the_document_has_several() -> No
     assert "Does the tube of the Heron 8 come off for storage?" in pairs
 
 
+def test_what_a_sentence_calls_the_thing_itself_is_no_part_of_it() -> None:
+    text = "The Heron 3 is an e-bike. If the bike shakes hard during riding, check the tyres."
+    pairs = _pairs(_paragraph(text), title="Heron 3")
+    texts = [text for pair in pairs.values() for text in (pair.question, *pair.wordings)]
+    assert "What should I do if the Heron 3 shakes hard during riding?" in pairs
+    assert not [each for each in texts if re.search("bike of the|bike's bike", each)]
+
+
+def test_the_right_thing_is_no_part_and_no_mark_stays_in_a_question() -> None:
+    steps = "Remove the four bolts at the back with the spanner. Put detergent into the drawer."
+    pairs = _pairs(_paragraph(f"{IS_A} {steps}"))
+    texts = [text for pair in pairs.values() for text in (pair.question, *pair.wordings)]
+    assert not [each for each in texts if "{" in each or "right of" in each]
+
+
 def test_a_document_without_a_thing_asks_only_for_clear_subjects() -> None:
     text = (
         "Flights under 600 km are not paid. The note is kept by the office. Guests must wear a "
