@@ -76,6 +76,14 @@ class Thing:
 NO_THING = Thing(name="")
 """Of facts whose document does not say what they belong to."""
 
+_DAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b")
+_NO_ARTICLE = re.compile(
+    r"(?:Own|Under|Over|Up to|From|Between|Outside|Within|Without|Until|Before|After|Other) [a-z\d]"
+    r"|[A-Z][a-z]+ing (?:for|an?|the|your|house|home|to|with|at|in|on|from)\b"
+    rf"|{_DAY.pattern}|[A-Z][a-z]+(?: [a-z]+)*, [a-z]"
+)
+"""Names of rows that are no nouns: "Own car", "Moving house", "Neutering, female cat"."""
+
 
 def thing_of_document(document: Document, *, is_sold: bool = True) -> Thing | None:
     """The thing that a document's title names; None if it names none."""
@@ -101,6 +109,9 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     prose = prose_of(document)
     if _CODE_LIKE.search(name) or (len(name.split()) == 1 and name.islower()):
         return Thing(name=name)
+    if _NO_ARTICLE.match(name) and not NOUN_AFTER_A_NAME.match(singular(noun.casefold())):
+        is_name = _DAY.match(name) or name.split()[0][1:] != name.split()[0][1:].lower()
+        return Thing(name=name if is_name else f"{name[0].lower()}{name[1:]}")
     short = _short_name(name, prose=prose)
     usual = short or name
     kind, is_plural = _kind(usual, text=prose.about(usual))

@@ -1,5 +1,7 @@
 """Facts in tables, lists and lines become questions as customers ask them."""
 
+import re
+
 import pytest
 
 from ftdist.library.schema import Block, Document, Location
@@ -44,6 +46,18 @@ def test_a_table_with_a_gap_gives_questions_about_the_rest(rows: tuple[tuple[str
     weights = [pair.answer for pair in pairs.values() if pair.answer.endswith(" kg.")]
     assert weights
     assert not [question for question in pairs if " the  of" in question or " the of" in question]
+
+
+def test_names_of_rows_that_are_no_nouns_have_no_article() -> None:
+    rows = (
+        ("Own wedding", "2 days"), ("Moving house", "1 day"), ("Neutering, female cat", "3 days"),
+        ("Sunday and bank holidays", "4 days"), ("Bereavement", "5 days"),
+    )  # fmt: skip
+    text = Block(kind="paragraph", text="Employees have the following special leave with full pay.")
+    pairs = _pairs("Leave policy", text, _table(("Reason", "Entitlement"), *rows))
+    texts = [text for pair in pairs.values() for text in (pair.question, *pair.wordings)]
+    assert [text for text in texts if "moving house" in text]
+    assert not [text for text in texts if re.search("the (?:own|moving|neutering|sunday)", text)]
 
 
 def test_a_column_without_a_name_in_a_table_of_codes_is_not_asked_for() -> None:
