@@ -61,6 +61,8 @@ class Clause:
     @property
     def asking_aux(self) -> str:
         """The auxiliary of a question."""
+        if self.aux == "must" and self.is_negated:
+            return "may"
         if self.aux:
             return {"cannot": "can"}.get(self.aux, self.aux)
         return "do" if self.is_plural else "does"

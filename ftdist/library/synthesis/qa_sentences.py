@@ -175,6 +175,6 @@ def _applied(rule: Callable[[str], Sequence[str] | None], text: str) -> Fact | N
     question = re.sub(r"\b([ap]\.m)(?![.\w])", r"\1.", question)
     words = len(question.split())
     is_clear = 3 <= words <= _MAX_QUESTION_WORDS and not LEANING_WORDS.search(question)
-    if not is_clear or "?" in question or question.count("(") != question.count(")"):
+    if not is_clear or re.search("[?;]", question) or question.count("(") != question.count(")"):
         return None
     return Fact(question, value, "reverse" if kind == "reverse" else "sentence")

@@ -136,6 +136,7 @@ def _action(text: str) -> str:
     is_open = (
         re.search(r"\b(?:and|or|then|not|it|them|if|you\W*re|that)\b", text)
         or words[0].lower() == "use"
+        or words[1:2] in (["is"], ["are"], ["was"], ["can"], ["must"], ["may"], ["will"], ["has"])
     )
     return "" if is_open else action_of(text[0].lower() + text[1:])
 

@@ -29,6 +29,13 @@ _STARTS = re.compile(
 )
 """The beginning of a sentence, also behind a single capital, as in "Block C. The office"."""
 
+_HOUR = re.compile(r"\d ?[ap]\.m\.$")
+_DAY_OR_MONTH = re.compile(
+    r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|May|June|July"
+    r"|August|September|October|November|December)(?: (?:to|through|and|\d)|s\b|[.,]|$)"
+)
+"""What follows an hour within a sentence: "from 6:30 a.m. Monday to Friday"."""
+
 _MAX_SHORT_BLOCK, _MIN_PROSE_WORDS = 30, 6
 
 LEANS = re.compile(
@@ -115,7 +122,8 @@ def sentences(text: str) -> list[str]:
     """The sentences of a paragraph, each as it stands."""
     found: list[str] = []
     for piece in _END.split(" ".join(text.split())):
-        if found and _ABBREVIATION.search(found[-1]) and not _STARTS.match(piece):
+        is_time = found and _HOUR.search(found[-1]) and _DAY_OR_MONTH.match(piece)
+        if is_time or (found and _ABBREVIATION.search(found[-1]) and not _STARTS.match(piece)):
             found[-1] = f"{found[-1]} {piece}"
         else:
             found.append(piece)

@@ -99,6 +99,29 @@ def test_sentences_end_at_full_stops_and_not_at_abbreviations() -> None:
     ]
 
 
+def test_a_day_behind_an_hour_is_in_the_same_sentence() -> None:
+    text = (
+        "The store opens at 6:30 a.m. Monday through Saturday. It shuts at 9 p.m. The rest waits."
+    )
+    assert sentences(text) == [
+        "The store opens at 6:30 a.m. Monday through Saturday.", "It shuts at 9 p.m.",
+        "The rest waits.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sentence", "broken"),
+    [
+        ("Visitors may take photographs; flash is forbidden.", ";"),
+        ("Support is available every day from 8 am.", "support is"),
+    ],
+)
+def test_no_question_is_made_of_two_clauses_or_of_a_noun_as_a_verb(
+    sentence: str, broken: str
+) -> None:
+    assert not [fact for fact in facts_of(sentence) if broken in fact.question]
+
+
 def test_a_sentence_leads_from_its_words_only_to_a_name_of_its_own() -> None:
     assert [fact.made_by for fact in facts_of("The red lamp indicates a fault of the pump.")] == [
         "sentence"

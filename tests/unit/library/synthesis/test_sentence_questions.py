@@ -123,6 +123,13 @@ def test_what_a_sentence_calls_the_thing_itself_is_no_part_of_it() -> None:
     assert not [each for each in texts if re.search("bike of the|bike's bike", each)]
 
 
+def test_what_must_never_be_done_is_asked_for_with_may() -> None:
+    text = "Private laptops must never be connected to the network."
+    pairs = _pairs(_paragraph(text), title="Rules for Staff")
+    assert "May private laptops be connected to the network?" in pairs
+    assert not [question for question in pairs if question.startswith("Must")]
+
+
 def test_the_right_thing_is_no_part_and_no_mark_stays_in_a_question() -> None:
     steps = "Remove the four bolts at the back with the spanner. Put detergent into the drawer."
     pairs = _pairs(_paragraph(f"{IS_A} {steps}"))
