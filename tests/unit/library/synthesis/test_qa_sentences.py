@@ -112,7 +112,7 @@ def test_a_day_behind_an_hour_is_in_the_same_sentence() -> None:
 @pytest.mark.parametrize(
     ("sentence", "broken"),
     [
-        ("Visitors may take photographs; flash is forbidden.", ";"),
+        ("You may take photographs for private use; flash is not permitted.", ";"),
         ("Support is available every day from 8 am.", "support is"),
     ],
 )
