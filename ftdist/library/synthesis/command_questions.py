@@ -16,7 +16,7 @@ warm cool book wear hand freeze tie tighten loosen bring serve store hang point 
 scrub polish rub line seal prick knead season drain dust air feed water charge mix twist rest sand
 dispose iron tumble shift thread talk speak bleach expose touch leave lean step climb overload
 overfill immerse submerge"""
-_COMMAND_VERBS = VERBS | frozenset(_MORE_VERBS.split())
+COMMAND_VERBS = VERBS | frozenset(_MORE_VERBS.split())
 _AFTER_VERB = re.compile(
     r"^(?:the|an?|your|it|them|all|both|each|every|any|only|no|at|in|on|off|out|up|down|before|after"
     r"|with|to|from|into|away|over|through|for|by|under|\{|[A-Z]|\d)"
@@ -93,7 +93,7 @@ def is_command(text: str, *, is_step: bool) -> bool:
     verb, _, rest = text.partition(" ")
     if rest.startswith("not "):
         return False
-    if verb.lower().rstrip(",") in _COMMAND_VERBS and verb.lower() != "last":
+    if verb.lower().rstrip(",") in COMMAND_VERBS and verb.lower() != "last":
         return not _ALSO_NOUN.match(text) and (is_step or bool(_AFTER_VERB.match(rest)))
     return bool(_ACTS_ON.match(text))
 
@@ -104,7 +104,7 @@ def command_of(text: str) -> Command | None:
     forbids = re.match(r"^(?:Never|Do not|Don['\u2019]t|Do never|Please do not) ", bare)
     bare = bare[forbids.end() :] if forbids else bare
     verb, _, rest = bare.partition(" ")
-    if verb.lower() not in _COMMAND_VERBS or not rest or re.search(r"[;:?\"]", rest):
+    if verb.lower() not in COMMAND_VERBS or not rest or re.search(r"[;:?\"]", rest):
         return None
     if not forbids and (not verb[0].isupper() or _ALSO_NOUN.match(bare)):
         return None
@@ -140,7 +140,7 @@ def _without_remark(command: Command) -> Command | None:
     first = re.sub(r" (?:because|since|so that|as (?:it|they|this)) .*$", "", first)
     if re.search(r"\b(?:and|then|or) (?:the |it\b)?(\w+)\b", first):
         joined = re.findall(r"\b(?:and|then|or) (\w+)\b", first)
-        if any(word in _COMMAND_VERBS for word in joined):
+        if any(word in COMMAND_VERBS for word in joined):
             return None
     return replace(command, rest=first.strip())
 

@@ -32,7 +32,8 @@ _SPEAKERS = (
 """In this order: what "we" becomes is not taken for a "you" of the text."""
 
 _WE_DO = re.compile(
-    r"^(?:(?:From|At|In|For|Until|After|On|Within) )?(?:how|what|which)\b(?! should)[^,?]*? "
+    r"^(?:(?:From|At|In|For|Until|After|On|Within) )?(?:how|what|which)\b(?! should)"
+    r"(?![^,?]*\b(?:do|does|did|can|may|must|will) you\b)[^,?]*? "
     r"(?=you (?!can|may|must|will|should|are|have)[a-z]+)",
     re.IGNORECASE,
 )

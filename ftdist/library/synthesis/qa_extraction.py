@@ -12,6 +12,7 @@ from itertools import chain, takewhile, zip_longest
 from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.attribute_lexicon import is_attribute
 from ftdist.library.synthesis.document_facts import document_fact_pairs
+from ftdist.library.synthesis.led_lists import led_list_pairs
 from ftdist.library.synthesis.problem_headings import what_to_do
 from ftdist.library.synthesis.qa_headings import how_to_question, topic_question
 from ftdist.library.synthesis.qa_pair import QAPair
@@ -70,6 +71,7 @@ def questions(document: Document) -> list[QAPair]:
         pairs += _from_heading(section, answer, document)
         pairs += _from_pieces(section, pieces)
         pairs += _from_definitions(section, document)
+        pairs += led_list_pairs(section, document)
         for block in section.blocks:
             if block.kind == "table":
                 pairs += pairs_from_table(block, section=section, document=document)
