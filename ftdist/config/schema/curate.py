@@ -23,6 +23,7 @@ from ftdist.config.schema.types import (
 )
 
 SensitivePolicy = Literal["allow", "mask", "error"]
+PiiPolicy = Literal["allow", "mask", "mask_conversations", "error"]
 """Treatment of text that a filter finds, such as secrets."""
 
 
@@ -109,8 +110,12 @@ class CleanConfig:
     secrets: SensitivePolicy
     """Treatment of keys, tokens and passwords: allow, mask, or error."""
 
-    pii: SensitivePolicy
-    """Treatment of e-mail addresses, phone, card and account numbers: allow, mask, or error."""
+    pii: PiiPolicy
+    """Treatment of e-mail addresses, phone, card and account numbers: allow, mask, or error.
+
+    mask_conversations masks them in conversations, rows, mail, subtitles and spreadsheets. Other
+    documents publish how to reach somebody: there, only card numbers.
+    """
 
     allowlist: list[str]
     """Texts never masked, such as support@example.org; @example.org allows the whole domain."""

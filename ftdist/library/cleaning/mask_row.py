@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ftdist.config.schema.curate import SensitivePolicy
+from ftdist.config.schema.curate import PiiPolicy, SensitivePolicy
 from ftdist.library.chat_text import map_texts
 from ftdist.library.cleaning.pii import mask_pii
 from ftdist.library.schema import Conversation, Document, Note, Passage
@@ -16,22 +16,33 @@ _CONTEXT = 40
 
 
 def mask_row(
-    row: GoodRow, *, secrets: SensitivePolicy, personal: SensitivePolicy, allowlist: Sequence[str]
+    row: GoodRow,
+    *,
+    secrets: SensitivePolicy,
+    personal: PiiPolicy,
+    allowlist: Sequence[str],
+    is_published: bool = False,
 ) -> GoodRow:
     """A row with its secrets and personal data masked, and a note for each kind (see `mask_pii`).
 
     The excerpt of a note is the text around the first mask.
     """
     counts: Counter[str] = Counter()
+    published: Counter[str] = Counter()
     excerpts: dict[str, str] = {}
 
     def mask(text: str, *, after: str = "") -> str:
-        masked, kinds = mask_pii(
-            f"{after}{text}", secrets=secrets, personal=personal, allowlist=allowlist
+        masked, kinds, kept = mask_pii(
+            f"{after}{text}",
+            secrets=secrets,
+            personal=personal,
+            allowlist=allowlist,
+            is_published=is_published,
         )
         if not masked.startswith(after):
             return mask(text)
         counts.update(kinds)
+        published.update(kept)
         for kind in kinds:
             excerpts.setdefault(kind, _around(f"<{kind}>", masked))
         return masked.removeprefix(after)
@@ -40,6 +51,10 @@ def mask_row(
     private = [
         Note(rule=f"private: {kind}", excerpt=excerpts[kind], count=count)
         for kind, count in sorted(counts.items())
+    ]
+    private += [
+        Note(rule=f"left in documents: {kind}", excerpt="", count=count)
+        for kind, count in sorted(published.items())
     ]
     notes = [replace(note, excerpt=mask(note.excerpt)) for note in row.notes]
     return replace(masked, notes=(*private, *notes))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ftdist.config.schema.curate import SensitivePolicy
+from ftdist.config.schema.curate import PiiPolicy, SensitivePolicy
 from ftdist.io.secret_names import TOKEN_SHAPES
 
 
@@ -79,6 +79,9 @@ def _always(_text: str) -> bool:
 
 
 SECRET = "secret"
+PUBLISHED = frozenset({"e-mail", "telephone", "account number"})
+"""What documents give to be used, such as the address of a hotline."""
+
 _LOCAL_NUMBER = r"\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-]|\.\d)"
 _CALL = (
     r"(?i:\b(?:tel|tél|phone|telephone|telefon|teléfono|telefono|fon|fax|mobile|mobil|handy"
@@ -153,18 +156,34 @@ def find_pii(text: str) -> list[PiiMatch]:
     return sorted(chosen, key=lambda match: match.start)
 
 
+class Masked(NamedTuple):
+    """A text whose secrets and personal data are replaced, with counts by their kind."""
+
+    text: str
+    masked: Counter[str]
+    published: Counter[str]
+    """What stays because a document publishes it."""
+
+
 def mask_pii(
-    text: str, *, secrets: SensitivePolicy, personal: SensitivePolicy, allowlist: Sequence[str]
-) -> tuple[str, Counter[str]]:
-    """A text with secrets and personal data replaced by their kind, and a count of each kind.
+    text: str,
+    *,
+    secrets: SensitivePolicy,
+    personal: PiiPolicy,
+    allowlist: Sequence[str],
+    is_published: bool = False,
+) -> Masked:
+    """A text with secrets and personal data replaced by their kind.
 
     Args:
         text: any.
         secrets: "allow" leaves them in the text, uncounted; "mask" and "error" replace them.
-        personal: likewise.
+        personal: likewise; "mask_conversations" as "mask" unless the text is published.
         allowlist: texts that are never masked; `@domain` allows every address of a domain.
+        is_published: whether a document gives it to its readers, unlike a conversation.
     """
     kinds: Counter[str] = Counter()
+    published: Counter[str] = Counter()
     parts, end = [], 0
     allowed = {word.casefold() for word in allowlist}
     for match in find_pii(text):
@@ -175,7 +194,10 @@ def mask_pii(
             or f"@{value.partition('@')[2]}" in allowed
         ):
             continue
+        if is_published and personal == "mask_conversations" and match.kind in PUBLISHED:
+            published[match.kind] += 1
+            continue
         kinds[match.kind] += 1
         parts += [text[end : match.start], f"<{match.kind}>"]
         end = match.end
-    return "".join([*parts, text[end:]]), kinds
+    return Masked("".join([*parts, text[end:]]), kinds, published)

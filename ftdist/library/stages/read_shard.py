@@ -22,7 +22,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from ftdist.config.schema.curate import SensitivePolicy
+from ftdist.config.schema.curate import PiiPolicy, SensitivePolicy
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import FileStamp, file_stamp, fingerprint
 from ftdist.io.resource_limits import OutOfTimeError, limited
@@ -65,6 +65,9 @@ CONVERTERS = (
 )
 """Packages whose versions affect the rows."""
 
+_OF_PEOPLE = frozenset({"mail", "mbox", "subtitles", "xlsx"})
+"""Kinds of documents that hold what people said or lists of them, not what is published."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadSettings:
@@ -72,7 +75,7 @@ class ReadSettings:
 
     rows: RowSettings
     secrets: SensitivePolicy
-    personal: SensitivePolicy
+    personal: PiiPolicy
     keep: tuple[str, ...]
 
 
@@ -255,6 +258,7 @@ def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
             secrets=settings.secrets,
             personal=settings.personal,
             allowlist=settings.keep,
+            is_published=isinstance(cleaned, Document) and shard.kind not in _OF_PEOPLE,
         )
         for note in masked.notes:
             stats.record(

@@ -258,6 +258,19 @@ def test_secrets_are_masked_or_refused_and_never_echoed(tmp_path: Path) -> None:
     assert key not in str(caught.value)
 
 
+def test_a_page_keeps_its_address_and_mail_does_not(tmp_path: Path) -> None:
+    text = "Write to help@widgets.example if the lid of the machine is broken.\n"
+    (tmp_path / "page.md").write_text(f"# Contact\n\n{text}")
+    (tmp_path / "note.eml").write_text(f"Subject: The lid\nFrom: ann@widgets.example\n\n{text}")
+    folder = _curate(tmp_path, [f"{tmp_path / 'page.md'}", f"{tmp_path / 'note.eml'}"])
+    texts = " ".join(f"{sample.text} {sample.messages}" for sample in _train(folder))
+    assert "Write to help@widgets.example" in texts
+    assert "Write to <e-mail>" in texts
+    rules = json.loads((folder / "manifest.json").read_text())["rules"]
+    assert rules["left in documents: e-mail"]["count"] == 1
+    assert rules["private: e-mail"]["count"] == 1
+
+
 def test_unknown_source_weights_and_unrelated_output_folders_are_refused(
     tmp_path: Path, manual: Path
 ) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from ftdist.config.schema.curate import PiiPolicy
 from ftdist.library.cleaning.pii import find_pii, mask_pii
 
 
@@ -61,8 +62,27 @@ def test_technical_numbers_stay(text: str) -> None:
 
 
 def test_addresses_of_allowlisted_domains_are_not_masked() -> None:
-    text, counts = mask_pii(
+    text, counts, _ = mask_pii(
         "a@support.org b@other.org", secrets="mask", personal="mask", allowlist=["@support.org"]
     )
     assert text == "a@support.org <e-mail>"
     assert counts == Counter({"e-mail": 1})
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_published", "masked"),
+    [
+        ("mask_conversations", True, "Call +46 70 123 45 67 or <card number>"),
+        ("mask_conversations", False, "Call <telephone> or <card number>"),
+        ("mask", True, "Call <telephone> or <card number>"),
+    ],
+)
+def test_documents_keep_the_numbers_that_they_publish(
+    policy: PiiPolicy, is_published: bool, masked: str
+) -> None:
+    found = mask_pii(
+        "Call +46 70 123 45 67 or 4111 1111 1111 1111",
+        secrets="mask", personal=policy, allowlist=[], is_published=is_published,
+    )  # fmt: skip
+    assert found.text == masked
+    assert found.published == ({"telephone": 1} if "+46" in masked else {})
