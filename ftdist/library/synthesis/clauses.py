@@ -10,7 +10,7 @@ allow apply arrive assist bake belong book borrow bring camp carry catch close c
 cool cover damage depart dim dissolve drop earn end expire find fish fit float fold get give glow
 go hang heat hire hold hum keep leave lend lift lock love melt moor need offer open park pay pick
 print reach reckon recognise record refund remember rent require rest return ring rise rotate run
-sail seal send serve shine ship show sit slide smell sound stand start stay stick store supply
+sail seal send serve shine ship show sit slide smell sound spend stand start stay stick store supply
 swim swing switch tilt turn undo untie use vibrate warm wear weigh welcome"""
 STATEMENT_VERBS = VERBS | frozenset(_MORE_VERBS.split())
 _AUX = frozenset(["is", "are", "can", "cannot", "must", "may", "should", "will", "was", "were"])

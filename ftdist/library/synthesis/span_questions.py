@@ -8,6 +8,7 @@ from ftdist.library.synthesis.answer_spans import AnswerSpan, answer_spans
 from ftdist.library.synthesis.clauses import base_in_statement, parse
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
+from ftdist.library.synthesis.fronted_questions import fronted_questions
 from ftdist.library.synthesis.object_questions import command_questions, statement_questions
 from ftdist.library.synthesis.question_clauses import GAP, first_clause, parse_statement
 from ftdist.library.synthesis.wh_questions import wh_questions
@@ -55,6 +56,7 @@ _WHOEVER = re.compile(
     r"|have|had|do|does|will)\b)[a-z]+)(?P<what> [^,;:]*?)(?<! to),? (?P<then>gets?|receives?|pays?"
     r"|may|can|must|need|needs|have|has) (?=[a-z\d])"
 )
+_ASKS = re.compile(r"(?:\w+ )?(?:how|what|which|when|where)\b", re.IGNORECASE)
 _REASON = re.compile(r",? (?:because|so that|as|or|otherwise) ")
 _ENSURES = re.compile(r"^(?:make|be) sure |^remember ", re.IGNORECASE)
 _NOUN_BEFORE = re.compile(
@@ -109,7 +111,8 @@ def span_questions(text: str, *, is_step: bool) -> list[SpanQuestion]:
         chain.from_iterable(_in_place(text, part, is_step=is_step) for part in spans)
     )
     found = [each for each in found if not (each.is_in_place and _LEANING.match(each.question))]
-    return sorted(found, key=lambda each: each.is_in_place)
+    natural = [each for each in found if not each.is_in_place or _ASKS.match(each.question)]
+    return sorted(natural or found, key=lambda each: each.is_in_place)
 
 
 def _of_forbidden(action: str) -> list[SpanQuestion]:
@@ -174,6 +177,7 @@ def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion
         first, end = _command_around(text, part, start=first, end=end)
     clause = lower_unless_name(f"{text[first : part.start]}{GAP}{text[part.end : end]}")
     found = wh_questions(as_customer(clause), part.words, is_command=is_order)
+    found = found or fronted_questions(as_customer(clause), part.words, is_command=is_order)
     if not found and not part.is_adverbial:
         return _in_place(text, part, is_step=is_step)
     value, words = text[part.start : part.end], part.words.strip()

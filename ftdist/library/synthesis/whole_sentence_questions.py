@@ -7,6 +7,7 @@ from ftdist.library.synthesis.clauses import STATEMENT_VERBS
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
 from ftdist.library.synthesis.question_clauses import without_contractions
+from ftdist.library.synthesis.status_questions import status_questions
 from ftdist.library.synthesis.verb_forms import gerund, is_plural, participle, third_person
 
 _MONEY = (
@@ -265,4 +266,5 @@ _RULES: tuple[Callable[[str], list[str]], ...] = (
     _of_doing,
     _of_purpose,
     _of_name,
+    status_questions,
 )
