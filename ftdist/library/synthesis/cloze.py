@@ -38,7 +38,18 @@ _FRAMES = (
 )
 """How people put a question to somebody; filled with it, and with it in lower case."""
 
+_EMBEDDING = (
+    "Can you tell me {0}?",
+    "I need to know {0}.",
+    "Do you know {0}?",
+    "I would like to know {0}.",
+)
+"""The same around a question in the order of a statement."""
+
 _MAX_FRAMED = 2
+_MAX_QUERIES = 2
+"""Of a sentence that has as many questions."""
+
 _BARE_QUERY, _MIN_BARE_WORDS = 2, 3
 """Which query of a page about several things has no name before it, and its fewest words."""
 
@@ -148,6 +159,8 @@ def _wordings(
     line = LINE.match(text)
     is_line = line is not None and len(keywords(line["name"])) >= _MIN_KEYWORDS
     typed = queries.queries(line["name"] if line and is_line else statement.text)
+    natural = [each for each in asking if not each.is_in_place]
+    typed = typed[:_MAX_QUERIES] if len(natural) >= _MAX_QUERIES else typed
     parts = list(dict.fromkeys((each.part, each.words) for each in asking if each.words))
     for at in range(max(len(asking), len(typed))):
         if at < len(asking):
@@ -158,10 +171,13 @@ def _wordings(
             is_bare = thing is None and at == _BARE_QUERY and len(typed[at]) >= _MIN_BARE_WORDS
             words = with_query_synonyms(typed[at], key=text) if at else typed[at]
             yield _query(words, name="" if is_bare else name, value=value, end=end)
-    natural = [each for each in asking if not each.is_in_place]
     for at, each in enumerate(natural[:_MAX_FRAMED]):
+        turn = (len(text) + at) % len(_FRAMES)
+        if each.embedded and (thing is None or _is_named(each.question, thing)):
+            yield _EMBEDDING[turn].format(each.embedded)
+            continue
         named = _named(each.question, thing, heading, at + 1)
-        yield _FRAMES[(len(text) + at) % len(_FRAMES)].format(named, lower_unless_name(named))
+        yield _FRAMES[turn].format(named, lower_unless_name(named))
 
 
 def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
@@ -171,6 +187,10 @@ def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
     return " ".join([*name.lower().split(), *own, *end.lower().split()])
 
 
+def _is_named(question: str, thing: Thing) -> bool:
+    return any(name.casefold() in question.casefold() for name in thing.bare_names)
+
+
 def _named(question: str, thing: Thing | None, heading: str, number: int) -> str:
     """A question that names what it is about: before it, or as a heading with a colon."""
     if thing is None:
@@ -178,7 +198,7 @@ def _named(question: str, thing: Thing | None, heading: str, number: int) -> str
         if not heading or not needs_heading or heading.casefold() in question.casefold():
             return question
         return f"{heading}: {lower_unless_name(question)}"
-    if any(name.casefold() in question.casefold() for name in thing.bare_names):
+    if _is_named(question, thing):
         return question
     if number % 2:
         return f"{thing.bare_names[0]}: {lower_unless_name(question)}"

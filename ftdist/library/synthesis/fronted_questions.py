@@ -5,10 +5,9 @@ Subjects may be long and have "and" in them: "Groups of ten or more pay 7 euros 
 """
 
 import re
-from dataclasses import dataclass
 
 from ftdist.library.synthesis.clauses import STATEMENT_VERBS, base_in_statement
-from ftdist.library.synthesis.question_clauses import BE, GAP
+from ftdist.library.synthesis.question_clauses import BE, GAP, QuestionClause, WhQuestion
 from ftdist.library.synthesis.verb_forms import is_participle, is_plural
 from ftdist.library.synthesis.wh_questions import PREPOSITIONS
 
@@ -69,18 +68,8 @@ _PERIODS = re.compile(r"^how many (?:minute|hour|day|night|week|month|year)s$")
 _MAX_SUBJECT_WORDS, _MAX_WORDS = 14, 24
 
 
-@dataclass(frozen=True)
-class _Predicate:
-    subject: str
-    aux: str
-    verb: str
-    """"": behind a form of "be" or a modal verb, where `rest` holds all."""
-
-    rest: str
-
-
-def fronted_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
-    """The question for the gap of a clause, without its mark; empty if its parts are not clear.
+def fronted_questions(clause: str, words: str, *, is_command: bool) -> list[WhQuestion]:
+    """The question for the gap of a clause; empty if its parts are not clear.
 
     Args:
         clause: as the customer says it, with `GAP` in place of what is asked for.
@@ -93,7 +82,7 @@ def fronted_questions(clause: str, words: str, *, is_command: bool) -> list[str]
         return []
     owned = _AMOUNT_IN_SUBJECT.match(before)
     if owned and words == "how much":
-        return [f"How much is the {owned['noun']}"]
+        return [WhQuestion("How much", "is", f"the {owned['noun']}", "", "")]
     if re.fullmatch(PREPOSITIONS, before) and not _SUBORDINATE.search(after.removeprefix("no ")):
         main = _predicate(_END.split(after)[0].strip())
         return [_joined(f"{before} {words}", main, main.rest)] if main else []
@@ -114,12 +103,12 @@ def fronted_questions(clause: str, words: str, *, is_command: bool) -> list[str]
         return []
     end = f"{further} {lead['lead'][0].lower()}{lead['lead'][1:]}" if lead else further
     question = _joined(opening, main, f"{rest} {end}")
-    return [question] if len(question.split()) <= _MAX_WORDS else []
+    return [question] if len(question.direct.split()) <= _MAX_WORDS else []
 
 
-def _joined(opening: str, main: _Predicate, rest: str) -> str:
-    words = (opening[0].upper() + opening[1:], main.aux, main.subject, main.verb, rest)
-    return " ".join(" ".join(words).split())
+def _joined(opening: str, main: QuestionClause, rest: str) -> WhQuestion:
+    opening = opening[0].upper() + opening[1:]
+    return WhQuestion(opening, main.aux, main.subject, main.verb, " ".join(rest.split()))
 
 
 def _opening(words: str, rest: str) -> tuple[str, str]:
@@ -151,18 +140,18 @@ def _further(after: str, words: str) -> str | None:
     return text if is_whole or not words.startswith("how ") else None
 
 
-def _command(text: str) -> _Predicate | None:
+def _command(text: str) -> QuestionClause | None:
     """What to do, as one asks for it; None if it is more than one thing."""
     verbs = re.findall(r"\b(?:and|or) (?:then )?([a-z]+)", text)
     is_one = not any(verb in STATEMENT_VERBS for verb in verbs)
-    return _Predicate("I", "should", "", text) if is_one and len(text.split()) > 2 else None
+    return QuestionClause("I", "should", "", text) if is_one and len(text.split()) > 2 else None
 
 
-def _predicate(text: str) -> _Predicate | None:
+def _predicate(text: str) -> QuestionClause | None:
     """The parts of what stands before a gap; None if they are not clear."""
     match = _WITH_AUXILIARY.match(text)
     found = (
-        _Predicate(match["subject"], match["aux"], "", match["rest"] or "")
+        QuestionClause(match["subject"], match["aux"], "", match["rest"] or "")
         if match
         else _with_verb(text)
     )
@@ -173,24 +162,24 @@ def _predicate(text: str) -> _Predicate | None:
     return _last(found)
 
 
-def _last(found: _Predicate) -> _Predicate:
+def _last(found: QuestionClause) -> QuestionClause:
     """The last of several predicates of a subject: "may be carried over and must be taken by"."""
     match = _NEXT_PREDICATE.match(f" {found.rest}")
     if match is None:
         return found
     if match["aux"]:
-        return _Predicate(found.subject, match["aux"], "", f"{match['verb']}{match['rest']}")
+        return QuestionClause(found.subject, match["aux"], "", f"{match['verb']}{match['rest']}")
     if found.aux in ("are", "were") and match["verb"] in STATEMENT_VERBS:
-        return _Predicate(found.subject, "do", match["verb"], match["rest"].strip())
+        return QuestionClause(found.subject, "do", match["verb"], match["rest"].strip())
     if found.aux in BE and is_participle(match["verb"]):
-        return _Predicate(found.subject, found.aux, "", f"{match['verb']}{match['rest']}")
+        return QuestionClause(found.subject, found.aux, "", f"{match['verb']}{match['rest']}")
     base = base_in_statement(match["verb"]) if found.aux == "does" else match["verb"]
     if found.aux in ("do", "does") and base in STATEMENT_VERBS:
-        return _Predicate(found.subject, found.aux, base, match["rest"].strip())
+        return QuestionClause(found.subject, found.aux, base, match["rest"].strip())
     return found
 
 
-def _with_verb(text: str) -> _Predicate | None:
+def _with_verb(text: str) -> QuestionClause | None:
     """Subject, "do" or "does", verb and rest of a clause without an auxiliary."""
     words = text.split()
     for at in range(1, len(words)):
@@ -204,5 +193,5 @@ def _with_verb(text: str) -> _Predicate | None:
         is_several |= subject in ("you", "most", "many", "some")
         if is_several == bool(third):
             continue
-        return _Predicate(subject, "does" if third else "do", third or word, rest)
+        return QuestionClause(subject, "does" if third else "do", third or word, rest)
     return None

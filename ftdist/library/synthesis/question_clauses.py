@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ftdist.library.synthesis.clauses import STATEMENT_VERBS, base_in_statement, parse
-from ftdist.library.synthesis.verb_forms import VERBS, base_form, is_participle
+from ftdist.library.synthesis.verb_forms import VERBS, base_form, is_participle, third_person
 
 GAP = "\ue000"
 """Stands in a clause for the part that is asked for."""
@@ -80,6 +80,44 @@ class QuestionClause:
         if verb not in STATEMENT_VERBS:
             return self
         return replace(self, verb=verb, rest=f"{match['rest'].strip()} {gap}{after}".strip())
+
+
+@dataclass(frozen=True)
+class WhQuestion:
+    """A question in its parts, as in "How many degrees" "does" "the steam" "have" "at most".
+
+    Attributes:
+        opening: the words that ask, with a capital.
+        aux: the auxiliary.
+        subject: with "not" behind it, where something is denied.
+        verb: in its base form; "" after "is" and the like.
+        rest: what follows.
+    """
+
+    opening: str
+    aux: str
+    subject: str
+    verb: str
+    rest: str
+
+    @property
+    def direct(self) -> str:
+        """The question without its mark."""
+        parts = (self.opening, self.aux, self.subject, self.verb, self.rest)
+        return " ".join(" ".join(parts).split())
+
+    @property
+    def embedded(self) -> str:
+        """The question within another sentence: "how many degrees the steam has at most"."""
+        subject, is_denied = self.subject.removesuffix(" not"), self.subject.endswith(" not")
+        opening = f"{self.opening[0].lower()}{self.opening[1:]}"
+        if self.aux in ("do", "does") and not is_denied:
+            verb = third_person(self.verb) if self.aux == "does" else self.verb
+            parts = (opening, subject, verb, self.rest)
+        else:
+            denied = f"{self.aux}{' not' if is_denied else ''}"
+            parts = (opening, subject, f"{denied} {self.verb}", self.rest)
+        return " ".join(" ".join(parts).split())
 
 
 def parse_command(text: str) -> QuestionClause:

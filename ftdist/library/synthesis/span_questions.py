@@ -87,6 +87,9 @@ class SpanQuestion:
     is_in_place: bool = False
     """Whether the words stand in the place of the part."""
 
+    embedded: str = ""
+    """The question within another sentence: "how much groups pay"; "" if that is not clear."""
+
 
 def span_questions(text: str, *, is_step: bool) -> list[SpanQuestion]:
     """Questions of a sentence, as a customer asks them.
@@ -181,7 +184,12 @@ def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion
     if not found and not part.is_adverbial:
         return _in_place(text, part, is_step=is_step)
     value, words = text[part.start : part.end], part.words.strip()
-    return [SpanQuestion(_closed(each, lead), value, words) for each in found]
+    return [
+        SpanQuestion(
+            _closed(each.direct, lead), value, words, embedded=_closed(each.embedded, lead)[:-1]
+        )
+        for each in found
+    ]
 
 
 def _further(text: str, *, is_step: bool) -> list[str]:

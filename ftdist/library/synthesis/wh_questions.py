@@ -11,6 +11,7 @@ from ftdist.library.synthesis.question_clauses import (
     BE,
     GAP,
     QuestionClause,
+    WhQuestion,
     first_clause,
     parse_command,
     parse_statement,
@@ -110,8 +111,8 @@ _PERIODS = frozenset(_PERIODS_WORDS.split())
 NO_SUBJECT = re.compile(r"^(?:whoever|whatever|those|anyone|everyone)\b", re.IGNORECASE)
 
 
-def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
-    """Questions for the gap of a clause, the most natural first, without a question mark.
+def wh_questions(clause: str, words: str, *, is_command: bool) -> list[WhQuestion]:
+    """Questions for the gap of a clause, the most natural first.
 
     Args:
         clause: as the customer says it, with `GAP` in place of what is asked for; its first word
@@ -152,8 +153,8 @@ def wh_questions(clause: str, words: str, *, is_command: bool) -> list[str]:
     found = []
     is_last = not (further or measured or lead in _TIMES)
     for opening, end in _openings(words, lead, is_last=is_last, is_particle=is_particle):
-        every = (opening, parts.aux, parts.subject, parts.verb, before, further, end)
-        found.append(" ".join(" ".join(every).split()))
+        rest = " ".join(f"{before} {further} {end}".split())
+        found.append(WhQuestion(opening, parts.aux, parts.subject, parts.verb, rest))
     return list(dict.fromkeys(found))
 
 
