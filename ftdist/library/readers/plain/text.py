@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import dropwhile, groupby, takewhile
+from itertools import dropwhile, groupby, takewhile, zip_longest
 from pathlib import Path
 
 from ftdist.library.readers import read_bytes, title_from_stem
@@ -11,6 +11,7 @@ from ftdist.library.readers.encoding import decode
 from ftdist.library.readers.plain.text_items import has_item, prose_blocks, starts_item
 from ftdist.library.readers.plain.text_layout import (
     SENTENCE_END,
+    are_facts,
     code_block,
     indent_of,
     is_art,
@@ -25,6 +26,9 @@ from ftdist.library.schema import BadRow, Block, Document, Location
 from ftdist.text.qa_marks import starts_marked
 
 _UNDERLINE = re.compile(r"(=+|-+|~+|\^+|\*+|#+|\++)[ \t]*")
+_CAPITALS = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*\.? )?(?=.*[A-Z]{4})[A-Z][A-Z\d ,&/'():-]+")
+_NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.? +[A-Z]")
+_MAX_HEADING_WORDS = 10
 _MIN_WIDTH, _MAX_WIDTH = 60, 100
 _WIDE_GAP = re.compile(r"\S(?: {2,}|\t)\S|\|")
 
@@ -64,7 +68,11 @@ def text_blocks(text: str) -> list[Block]:
         base=indents.most_common(1)[0][0] if indents else 0,
         width=max((len(line) for chunk in chunks for line in chunk), default=0),
     )
-    return [block for chunk in chunks for block in _chunk_blocks(chunk, page)]
+    return [
+        block
+        for chunk, following in zip_longest(chunks, chunks[1:], fillvalue=[])
+        for block in _chunk_blocks(chunk, page, following=following)
+    ]
 
 
 @dataclass(frozen=True)
@@ -94,9 +102,11 @@ def _detab(line: str) -> str:
     return line[: len(line) - len(bare)].expandtabs(8) + bare
 
 
-def _chunk_blocks(lines: list[str], page: _Page) -> list[Block]:
-    """Blocks of consecutive lines that are not empty."""
+def _chunk_blocks(lines: list[str], page: _Page, *, following: list[str]) -> list[Block]:
+    """Blocks of consecutive lines that are not empty, before those that follow."""
     blocks: list[Block] = []
+    if len(lines) == 1 and _stands_as_heading(lines[0], following):
+        return [Block(kind="heading", text=lines[0].strip(), level=2)]
     first = 0
     for number in range(1, len(lines)):
         if number > first and _is_heading(lines[number - 1], underline=lines[number]):
@@ -105,6 +115,15 @@ def _chunk_blocks(lines: list[str], page: _Page) -> list[Block]:
             blocks.append(Block(kind="heading", text=lines[number - 1].strip(), level=level))
             first = number + 1
     return blocks + _body(lines[first:], page)
+
+
+def _stands_as_heading(line: str, following: list[str]) -> bool:
+    """Whether a line between empty lines is a heading: in capitals, or numbered before prose."""
+    is_short = len(line.split()) <= _MAX_HEADING_WORDS and not SENTENCE_END.search(line)
+    if not following or not is_short or indent_of(line):
+        return False
+    is_numbered = bool(_NUMBERED.match(line)) and not _NUMBERED.match(following[0])
+    return bool(_CAPITALS.fullmatch(line)) or is_numbered
 
 
 def _is_heading(line: str, *, underline: str) -> bool:
@@ -122,6 +141,8 @@ def _body(lines: list[str], page: _Page) -> list[Block]:
     if not lines:
         return []
     lowest = min(map(indent_of, lines))
+    if are_facts(lines):
+        return [Block(kind="paragraph", text="\n".join(lines))]
     is_set_off = lowest > page.base + 1 and not is_prose(lines) and not starts_item(lines)
     if is_set_off or is_verbatim(lines) or page.has_breaks(lines):
         return [code_block(lines)]

@@ -20,6 +20,7 @@ _CODE = re.compile(
 )
 _SETTING = re.compile(r"\s*(?:[\w.\-/]+\s*=\s*\S.*|[\w.\-/]+\s*=|\[[^\]]+\]|[#;].*)")
 _LABELLED = re.compile(r"\s*[^\s:][^:]{0,30}:(?:\s+\S.*)?")
+_LINE_OF_FACTS = re.compile(r"[A-Z][A-Za-z' -]{1,30}: \S.*")
 _LOGGED = re.compile(
     r"\s*\[?(?:\d{4}-\d\d-\d\d[T ,]|\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|\d{10}\.\d)"
 )
@@ -28,6 +29,9 @@ _LEADER = re.compile(r"\.{4,}|(?:\. ){4,}")
 _SEPARATOR = re.compile(r"[,;](?=\S)")
 _COMMA_BLANK = re.compile(r"[,;]\s")
 _PROSE_WIDTH = 50
+_SOLID = re.compile(r"\s*(?:-{6,}|={6,})\s*")
+_NAME = re.compile(r"[A-Z\u00c0-\u00de]\w*(?:[^:=;{}]|:(?=\d))*$")
+"""A line of a table in prose: it begins with a capital and sets nothing."""
 
 
 def indent_of(line: str) -> int:
@@ -74,6 +78,15 @@ def is_verbatim(lines: list[str]) -> bool:
         return True  # values between commas
     forms = (_SETTING, _LABELLED)
     return all(map(_LOGGED.match, lines)) or any(all(map(f.fullmatch, lines)) for f in forms)
+
+
+def are_facts(lines: list[str]) -> bool:
+    """Whether each of several lines gives something a name: "Address: 77 Orchard Road"."""
+    return (
+        len(lines) > 1
+        and all(map(_LINE_OF_FACTS.fullmatch, lines))
+        and not any(map(is_code, lines))
+    )
 
 
 def _has_columns(lines: list[str]) -> bool:
@@ -129,8 +142,8 @@ def is_prose(lines: list[str]) -> bool:
 
 
 def table_block(lines: list[str]) -> Block | None:
-    """Lines as a table, if bars, tabs or a dashed line below the headings divide its columns."""
-    for read in (_barred, _dashed, _tabbed):
+    """Lines as a table, if bars, tabs, a line below its headings or gaps divide its columns."""
+    for read in (_barred, _dashed, _tabbed, _aligned):
         table = read(lines)
         if table and len({len(cells) for cells in table[0]}) == 1 and len(table[0][0]) > 1:
             rows, has_header = table
@@ -180,6 +193,25 @@ def _dashed(lines: list[str]) -> _Table | None:
         ends = [*starts[1:], None]
         rows.append(tuple(line[a:b].strip() for a, b in zip(starts, ends, strict=True)))
     return rows, True
+
+
+def _aligned(lines: list[str]) -> _Table | None:
+    """Cells below each other after gaps: below a line of headings and a rule, or without both."""
+    lines = [line.expandtabs(8) for line in lines]
+    is_ruled = len(lines) > 2 and bool(_SOLID.fullmatch(lines[1]))
+    rows = [lines[0], *lines[2:]] if is_ruled else lines
+    is_code_like = any(map(is_code, rows)) or any(map(is_rule, rows))
+    if len(rows) < (2 if is_ruled else 3) or is_code_like or any(map(_LEADER.search, rows)):
+        return None
+    starts = [0, *(gap.end() for gap in _GAP.finditer(rows[0]))]
+    if any(line[start - 2 : start].strip() for line in rows for start in starts[1:]):
+        return None  # a word crosses the gap
+    if len(starts) < 2 or not all(_NAME.match(line) for line in rows):
+        return None
+    ends = [*starts[1:], None]
+    cells = [tuple(row[a:b].strip() for a, b in zip(starts, ends, strict=True)) for row in rows]
+    is_full = all(all(row) for row in cells)
+    return (cells, is_ruled) if is_ruled or is_full else None
 
 
 def _tabbed(lines: list[str]) -> _Table | None:

@@ -80,7 +80,6 @@ def test_items_nest_by_indentation_and_end_before_a_new_sentence_at_the_margin()
     [
         "model     torque   oil\nF-2       12 Nm    VG 32\nF-3       25 Nm    VG 46",
         "[lamp]\nmode = eco\nlevel = 4",
-        "Model: X-3\nTorque: 12 Nm\nOil: VG 32",
         "def reset(lamp):\n    lamp.off()\n    if lamp.hot:\n        wait(9)\n    lamp.on()",
         "2031-01-02 10:00:01 lamp on\n2031-01-02 10:00:02 lamp off",
         "Chapter 1 ........ 5\nChapter 2 ........ 9",
@@ -158,13 +157,39 @@ def test_text_that_is_indented_throughout_is_prose() -> None:
         ("key\tdoes\nred\tstop", (("key", "does"), ("red", "stop")), False),
         ("+---+---+\n| a | b |\n+---+---+\n| c | d |\n| e |   |\n+---+---+\n| f | g |\n+---+---+",
          (("a", "b"), ("c e", "d"), ("f", "g")), True),
+        ("Plant     Light           Min. temp.\n" + 36 * "-" + "\n"
+         "Fern      half shade      12 \u00b0C\nMonstera  bright, no sun",
+         (("Plant", "Light", "Min. temp."), ("Fern", "half shade", "12 \u00b0C"),
+          ("Monstera", "bright, no sun", "")), True),
+        ("Monday   9:00 to 18:00\nTuesday  9:00 to 18:00\nSunday   closed",
+         (("Monday", "9:00 to 18:00"), ("Tuesday", "9:00 to 18:00"), ("Sunday", "closed")),
+         False),
     ],
 )  # fmt: skip
-def test_bars_tabs_and_dashed_lines_make_tables(
+def test_bars_tabs_lines_and_gaps_make_tables(
     text: str, rows: tuple[tuple[str, ...], ...], has_header: bool
 ) -> None:
     [block] = text_blocks(text)
     assert (block.kind, block.rows, block.has_header) == ("table", rows, has_header)
+
+
+def test_lines_that_name_values_are_a_paragraph_with_their_breaks() -> None:
+    text = "Model: X-3\nTorque: 12 Nm\nOpening hours: 9:00 to 17:00"
+    assert _read(text) == [("paragraph", text)]
+
+
+def test_lines_in_capitals_and_numbered_ones_before_prose_are_headings() -> None:
+    text = (
+        "1. HOUSE PLANTS\n\nWater them.\n\n2. Repotting\n\n  1. Take a pot.\n  2. Fill it.\n\nDONE"
+    )
+    assert _read(text) == [
+        ("heading", "1. HOUSE PLANTS"),
+        ("paragraph", "Water them."),
+        ("heading", "2. Repotting"),
+        ("item", "1. Take a pot."),
+        ("item", "2. Fill it."),
+        ("paragraph", "DONE"),
+    ]
 
 
 def test_underlined_lines_are_headings_and_other_rules_separate() -> None:
