@@ -7,9 +7,32 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 _IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
+_DAY = (
+    r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays|weekends|(?:public|bank) holidays)"
+)
+_DAYS = re.compile(rf"{_DAY}(?:(?: to| and|,|  ?) ?{_DAY})*")
+_HOURS = re.compile(r"\d[:.]\d\d|\d ?[ap]\.?m\b|\d ?[\u2013-] ?\d|^closed\b", re.IGNORECASE)
 _AREA = re.compile(r"\d\s?(?:m\u00b2|m2|sqm|sq\.? ?(?:m|ft)|square)", re.IGNORECASE)
 _SIDE = "(?:w|h|d|l|width|height|depth|length)"
 _SIDES = re.compile(rf"{_SIDE}(?: (?:x|by|\u00d7) {_SIDE}){{1,2}}")
+_BY_VALUE = (
+    ("size", _AREA, "area"),
+    (
+        "size",
+        re.compile(r"^[~<>]?\d[\d.,]*\s?(?:l|ml|lit(?:re|er)s?|gallons?)\b", re.I),
+        "capacity",
+    ),
+    (
+        "length",
+        re.compile(r"\b(?:minutes?|mins?|hours?|hrs?|h|days?|weeks?|months?)\b"),
+        "duration",
+    ),
+    ("energy", re.compile(r"\d\s?k?Wh\b"), "power consumption"),
+    ("connection", re.compile(r"\d\s?(?:V|A|bar|mm)\b"), ""),
+    ("monday", re.compile(r"^closed\b", re.I), "closed day"),
+)
+"""Of a listed attribute, values that show that it is another one, and which; "": none listed."""
+
 _NOT_WORDS = re.compile(r"[^\w.']+")
 
 
@@ -40,13 +63,18 @@ UNKNOWN = Attribute()
 def find_attribute(name: str, *, value: str = "") -> Attribute:
     """The attribute that a document calls `name`; `UNKNOWN` without wordings if it is not listed.
 
-    Capitals, hyphens and what stands in brackets do not count. A size in square metres is an area,
-    and "Width x height x depth" are dimensions.
+    Capitals, hyphens and what stands in brackets do not count. The value decides what a name means:
+    a size in square metres is an area, a length in minutes a duration. "Width x height x depth" are
+    dimensions, and "Monday to Friday" is a day.
     """
     normal = _normal(name)
-    known = _by_name().get("dimensions" if _SIDES.fullmatch(normal) else normal, UNKNOWN)
-    is_area = "size" in known.names and _AREA.search(value)
-    return _by_name()["area"] if is_area else known
+    normal = "dimensions" if _SIDES.fullmatch(normal) else normal
+    normal = "monday" if _HOURS.search(value) and _DAYS.fullmatch(normal) else normal
+    known = _by_name().get(normal, UNKNOWN)
+    for of, form, other in _BY_VALUE:
+        if of in known.names and form.search(value):
+            return _by_name().get(other, UNKNOWN)
+    return known
 
 
 def is_attribute(name: str) -> bool:

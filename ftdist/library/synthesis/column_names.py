@@ -41,9 +41,20 @@ _PEOPLE = re.compile(
     r"|(?P<children>children)|(?P<families>families))$",
     re.IGNORECASE,
 )
-_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-_DAYS = re.compile(rf"^({_DAY})s?(?:\s?[\u2013-]\s?| to )({_DAY})s?$")
+_WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DAY = "(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:days?|\\b\\.?)"
+_DAYS = re.compile(rf"^({_DAY})(?:\s?[\u2013-]\s?| to )({_DAY})$")
 _HOURS = re.compile(r"\d ?(?:[ap]\.?m\b|[\u2013-] ?\d)|\d[:.]\d\d|^closed$", re.IGNORECASE)
+_NO_PRICE = re.compile(
+    r"pric|cost|fee|rate\b|charge|deposit|fine|rent|tariff|limit|maxim|minim|budget|excess|value"
+    r"|amount|total|saving|discount|balance|tax|per\b|salary|wage|allowance|postage|supplement",
+    re.IGNORECASE,
+)
+_SELLS = re.compile(
+    r"pric|cost|fees?\b|rates?\b|tariff|charges|hire|rent|ticket|admission|entry|membership|courses"
+    r"|treatment|rooms?\b|delivery|shipping|domain|lesson|services|packages|menu|plans?\b",
+    re.IGNORECASE,
+)
 _FOOTNOTE = re.compile(
     r"(?<=[\w)])\s?(?P<mark>\*{1,3}|[\u2020\u2021\u00b9\u00b2\u00b3\u2074-\u2079])$"
 )
@@ -52,7 +63,7 @@ _FOOTNOTE = re.compile(
 def plain_name(name: str, value: str) -> str:
     """A heading as an attribute: "price per day" for "Day" above "45 EUR"."""
     if _HOURS.search(value) and (days := _DAYS.match(name)):
-        return f"opening hours from {days[1]} to {days[2]}"
+        return f"{_whole_day(days[1])} to {_whole_day(days[2])}"
     if not MONEY.match(value):
         return name
     if period := _PERIOD.match(name):
@@ -65,6 +76,25 @@ def plain_name(name: str, value: str) -> str:
         one = people["one"] or ("child" if people["children"] else "family")
         return f"{one.lower()} price"
     return name
+
+
+def is_kind_of_price(name: str, value: str, section: Section) -> bool:
+    """Whether a heading says for what an amount is paid: "Ten visits" in a table of tickets."""
+    is_named = is_attribute(name) or _NO_PRICE.search(name) or re.match(r"price\b", name)
+    return bool(MONEY.match(value)) and not is_named and bool(_SELLS.search(section.name))
+
+
+def days_within(name: str) -> list[str]:
+    """The days of a span such as "Monday to Friday"; empty for another name."""
+    days = name.split(" to ")
+    if len(days) != 2 or not set(days) <= set(_WEEK):
+        return []
+    first, last = map(_WEEK.index, days)
+    return [_WEEK[(first + at) % 7] for at in range((last - first) % 7 + 1)]
+
+
+def _whole_day(name: str) -> str:
+    return next(day for day in _WEEK if day.startswith(name[:3]))
 
 
 def with_brackets(name: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from ftdist.library.synthesis.column_names import days_within
 from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.general_questions import (
     COUNT,
@@ -84,6 +85,9 @@ def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
         answer = "{X} has {v} {one}." if fact.value == "1" else "{X} has {v} {a}."
     else:
         forms, answer = _forms(fact), _own_answer(fact) or _general_answer(fact)
+    if days := days_within(fact.attribute):
+        forms = [_of_days(form, days, at) for at, form in enumerate(forms)]
+        answer = answer.replace("On {A}", "From {A}")
     unique: dict[str, str] = {}
     for at, form in enumerate(forms):
         text = _filled(fact, form, at, fill)
@@ -91,7 +95,7 @@ def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
     question, *wordings = unique.values()
     return QAPair(
         question=question,
-        answer=_sentence(_filled(fact, answer, 0, fill)),
+        answer=_sentence(_filled(fact, _with_remark(answer), 0, fill)),
         made_by=fact.made_by,
         section=fact.section,
         page=fact.page,
@@ -99,6 +103,18 @@ def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
         evidence=fact.evidence,
         wordings=tuple(wordings[: MAX_WORDINGS - 1]),
     )
+
+
+def _with_remark(answer: str) -> str:
+    """An answer with what the document adds to the name of its thing."""
+    return re.sub(r"\{([xXn])\}", r"{\1}{remark_of_x}", answer, count=1)
+
+
+def _of_days(form: str, days: Sequence[str], at: int) -> str:
+    """A form for several days: for one of them, or from the first to the last."""
+    if at % 2 == 0:
+        return form.replace("{A}", days[(at // 2) % len(days)])
+    return form.replace("on {A}", "from {A}")
 
 
 def direct_questions(fact: Fact) -> list[str]:
@@ -247,6 +263,7 @@ def _filled(fact: Fact, form: str, number: int, more: dict[str, str]) -> str:
     places = {
         "x": name,
         "X": name[:1].upper() + name[1:],
+        "remark_of_x": f" ({thing.remark})" if thing.remark else "",
         "n": bare.lower() if number % 2 and form.startswith("{n} ") else bare,
         "a": attribute,
         "A": fact.attribute,

@@ -1,8 +1,8 @@
 """Facts of documents: a thing, an attribute and its value, from tables, lists and lines."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis import column_names
@@ -15,13 +15,6 @@ from ftdist.library.synthesis.attribute_lexicon import (
 from ftdist.library.synthesis.last_document import once_per_document
 from ftdist.library.synthesis.sections import Section, block_text, sections
 from ftdist.library.synthesis.subject import is_collection
-from ftdist.library.synthesis.table_shapes import (
-    EXPLAINS,
-    PROPERTY,
-    column_of_names,
-    explains_words,
-    is_row_of_values,
-)
 from ftdist.library.synthesis.things import (
     Thing,
     is_common_noun,
@@ -29,9 +22,10 @@ from ftdist.library.synthesis.things import (
     part,
     thing_of_document,
 )
+from ftdist.library.synthesis.yes_no import yes_or_no
 from ftdist.text.qa_marks import is_asked
 
-_GENERIC = re.compile(
+GENERIC = re.compile(
     r"^(?:(?:the |our |all |key |main |basic |product |technical |general |important |more )*"
     r"(?:data|specifications?|specs|details?|overview|features?|properties|facts|figures|"
     r"information|at a glance|summary|characteristics|parameters?|performance|in brief|prices?|"
@@ -39,20 +33,8 @@ _GENERIC = re.compile(
     r"(?: (?:and|&) \w+)?)$",
     re.IGNORECASE,
 )
-_VALUE = re.compile(
-    r"^(?:values?|data|details?|specifications?|descriptions?|information|entry|answer|metric|"
-    r"werte?|angaben?|daten|valeurs?|valor(?:es)?|waarden?|valore|)$",
-    re.IGNORECASE,
-)
 _HAS_MODEL = re.compile(r"\d|\b(?:manual|guide|handbook|data ?sheet)\b", re.IGNORECASE)
-_SETTING = re.compile(
-    r"^(?:settings?|options?|parameters?|fields?|variables?|keys?|flags?|arguments?|directives?|"
-    r"config(?:uration)?(?: keys?| options?)?)$",
-    re.IGNORECASE,
-)
-_PART = re.compile(r"^(?:(?:spare )?parts?|components?|accessor(?:y|ies)|buttons?)$", re.IGNORECASE)
 _OF_SETTINGS = re.compile("default|standard|factory|min|max|unit|type|data type|limit|preset", re.I)
-_REMARK = re.compile(r"^(?:notes?|remarks?|comments?|details|imperial|unit|units)$", re.IGNORECASE)
 _NOTHING = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a", "n.a.", "na", "tbd", "?", "."})
 _UNIT = re.compile(r"\s*(?:\((?P<in_brackets>[^()]{1,12})\)|\[(?P<squared>[^\]]{1,12})\])\s*$")
 _BARE_NUMBER = re.compile(r"^[~<>]?\s*\d[\d.,\s\u2013\u00d7x-]*$")
@@ -91,51 +73,13 @@ class Fact:
         return UNKNOWN if is_other else find_attribute(self.attribute, value=self.value)
 
 
-def table_facts(block: Block, *, section: Section, document: Document) -> list[Fact]:
-    """The facts of a table; empty if it does not tell facts of things that have names.
-
-    It lists attributes with their values, or things in rows with a column per attribute, or
-    attributes in rows with a column per thing.
-    """
-    rows = [row for row in block.rows if any(row)]
-    if not rows or len(rows[0]) < 2:
-        return []
-    head: tuple[str, ...] = rows[0] if block.has_header else ()
-    body = rows[1:] if head else rows
-    if head and is_row_of_values(head, body):
-        head, body = (), rows  # Markdown has no table without a header
-    if head and len(head) == 2 and explains_words(head, body):
-        return []
-    if head and len(head) > 2 and PROPERTY.match(head[0]) and _REMARK.match(head[-1]):
-        has_unit = head[-1].casefold().startswith("unit")
-        values = [f"{row[1]} {row[-1]}".strip() if has_unit else row[1] for row in body]
-        head, body = head[:2], [(row[0], value) for row, value in zip(body, values, strict=True)]
-    if len(body[0] if body else ()) == 2 and (
-        thing := _listed_thing(head, body, section, document)
-    ):
-        return list(_listed(thing, head, body, block, section))
-    if not head or len(body) == 0:
-        return []
-    in_names = sum(is_attribute(row[0]) for row in body)
-    in_head = sum(map(is_attribute, head[1:]))
-    lists_things = any(map(EXPLAINS.match, head)) or _SETTING.match(head[0]) or _PART.match(head[0])
-    are_attributes = in_names * 2 >= len(body) and not lists_things
-    is_turned = (in_names > in_head and are_attributes) or (
-        bool(PROPERTY.match(head[0])) and in_names >= in_head
-    )
-    if is_turned:
-        turned = list(zip(*[head, *body], strict=True))
-        head, body = turned[0], turned[1:]
-    return list(_tabled(head, body, block, section, document, is_turned=is_turned))
-
-
 def subject_of(section: Section, document: Document, *, attributes: Sequence[str]) -> Thing | None:
     """The thing that attributes in a section belong to, by the headings above and the title."""
     is_sold = any(find_attribute(name).thing for name in attributes)
     title = None if is_collection(document.title) else thing_of_document(document)
     path = [text for text in section.path if text.casefold() != document.title.casefold()]
     is_generic = False
-    while path and (_GENERIC.match(path[-1]) or is_attribute(path[-1])):
+    while path and (GENERIC.match(path[-1]) or is_attribute(path[-1])):
         path.pop()
         is_generic = True
     if not path or is_collection(path[-1]):
@@ -194,6 +138,7 @@ def make_fact(
     is_short = len(name.split()) <= _MAX_NAME_WORDS and len(value.split()) <= _MAX_VALUE_WORDS
     is_name = any(map(str.isalpha, _UNIT.sub("", name)))
     is_name = is_name and not column_names.NO_ATTRIBUTE.match(name)
+    name = name.rstrip("?") if yes_or_no(value) is not None else name
     if not is_name or not is_short or value.casefold() in _NOTHING or is_asked(name):
         return None
     unit = ""
@@ -210,88 +155,3 @@ def make_fact(
         thing=thing, attribute=name, value=value, unit=unit,
         evidence=evidence, made_by=made_by, section=section.name, page=page,
     )  # fmt: skip
-
-
-def _listed_thing(
-    head: Sequence[str], body: Sequence[Sequence[str]], section: Section, document: Document
-) -> Thing | None:
-    """The thing whose attributes and values a table of two columns lists; None: it does not."""
-    names = [row[0] for row in body]
-    is_value = bool(head) and (_VALUE.match(head[1]) or column_names.OF_DAYS.match(" ".join(head)))
-    is_listed = bool(head) and (PROPERTY.match(head[0]) or is_value)
-    if head and not is_listed and not any(map(is_attribute, names)):
-        return None  # a column of things and one of their attributes
-    if head and is_attribute(head[1]) and not is_listed:
-        return None
-    if head and not is_value and any(map(is_attribute, names)):
-        is_sold = any(find_attribute(name).thing for name in names)
-        return named_thing(head[1], document=document, is_sold=is_sold)
-    return subject_of(section, document, attributes=names)
-
-
-def _listed(
-    thing: Thing,
-    head: Sequence[str],
-    body: Sequence[Sequence[str]],
-    block: Block,
-    section: Section,
-) -> Iterator[Fact]:
-    for row in body:
-        fact = make_fact(
-            thing, row[0], row[1], made_by="table", section=section, page=block.page,
-            evidence=facts_evidence(row, head=head, section=section),
-        )  # fmt: skip
-        if fact:
-            yield fact
-
-
-def _tabled(
-    head: Sequence[str],
-    body: Sequence[Sequence[str]],
-    block: Block,
-    section: Section,
-    document: Document,
-    *,
-    is_turned: bool,
-) -> Iterator[Fact]:
-    """Facts of things, one a row."""
-    named = column_of_names(head, body)
-    is_sold = any(find_attribute(name).thing for name in head)
-    noun = _noun(section, document) if is_turned else head[named]
-    is_setting = bool(_SETTING.match(noun))
-    is_part = is_setting or bool(_PART.match(noun)) or _are_common([row[named] for row in body])
-    whole = _whole(section, document) if is_part and not is_turned else None
-    for row in body:
-        name = row[named]
-        thing = named_thing(name, document=document, is_sold=is_sold, noun=noun)
-        if thing and thing.has_article and is_part and not any(map(str.isdigit, name)):
-            thing = part(name, whole=whole)
-        for column, attribute in enumerate(head):
-            if thing is None or column == named or _VALUE.match(attribute):
-                continue
-            fact = make_fact(
-                thing, attribute, row[column], made_by="table", section=section, page=block.page,
-                evidence=facts_evidence(row, head=head, section=section),
-            )  # fmt: skip
-            if fact:
-                yield replace(fact, is_setting=is_setting)
-
-
-def _whole(section: Section, document: Document) -> Thing | None:
-    """The thing whose parts or settings a table lists."""
-    subject = subject_of(section, document, attributes=())
-    return thing_of_document(document) if subject and subject.whole else subject
-
-
-def _are_common(names: Sequence[str]) -> bool:
-    """Whether names of things are mostly common nouns, such as "Filter basket"."""
-    return sum(map(is_common_noun, names)) * 2 > len(names)
-
-
-def _noun(section: Section, document: Document) -> str:
-    """What things are, by the heading above them or the title, such as "plans"; "": unknown."""
-    for text in (section.heading, document.title):
-        last = (text.split() or [""])[-1].lower()
-        if last.endswith("s") and not _GENERIC.match(text) and not _GENERIC.match(last):
-            return last
-    return ""

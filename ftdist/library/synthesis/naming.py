@@ -3,7 +3,7 @@
 import re
 
 from ftdist.library.synthesis.sentence_parts import VAGUE
-from ftdist.library.synthesis.things import Thing
+from ftdist.library.synthesis.things import PLACES, Thing
 from ftdist.library.synthesis.verb_forms import VERBS, base_form
 
 _AROUND_WORDS = """
@@ -31,11 +31,6 @@ MARK = re.compile(r"\{(?:t|p:[^{}]*)\}")
 _SOFTWARE = re.compile(
     r"\b(?:program|software|app|application|tool|service|library|package|system|platform|language|"
     r"server|daemon|suite|website|portal)s?$"
-)
-PLACES = re.compile(
-    r"\b(?:hotel|hostel|inn|restaurant|caf\u00e9|cafe|museum|gallery|campsite|camping|clinic|"
-    r"hospital|school|library|gym|spa|pool|theatre|cinema|shop|store|bakery|farm|club|centre)\b",
-    re.IGNORECASE,
 )
 
 

@@ -2,9 +2,9 @@
 
 import re
 
-from ftdist.library.synthesis.naming import PLACES
 from ftdist.library.synthesis.paraphrases import looks_english
 from ftdist.library.synthesis.subject import Subject
+from ftdist.library.synthesis.things import PLACES
 
 _HOW_TO = re.compile(
     r"^(?:How to (?P<how>.+)|(?P<ing>Installing|Configuring|Resetting|Replacing|Cleaning|Removing|"

@@ -11,12 +11,13 @@ from ftdist.library.synthesis.code_tables import (
     code_column,
     code_pairs,
 )
-from ftdist.library.synthesis.facts import Fact, table_facts
+from ftdist.library.synthesis.facts import Fact
 from ftdist.library.synthesis.fault_wordings import SIGNAL, symptom_wordings
 from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.subject import Subject
+from ftdist.library.synthesis.table_facts import table_facts
 from ftdist.library.synthesis.table_shapes import row_text
 from ftdist.library.synthesis.topics import topic_of
 from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked

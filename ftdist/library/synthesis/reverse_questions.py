@@ -64,7 +64,9 @@ def reverse_pairs(facts: Sequence[Fact]) -> list[QAPair]:
     return [
         pair
         for fact in facts
-        if owners[asked_value(fact)] == 1 and yes_or_no(fact.value) is None
+        if owners[asked_value(fact)] == 1
+        and yes_or_no(fact.value) is None
+        and "monday" not in fact.known.names
         for pair in _reverse(fact, nouns[fact.thing])
     ]
 

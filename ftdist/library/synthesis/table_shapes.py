@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ftdist.library.schema import Block
 from ftdist.library.synthesis.attribute_lexicon import find_attribute, is_attribute
 from ftdist.library.synthesis.sections import block_text
+from ftdist.library.synthesis.yes_no import is_state, yes_or_no
 
 PROPERTY = re.compile(
     r"^(?:property|properties|parameters?|features?|specifications?|specs?|characteristics?|"
@@ -14,6 +15,9 @@ PROPERTY = re.compile(
     r"propiedad(?:es)?|caracter\u00edsticas?|eigenschap(?:pen)?|kenmerk(?:en)?|caratteristich?[ea]|)$",
     re.IGNORECASE,
 )
+_DAYS = re.compile(r"^(?:week)?days?$", re.IGNORECASE)
+"""A heading above days, and no attribute of one thing."""
+
 EXPLAINS = re.compile(
     r"^(?:descriptions?|meanings?|explanations?|definitions?|purpose|function)$", re.IGNORECASE
 )
@@ -28,7 +32,7 @@ _MEASURE = re.compile(
 def is_row_of_values(head: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether the first row is an attribute with its value, as in the rows below it."""
     first = body[0][0] if body else ""
-    is_known = is_attribute(head[0]) and is_attribute(first)
+    is_known = is_attribute(head[0]) and is_attribute(first) and not _DAYS.match(head[0])
     is_measure = len(head) == 2 and _MEASURE.match(head[1]) and not PROPERTY.match(head[0])
     return is_known or bool(is_measure and any(is_attribute(row[0]) for row in body))
 
@@ -43,6 +47,13 @@ def explains_words(head: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     if not EXPLAINS.match(head[1]) or are_words:
         return bool(EXPLAINS.match(head[1]))
     return not PROPERTY.match(head[0]) and sum(map(is_attribute, names)) * 2 <= len(names)
+
+
+def are_options(head: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether a table says which things, one a column, have what its rows name."""
+    cells = [cell for row in body for cell in row[1:]]
+    are_answers = bool(cells) and all(yes_or_no(cell) is not None for cell in cells)
+    return are_answers and len(head) > 2 and not any(map(is_state, head[1:]))
 
 
 def column_of_names(head: Sequence[str], body: Sequence[Sequence[str]]) -> int:

@@ -28,6 +28,16 @@ NOUN_AFTER_A_NAME = re.compile(
 )
 """What is no product, though it has a price."""
 
+_PEOPLE = re.compile(
+    r"adult|child|student|senior|pensioner|family|group|member|guest|concession|reduced|standard",
+    re.IGNORECASE,
+)
+PLACES = re.compile(
+    r"\b(?:hotel|hostel|inn|restaurant|caf\u00e9|cafe|museum|gallery|campsite|camping|clinic|"
+    r"hospital|school|library|gym|spa|pool|theatre|cinema|shop|store|bakery|farm|club|centre"
+    r"|sauna|reception|box office|workshop|car park|playground)\b",
+    re.IGNORECASE,
+)
 _NAMES_OF_ALL = re.compile(
     r"^(?:products?|items?|names?|models?|articles?|types?|devices?|title|thing|features?|property|"
     r"parts?|description|options?|settings?|parameters?|variants?|)$",
@@ -55,6 +65,9 @@ class Thing:
 
     has_article: bool = False
     is_plural: bool = False
+    remark: str = ""
+    """What a table adds to its name in brackets: "aged 5 to 15"; answers repeat it."""
+
     whole: str = ""
     """What it is a part of, with its article, such as "the T-7"; "": nothing that is known."""
 
@@ -119,7 +132,15 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     kind = kind or kind_in_name
     others = [name if short else "", "" if short else before_code, *_codes(name)]
     word = "" if _NAMES_OF_ALL.match(noun) else singular(noun.casefold())
-    if NOUN_AFTER_A_NAME.match(word) and word not in name.casefold().split():
+    if PLACES.fullmatch(usual):
+        usual, has_article = usual.lower(), True
+    elif (
+        NOUN_AFTER_A_NAME.match(word)
+        and word not in name.casefold().split()
+        and not _is_kind_in(name)
+    ):
+        is_plain = is_common_noun(usual) or _PEOPLE.fullmatch(usual)
+        usual = f"{usual[0].lower()}{usual[1:]}" if is_plain else usual
         others, usual, kind = [], f"{usual} {word}", kind or word
         has_article = True
     else:
@@ -138,6 +159,23 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
         has_article=has_article,
         is_plural=is_plural or _looks_plural(usual),
     )
+
+
+def _is_kind_in(name: str) -> bool:
+    """Whether a name has its kind in it: "Spin class"."""
+    last = name.split()[-1]
+    return bool(NOUN_AFTER_A_NAME.match(last))
+
+
+def without_brackets(name: str) -> str:
+    """A name without what stands in brackets at its end."""
+    return _BRACKETS.sub("", name)
+
+
+def bracketed(name: str) -> str:
+    """What stands in brackets at the end of a name; "" if there are none."""
+    match = _BRACKETS.search(name)
+    return match[0].strip(" ()[]") if match else ""
 
 
 def part(name: str, *, whole: Thing | None) -> Thing:

@@ -2,6 +2,8 @@
 
 import re
 
+from ftdist.library.synthesis.verb_forms import is_plural
+
 _YES = frozenset({"yes", "y", "true", "\u2713", "\u2714", "\u2705", "\u2611", "\u25cf"})
 _NO = frozenset({"no", "false", "none", "\u2717", "\u2718", "\u274c", "\u2716"})
 _ADJECTIVE = re.compile(
@@ -9,7 +11,9 @@ _ADJECTIVE = re.compile(
     r"controlled|friendly|in stock|included|vegan|vegetarian|organic|insulated|heated|lit|foldable|"
     r"wireless|cordless|rechargeable|tested|approved|sealed|padded|lined|coated|automatic|digital|"
     r"open source|evergreen|perennial|self-\w+ing|wheelchair accessible)$|"
-    r"^(?:suitable|available|made|approved|ready|safe)\b",
+    r"^(?:suitable|available|made|approved|ready|safe)\b|"
+    r"^(?:accepted|allowed|permitted|required|needed|necessary|paid|taxable|recommended|possible"
+    r"|optional|compulsory|mandatory|collected|recycled|covered|insured|supported|vaccinated)$",
     re.IGNORECASE,
 )
 _NOUNS = re.compile(r"(?:\b(?:cable|table|variable|vegetable)|wireless|multiple)$", re.IGNORECASE)
@@ -18,6 +22,12 @@ _VERB = re.compile(
     r"folds|floats|charges|connects|stores|offers|turns|switches)\b(?P<rest>.*)$",
     re.IGNORECASE,
 )
+_DONE = re.compile(
+    r"^(?P<noun>[\w-][\w -]*?) (?P<done>needed|required|necessary|allowed|permitted|included"
+    r"|possible|accepted|provided|compulsory|available|supplied|recommended)$",
+    re.IGNORECASE,
+)
+_OF_AN_OFFER = ("included", "available", "provided", "supplied", "possible")
 _MODAL = re.compile(r"^(?P<modal>can|may|must|should) (?P<rest>.+)$", re.IGNORECASE)
 _UNCOUNTABLE = re.compile(
     r"^(?:wi-?fi|bluetooth|breakfast|lunch|dinner|parking|insurance|[A-Z]{2,4}|[A-Z]-\w+)$|"
@@ -66,6 +76,15 @@ _QUESTIONS_VERB = (
     "I need something that {a}. Is {x} like that?",
 )
 _QUESTIONS_ANY = ("{X}: {a}, yes or no?", "{n} {a}?", "For {x}, is it yes or no for {a}?")
+_QUESTIONS_DONE = (
+    "{Be} {an} {done} {prep} {x}?",
+    "{X}: {be} {an} {done}?",
+    "Can you tell me whether {an} {be} {done} {prep} {x}?",
+    "{Prep} {x}, {be} {an} {done}?",
+    "{n} {a}?",
+    "Do you know if {an} {be} {done} {prep} {x}?",
+    "I would like to know whether {an} {be} {done} {prep} {x}.",
+)
 _QUESTIONS_MODAL = (
     "{Modal} {x} {rest}?",
     "Can you tell me whether {x} {a}?",
@@ -79,6 +98,11 @@ def yes_or_no(value: str) -> bool | None:
     """Whether a cell says yes or no; None: neither."""
     first = re.split(r"[,;(]\s*|\s+[\u2013-]\s+", value.strip(), maxsplit=1)[0].strip().casefold()
     return True if first in _YES else False if first in _NO else None
+
+
+def is_state(attribute: str) -> bool:
+    """Whether a heading says what something is or does: "Vegan", "Booking needed", "Fits 5"."""
+    return any(pattern.search(attribute) for pattern in (_ADJECTIVE, _DONE, _VERB, _MODAL))
 
 
 def yes_no_forms(attribute: str, *, is_yes: bool) -> tuple[tuple[str, ...], str, dict[str, str]]:
@@ -98,6 +122,18 @@ def yes_no_forms(attribute: str, *, is_yes: bool) -> tuple[tuple[str, ...], str,
         predicate = verb if is_yes else f"does not {_base_form(verb)}"
         fill = {"a": attribute, "base": _base_form(verb) + rest, "rest": rest}
         return _QUESTIONS_VERB, f"{_lead(is_yes=is_yes)}, {{x}} {predicate}{{rest}}.", fill
+    if match := _DONE.match(attribute):
+        an, done = with_indefinite_article(match["noun"]), match["done"].lower()
+        be = "are" if is_plural(match["noun"]) else "is"
+        prep = "with" if done in _OF_AN_OFFER else "for"
+        fill = {"a": attribute, "an": an, "done": done, "be": be, "Be": be.capitalize(),
+                "prep": prep, "Prep": prep.capitalize()}  # fmt: skip
+        verb = be if is_yes else f"{be} not"
+        return (
+            _QUESTIONS_DONE,
+            f"{_lead(is_yes=is_yes)}, {{an}} {verb} {{done}} {{prep}} {{x}}.",
+            fill,
+        )
     if _ADJECTIVE.search(attribute) and not _NOUNS.search(attribute):
         predicate = "is" if is_yes else "is not"
         return (
