@@ -16,7 +16,9 @@ from ftdist.library.synthesis.general_questions import (
     is_plural_attribute,
     word_forms,
 )
+from ftdist.library.synthesis.plural_forms import in_plural
 from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.schedule_facts import schedule_of
 from ftdist.library.synthesis.things import singular
 from ftdist.library.synthesis.units import unit_in_words
 from ftdist.library.synthesis.verb_forms import base_form
@@ -80,6 +82,8 @@ def fact_pair(fact: Fact, *, is_english: bool) -> QAPair:
         forms, answer, fill = yes_no_forms(said_attribute(fact.attribute), is_yes=is_yes)
         if remark := fact.value.partition(",")[2].strip():
             answer, fill = f"{answer[:-1]}, {{remark}}.", fill | {"remark": remark}
+    elif schedule := schedule_of(said_attribute(fact.attribute), fact.value):
+        forms, answer, fill = schedule
     elif _is_count(fact):
         forms = (*_own_forms(fact), *COUNT)
         answer = "{X} has {v} {one}." if fact.value == "1" else "{X} has {v} {a}."
@@ -274,25 +278,6 @@ def _filled(fact: Fact, form: str, number: int, more: dict[str, str]) -> str:
     }
     form = in_plural(form) if thing.is_plural else form
     return form.format(**places | more)
-
-
-def in_plural(form: str) -> str:
-    """A form whose verbs and pronouns agree with a thing in the plural."""
-    form = re.sub(r"\b([Ii])s (?=\{[xX]\}|it\b)", lambda m: "Are " if m[1] == "I" else "are ", form)
-    form = re.sub(r"\b([Dd])oes (?=\{[xX]\}|it\b(?! take))", lambda m: f"{m[1]}o ", form)
-    form = re.sub(r"(?<!of )(?<!on )(?<!for )(?<!in )(\{[xX]\}|\bit) is\b", r"\1 are", form)
-    form = re.sub(r"(\{[xX]\}|\bit) (?:has)\b", r"\1 have", form)
-    form = re.sub(r"(\{[xX]\}|\bit) was\b", r"\1 were", form)
-    form = re.sub(r"\b([Ww])as (?=\{x\}|it\b)", r"\1ere ", form)
-    form = re.sub(r"\b([Hh])as (?=\{x\}|it\b)", r"\1ave ", form)
-    form = re.sub(r"\bits\b", "their", form)
-    form = re.sub(rf"\b({_BEFORE_IT}) it\b", r"\1 they", form)
-    form = re.sub(r"\bit(?= (?:are|have|were|last|still)\b)", "they", form)
-    form = re.sub(r"\bit (go|break|wear|need)(?:e?s)\b", r"they \1", form)
-    return re.sub(r"\bit\b(?! take)", "them", form)
-
-
-_BEFORE_IT = "[Aa]re|[Dd]o|[Ww]ere|[Hh]ave|can|must|should|may|will"
 
 
 def _sentence(text: str) -> str:

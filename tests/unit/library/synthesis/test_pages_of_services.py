@@ -219,3 +219,69 @@ def test_an_hour_keeps_its_full_stop_before_a_name() -> None:
     texts = [text for pair in pairs.values() for text in (pair.question, *pair.wordings)]
     assert any("after 10 p.m." in text for text in texts)
     assert not any("p.m " in text or "p.m?" in text for text in texts if text[-1] in "?.")
+
+
+def test_hours_of_several_places_are_asked_for_by_day() -> None:
+    table = _table(
+        ("Day", "Museum", "Caf\u00e9"),
+        ("Monday", "Closed", "Closed"),
+        ("Tuesday", "10:00\u201317:00", "10:00\u201316:30"),
+    )
+    pairs = _pairs(_heading("Opening hours"), table, title="Plan your visit")
+    assert pairs["Is the museum open on Monday?"].answer == "On Monday, the museum is closed."
+    assert pairs["When is the caf\u00e9 open on Tuesday?"].answer == (
+        "On Tuesday, the hours of the caf\u00e9 are: 10:00\u201316:30."
+    )
+    assert not [pair for pair in pairs.values() if pair.made_by == "reverse"]
+
+
+def test_an_amount_below_what_it_is_paid_for_is_a_price() -> None:
+    table = _table(("Ticket", "Single", "Ten visits"), ("Child (5\u201315)", "\u20ac2", "\u20ac18"))
+    pairs = _pairs(_heading("Tickets"), table, title="Pool")
+    price = pairs["How much does the child ticket (ten visits) cost?"].answer
+    assert price == "The child ticket (ten visits) (5\u201315) costs \u20ac18."
+
+
+@pytest.mark.parametrize(
+    ("head", "value", "question", "answer"),
+    [
+        ("Booking needed", "no", "Is a booking needed for the spin class?",
+         "No, a booking is not needed for the spin class."),
+        ("Towels included", "yes", "Are towels included with the spin class?",
+         "Yes, towels are included with the spin class."),
+        ("Length", "50 minutes", "How long does the spin class take?",
+         "The length of the spin class is 50 minutes."),
+    ],
+)  # fmt: skip
+def test_a_course_belongs_to_no_product(head: str, value: str, question: str, answer: str) -> None:
+    table = _table(("Course", head, "Price"), ("Spin class", value, "\u20ac9"))
+    pairs = _pairs(_heading("Courses"), table, title="Harbour Leisure Centre")
+    assert pairs[question].answer == answer
+
+
+@pytest.mark.parametrize(
+    ("head", "value", "question", "answer"),
+    [
+        ("Water", "Every 10 days", "How often should I water the moth orchid?",
+         "Water the moth orchid every 10 days."),
+        ("Plant out", "April to May", "When should I plant out the moth orchid?",
+         "Plant out the moth orchid: April to May."),
+        ("Collection", "Every two weeks", "How often is the moth orchid collected?",
+         "The collection of the moth orchid is every two weeks."),
+        ("Safe for pets", "no", "Is the moth orchid safe for pets?",
+         "No, the moth orchid is not safe for pets."),
+    ],
+)  # fmt: skip
+def test_what_is_done_to_a_thing_is_asked_for_by_when_and_how_often(
+    head: str, value: str, question: str, answer: str
+) -> None:
+    table = _table(("Plant", head, "Price"), ("Moth orchid", value, "\u20ac9"))
+    assert _pairs(table, title="Plant care")[question].answer == answer
+
+
+def test_options_of_several_things_are_asked_for_by_thing() -> None:
+    table = _table(("Function", "Eco", "Glass"), ("Extra dry", "yes", "no"))
+    text = _paragraph("The programmes of the machine have the following functions.")
+    answers = [pair.answer for pair in _pairs(text, table, title="Aquanor 6").values()]
+    assert any(answer.startswith("No, ") and "Glass" in answer for answer in answers)
+    assert not any("have a Glass" in answer or "have a glass" in answer for answer in answers)
