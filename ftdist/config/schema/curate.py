@@ -100,8 +100,7 @@ class CleanConfig:
     dedup_sections: bool
     """Whether to remove sections of at least 50 words that repeat an earlier section.
 
-    Exact duplicates, and those with a similarity of 0.9 (or `dedup_threshold`, if higher) and the
-    same critical words (numbers, names, units, negations, opposites).
+    At least 0.9 alike (or `dedup_threshold`), with the same numbers, names, units and negations.
     """
 
     dedup_threshold: Annotated[float, Field(gt=0.3, le=1)]
@@ -111,11 +110,7 @@ class CleanConfig:
     """Treatment of keys, tokens and passwords: allow, mask, or error."""
 
     pii: PiiPolicy
-    """Treatment of e-mail addresses, phone, card and account numbers: allow, mask, or error.
-
-    mask_conversations masks them in conversations, rows, mail, subtitles and spreadsheets. Other
-    documents publish how to reach somebody: there, only card numbers.
-    """
+    """E-mail addresses, phone, card, account numbers; mask_conversations: less in documents."""
 
     allowlist: list[str]
     """Texts never masked, such as support@example.org; @example.org allows the whole domain."""

@@ -11,6 +11,9 @@ from ftdist.library.schema import Conversation, Document, Note, Passage
 
 GoodRow = Conversation | Passage | Document
 
+OF_PEOPLE = frozenset({"mail", "mbox", "subtitles", "xlsx"})
+"""Kinds of documents that hold what people said or lists of them, not what is published."""
+
 _CONTEXT = 40
 """Characters before a mask in an example."""
 
@@ -32,7 +35,7 @@ def mask_row(
     excerpts: dict[str, str] = {}
 
     def mask(text: str, *, after: str = "") -> str:
-        masked, kinds, kept = mask_pii(
+        masked, kinds, left = mask_pii(
             f"{after}{text}",
             secrets=secrets,
             personal=personal,
@@ -42,7 +45,7 @@ def mask_row(
         if not masked.startswith(after):
             return mask(text)
         counts.update(kinds)
-        published.update(kept)
+        published.update(left)
         for kind in kinds:
             excerpts.setdefault(kind, _around(f"<{kind}>", masked))
         return masked.removeprefix(after)

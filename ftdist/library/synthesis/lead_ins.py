@@ -141,8 +141,8 @@ def _of_following(text: str) -> list[str]:
 def _of_clause(text: str) -> list[str]:
     match = _CLAUSE.match(text)
     if match is None or (match["verb"] not in COMMAND_VERBS and not match["aux"]):
-        who = _MAY.match(text)
-        return [f"What {who['aux']} {who['who'].lower()} {who['rest']}"] if who else []
+        may = _MAY.match(text)
+        return [f"What {may['aux']} {may['who'].lower()} {may['rest']}"] if may else []
     who, rest = match["who"].lower(), match["rest"]
     aux, _, adverb = (match["aux"] or "do").partition(" ")
     never = "not " if adverb == "not" or aux == "cannot" else ""
@@ -177,11 +177,11 @@ def _of_contents(text: str) -> list[str]:
     verb = re.sub(r"s?(?= of| with|$)", "", verb, count=1)
     does = "do" if is_plural(match["who"]) or match["not"] == "do not " else "does"
     never = "not " if match["not"] else ""
-    asked = [f"{what} {does} {who} {never}{verb}"]
+    wordings = [f"{what} {does} {who} {never}{verb}"]
     if verb in ("include", "cover"):
         done = "included in" if verb == "include" else "covered by"
-        asked.append(f"{what} {'are' if match['noun'] else 'is'} {never}{done} {who}")
-    return asked
+        wordings.append(f"{what} {'are' if match['noun'] else 'is'} {never}{done} {who}")
+    return wordings
 
 
 def _of_command(text: str) -> list[str]:

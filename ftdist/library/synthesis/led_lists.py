@@ -18,23 +18,23 @@ _MIN_ITEMS, _MAX_WORDS = 2, 160
 
 
 def led_list_pairs(section: Section, document: Document) -> Iterator[QAPair]:
-    """The lists of a section that a line leads in English, each asked for as that line suggests."""
+    """The lists of a section that a line leads, each with the questions that this line suggests."""
     topic = section_topic(section, document)
     for at, block in enumerate(section.blocks):
         items = list(takewhile(lambda each: each.kind == "item", section.blocks[at + 1 :]))
         if block.kind != "paragraph" or not block.text.rstrip().endswith(":"):
             continue
         lead = sentences(block.text)[-1].rstrip(": ")
-        asked = lead_in_questions(lead)
+        questions = lead_in_questions(lead)
         answer = joined([Block(kind="paragraph", text=f"{lead}:"), *items])
         is_answer = len(items) >= _MIN_ITEMS and len(answer.split()) <= _MAX_WORDS
-        if not asked or not is_answer:
+        if not questions or not is_answer:
             continue
         if topic is not None:
-            wordings = [text for each in asked for text in worded(each, topic.thing)]
+            wordings = [text for each in questions for text in worded(each, topic.thing)]
         else:
             is_only = sum(each.text.rstrip(": ").endswith(lead) for each in document.blocks) == 1
-            wordings = _below_heading(asked, section, document, is_only=is_only)
+            wordings = _below_heading(questions, section, document, is_only=is_only)
         wordings = list(dict.fromkeys(wordings))[:_MAX_WORDINGS]
         if not wordings:
             continue
@@ -49,23 +49,23 @@ def led_list_pairs(section: Section, document: Document) -> Iterator[QAPair]:
 
 
 def _below_heading(
-    asked: list[str], section: Section, document: Document, *, is_only: bool
+    questions: list[str], section: Section, document: Document, *, is_only: bool
 ) -> list[str]:
     """The questions alone and behind their section's heading, and what one types for them.
 
     Args:
-        asked: without their marks.
-        section: that they are asked in.
+        questions: without their marks.
+        section: that they stand in.
         document: whose title says no more than its name.
         is_only: whether no other list of the document has the same lead.
     """
     heading = "" if section.heading.casefold() == document.title.casefold() else section.heading
-    texts = [f"{each}?" for each in asked]
-    typed = " ".join(keywords(f"{heading} {asked[0]}"))
+    texts = [f"{each}?" for each in questions]
+    typed = " ".join(keywords(f"{heading} {questions[0]}"))
     behind = [f"{heading}: {text[0].lower()}{text[1:]}" for text in texts if heading]
     if not is_only:
         return [*behind, typed.lower()] if behind else []
-    polite = [f"Can you tell me {each}?" for each in filter(None, map(_embedded, asked[:1]))]
+    polite = [f"Can you tell me {each}?" for each in filter(None, map(_embedded, questions[:1]))]
     return [texts[0], *behind[:2], *texts[1:], typed.lower(), *polite]
 
 

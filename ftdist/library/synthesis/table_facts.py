@@ -143,10 +143,9 @@ def _tabled(
         if thing and thing.has_article and is_part and not any(map(str.isdigit, name)):
             thing = part(without_brackets(name), whole=whole)
         if thing and thing.name and (remark := bracketed(name)):
-            is_same = bare[without_brackets(name)] > 1
-            thing = replace(
-                thing, **({"name": f"{thing.name} ({remark})"} if is_same else {"remark": remark})
-            )
+            is_only = bare[without_brackets(name)] == 1
+            whole_name = f"{thing.name} ({remark})"
+            thing = replace(thing, remark=remark) if is_only else replace(thing, name=whole_name)
         for column, attribute in enumerate(head):
             if thing is None or column == named or _VALUE.match(attribute):
                 continue

@@ -123,8 +123,7 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     if _CODE_LIKE.search(name) or (len(name.split()) == 1 and name.islower()):
         return Thing(name=name)
     if _NO_ARTICLE.match(name) and not NOUN_AFTER_A_NAME.match(singular(noun.casefold())):
-        is_name = _DAY.match(name) or name.split()[0][1:] != name.split()[0][1:].lower()
-        return Thing(name=name if is_name else f"{name[0].lower()}{name[1:]}")
+        return _without_article(name)
     short = _short_name(name, prose=prose)
     usual = short or name
     kind, is_plural = _kind(usual, text=prose.about(usual))
@@ -134,11 +133,7 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     word = "" if _NAMES_OF_ALL.match(noun) else singular(noun.casefold())
     if PLACES.fullmatch(usual):
         usual, has_article = usual.lower(), True
-    elif (
-        NOUN_AFTER_A_NAME.match(word)
-        and word not in name.casefold().split()
-        and not _is_kind_in(name)
-    ):
+    elif NOUN_AFTER_A_NAME.match(word) and not _is_kind_in(name, word):
         is_plain = is_common_noun(usual) or _PEOPLE.fullmatch(usual)
         usual = f"{usual[0].lower()}{usual[1:]}" if is_plain else usual
         others, usual, kind = [], f"{usual} {word}", kind or word
@@ -161,10 +156,16 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     )
 
 
-def _is_kind_in(name: str) -> bool:
+def _without_article(name: str) -> Thing:
+    """A thing whose name is no noun: "Own car", "Moving house"."""
+    is_name = _DAY.match(name) or name.split()[0][1:] != name.split()[0][1:].lower()
+    return Thing(name=name if is_name else f"{name[0].lower()}{name[1:]}")
+
+
+def _is_kind_in(name: str, word: str) -> bool:
     """Whether a name has its kind in it: "Spin class"."""
-    last = name.split()[-1]
-    return bool(NOUN_AFTER_A_NAME.match(last))
+    words = name.split()
+    return word in name.casefold().split() or bool(NOUN_AFTER_A_NAME.match(words[-1]))
 
 
 def without_brackets(name: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import dropwhile, groupby, takewhile, zip_longest
+from itertools import dropwhile, groupby, takewhile
 from pathlib import Path
 
 from ftdist.library.readers import read_bytes, title_from_stem
@@ -68,11 +68,11 @@ def text_blocks(text: str) -> list[Block]:
         base=indents.most_common(1)[0][0] if indents else 0,
         width=max((len(line) for chunk in chunks for line in chunk), default=0),
     )
-    return [
-        block
-        for chunk, following in zip_longest(chunks, chunks[1:], fillvalue=[])
-        for block in _chunk_blocks(chunk, page, following=following)
-    ]
+    blocks: list[Block] = []
+    for at, chunk in enumerate(chunks):
+        following = chunks[at + 1][0] if at + 1 < len(chunks) else ""
+        blocks += _chunk_blocks(chunk, page, following=following)
+    return blocks
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ def _detab(line: str) -> str:
     return line[: len(line) - len(bare)].expandtabs(8) + bare
 
 
-def _chunk_blocks(lines: list[str], page: _Page, *, following: list[str]) -> list[Block]:
-    """Blocks of consecutive lines that are not empty, before those that follow."""
+def _chunk_blocks(lines: list[str], page: _Page, *, following: str) -> list[Block]:
+    """Blocks of consecutive lines that are not empty, before the line that follows."""
     blocks: list[Block] = []
     if len(lines) == 1 and _stands_as_heading(lines[0], following):
         return [Block(kind="heading", text=lines[0].strip(), level=2)]
@@ -117,12 +117,12 @@ def _chunk_blocks(lines: list[str], page: _Page, *, following: list[str]) -> lis
     return blocks + _body(lines[first:], page)
 
 
-def _stands_as_heading(line: str, following: list[str]) -> bool:
+def _stands_as_heading(line: str, following: str) -> bool:
     """Whether a line between empty lines is a heading: in capitals, or numbered before prose."""
     is_short = len(line.split()) <= _MAX_HEADING_WORDS and not SENTENCE_END.search(line)
     if not following or not is_short or indent_of(line):
         return False
-    is_numbered = bool(_NUMBERED.match(line)) and not _NUMBERED.match(following[0])
+    is_numbered = bool(_NUMBERED.match(line)) and not _NUMBERED.match(following)
     return bool(_CAPITALS.fullmatch(line)) or is_numbered
 
 
