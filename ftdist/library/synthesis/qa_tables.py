@@ -23,7 +23,7 @@ from ftdist.library.synthesis.topics import topic_of
 from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 
 _STATE = re.compile(
-    r"^(?:colou?r|state|status|behaviou?r|pattern|blinking|flashing)s?$", re.IGNORECASE
+    r"^(?:colou?r|state|status|behaviour|behavior|pattern|blinking|flashing)s?$", re.IGNORECASE
 )
 _ANY_NAME = re.compile(
     r"^(?:property|properties|parameters?|features?|specifications?|characteristics?|items?|names?|"

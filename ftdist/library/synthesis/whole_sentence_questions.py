@@ -41,7 +41,7 @@ _LIMIT = re.compile(
     rf" be (?P<size>{'|'.join(_SIZES)}) than [^,;:]*\d[^;:]*$"
 )
 _ONLY_USE = re.compile(
-    r"(?:^|[,;:] (?:but |and )?)(?:[Oo]nly use|[Uu]se only) (?:(?P<the>the|an?) (?:[\w-]+ )*?)?"
+    r"(?:^|[,;:] (?:but |and )?)(?i:only use|use only) (?:(?P<the>the|an?) (?:[\w-]+ )*?)?"
     r"(?P<noun>[\w-]+)(?P<rest> (?:for|with|to|in|on|when|if) [^,;:]+)?$"
 )
 _CHARGE = re.compile(
