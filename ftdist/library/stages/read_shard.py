@@ -41,7 +41,7 @@ from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, P
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache, write_rows
 
-FORMAT = 15
+FORMAT = 16
 """Increase it whenever the same bytes are read differently."""
 
 _ACCOUNT = "account.json"

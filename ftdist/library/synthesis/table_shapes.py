@@ -15,6 +15,9 @@ PROPERTY = re.compile(
     r"propiedad(?:es)?|caracter\u00edsticas?|eigenschap(?:pen)?|kenmerk(?:en)?|caratteristich?[ea]|)$",
     re.IGNORECASE,
 )
+_OPTION = re.compile(r"^(?:functions?|options?|equipment|extras?|services?)$", re.IGNORECASE)
+"""A heading above what things may have; not "Product", whose columns may be allergens."""
+
 _DAYS = re.compile(r"^(?:week)?days?$", re.IGNORECASE)
 """A heading above days, and no attribute of one thing."""
 
@@ -53,7 +56,7 @@ def are_options(head: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether a table says which things, one a column, have what its rows name."""
     cells = [cell for row in body for cell in row[1:]]
     are_answers = bool(cells) and all(yes_or_no(cell) is not None for cell in cells)
-    return are_answers and len(head) > 2 and not any(map(is_state, head[1:]))
+    return are_answers and bool(_OPTION.match(head[0])) and not any(map(is_state, head[1:]))
 
 
 def column_of_names(head: Sequence[str], body: Sequence[Sequence[str]]) -> int:

@@ -131,7 +131,7 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     kind = kind or kind_in_name
     others = [name if short else "", "" if short else before_code, *_codes(name)]
     word = "" if _NAMES_OF_ALL.match(noun) else singular(noun.casefold())
-    if PLACES.fullmatch(usual):
+    if PLACES.fullmatch(usual) and noun in ("hours", "times"):
         usual, has_article = usual.lower(), True
     elif NOUN_AFTER_A_NAME.match(word) and not _is_kind_in(name, word):
         is_plain = is_common_noun(usual) or _PEOPLE.fullmatch(usual)

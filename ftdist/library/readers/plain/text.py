@@ -39,7 +39,9 @@ def read_text(path: Path, *, name: str, encoding: str | None = None) -> Document
     if not text.strip():
         return BadRow("contains no text", Location(name), "Remove it.")
     blocks = text_blocks(text)
-    headings = [block.text for block in blocks if block.kind == "heading"]
+    headings = [
+        block.text for block in blocks if block.kind == "heading" and not _of_section(block)
+    ]
     return Document(
         title=headings[0] if headings else title_from_stem(path.stem),
         blocks=tuple(blocks),
@@ -124,6 +126,12 @@ def _stands_as_heading(line: str, following: str) -> bool:
         return False
     is_numbered = bool(_NUMBERED.match(line)) and not _NUMBERED.match(following)
     return bool(_CAPITALS.fullmatch(line)) or is_numbered
+
+
+def _of_section(heading: Block) -> bool:
+    """Whether a heading stands for a section: numbered or in capitals, without an underline."""
+    is_marked = _NUMBERED.match(heading.text) or _CAPITALS.fullmatch(heading.text)
+    return heading.level > 1 and bool(is_marked)
 
 
 def _is_heading(line: str, *, underline: str) -> bool:

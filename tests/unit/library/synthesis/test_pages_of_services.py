@@ -1,5 +1,7 @@
 """Pages of hotels, bus lines, rentals, museums and software, which are no product catalogues."""
 
+import re
+
 import pytest
 
 from ftdist.library.schema import Block, Document, Location
@@ -285,3 +287,21 @@ def test_options_of_several_things_are_asked_for_by_thing() -> None:
     answers = [pair.answer for pair in _pairs(text, table, title="Aquanor 6").values()]
     assert any(answer.startswith("No, ") and "Glass" in answer for answer in answers)
     assert not any("have a Glass" in answer or "have a glass" in answer for answer in answers)
+
+
+def test_allergens_are_no_things_that_have_products() -> None:
+    table = _table(
+        ("Product", "Gluten", "Soya"), ("Rye bread", "yes", "no"), ("Brownie", "no", "yes")
+    )
+    text = _paragraph("The products of the bakery hold the following allergens.")
+    answers = [pair.answer.lower() for pair in _pairs(text, table, title="Allergens").values()]
+    assert any("rye bread" in answer and "gluten" in answer for answer in answers)
+    assert not [answer for answer in answers if re.search("(?:soya|gluten) (?:has|does)", answer)]
+
+
+def test_a_plan_with_the_name_of_a_place_is_no_place() -> None:
+    table = _table(("", "Shop", "Pro"), ("Price per month", "\u00a319", "\u00a314"))
+    text = _paragraph("These are the plans that you can choose from.")
+    answers = [pair.answer for pair in _pairs(text, table, title="Plans").values()]
+    assert any("Shop" in answer for answer in answers)
+    assert not [answer for answer in answers if "the shop" in answer or "The shop" in answer]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.library.readers.plain.text import read_source, text_blocks
+from ftdist.library.readers.plain.text import read_source, read_text, text_blocks
 from ftdist.library.schema import Document
 
 Read = list[tuple[str, str]]
@@ -190,6 +190,14 @@ def test_lines_in_capitals_and_numbered_ones_before_prose_are_headings() -> None
         ("item", "2. Fill it."),
         ("paragraph", "DONE"),
     ]
+
+
+def test_a_heading_of_a_section_is_not_the_title(tmp_path: Path) -> None:
+    path = tmp_path / "parking-permits.txt"
+    path.write_text("1. WHO CAN APPLY\n\nResidents can apply for a permit.\n", encoding="utf-8")
+    document = read_text(path, name=path.name)
+    assert isinstance(document, Document)
+    assert document.title == "parking permits"
 
 
 def test_underlined_lines_are_headings_and_other_rules_separate() -> None:
