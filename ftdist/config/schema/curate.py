@@ -100,7 +100,7 @@ class CleanConfig:
     dedup_sections: bool
     """Whether to remove sections of at least 50 words that repeat an earlier section.
 
-    At least 0.9 alike (or `dedup_threshold`), with the same numbers, names, units and negations.
+    Alike by 0.9 (or `dedup_threshold`, if higher), with the same numbers, names and negations.
     """
 
     dedup_threshold: Annotated[float, Field(gt=0.3, le=1)]
@@ -110,7 +110,7 @@ class CleanConfig:
     """Treatment of keys, tokens and passwords: allow, mask, or error."""
 
     pii: PiiPolicy
-    """E-mail addresses, phone, card, account numbers; mask_conversations: less in documents."""
+    """E-mail addresses, phone, card and account numbers; mask_conversations: not in documents."""
 
     allowlist: list[str]
     """Texts never masked, such as support@example.org; @example.org allows the whole domain."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ftdist.config.schema.curate import PiiPolicy, SensitivePolicy
 from ftdist.library.chat_text import map_texts
@@ -11,11 +12,16 @@ from ftdist.library.schema import Conversation, Document, Note, Passage
 
 GoodRow = Conversation | Passage | Document
 
-OF_PEOPLE = frozenset({"mail", "mbox", "subtitles", "xlsx"})
-"""Kinds of documents that hold what people said or lists of them, not what is published."""
+_OF_PEOPLE = frozenset({"mail", "mbox", "subtitles", "xlsx"})
+"""Kinds of documents that hold what people said, or lists of them."""
 
 _CONTEXT = 40
 """Characters before a mask in an example."""
+
+
+def publishes(path: Path, kind: str) -> bool:
+    """Whether a document is for its readers, unlike mail, subtitles and spreadsheets."""
+    return kind not in _OF_PEOPLE and path.suffix.lower() not in (".ods", ".fods")
 
 
 def mask_row(

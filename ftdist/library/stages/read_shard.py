@@ -29,7 +29,7 @@ from ftdist.io.resource_limits import OutOfTimeError, limited
 from ftdist.io.safe_open import pinned
 from ftdist.library.chat_text import conversation_key, conversation_text
 from ftdist.library.cleaning.boilerplate import block_hashes
-from ftdist.library.cleaning.mask_row import OF_PEOPLE, mask_row
+from ftdist.library.cleaning.mask_row import mask_row, publishes
 from ftdist.library.cleaning.text import clean_row
 from ftdist.library.dedup.critical_words import critical_row_hash
 from ftdist.library.dedup.sections import SectionSignatures
@@ -255,7 +255,7 @@ def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
             secrets=settings.secrets,
             personal=settings.personal,
             allowlist=settings.keep,
-            is_published=isinstance(cleaned, Document) and shard.kind not in OF_PEOPLE,
+            is_published=isinstance(cleaned, Document) and publishes(shard.path, shard.kind),
         )
         for note in masked.notes:
             stats.record(

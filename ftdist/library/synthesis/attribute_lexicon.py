@@ -11,7 +11,9 @@ _DAY = (
     r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays|weekends|(?:public|bank) holidays)"
 )
 _DAYS = re.compile(rf"{_DAY}(?:(?: to| and|,|  ?) ?{_DAY})*")
-_HOURS = re.compile(r"\d[:.]\d\d|\d ?[ap]\.?m\b|\d ?[\u2013-] ?\d|^closed\b", re.IGNORECASE)
+HOURS = re.compile(r"\d ?(?:[ap]\.?m\b|[\u2013-] ?\d)|\d[:.]\d\d|^closed\b", re.IGNORECASE)
+"""Opening hours as cells have them."""
+
 _AREA = re.compile(r"\d\s?(?:m\u00b2|m2|sqm|sq\.? ?(?:m|ft)|square)", re.IGNORECASE)
 _SIDE = "(?:w|h|d|l|width|height|depth|length)"
 _SIDES = re.compile(rf"{_SIDE}(?: (?:x|by|\u00d7) {_SIDE}){{1,2}}")
@@ -69,7 +71,7 @@ def find_attribute(name: str, *, value: str = "") -> Attribute:
     """
     normal = _normal(name)
     normal = "dimensions" if _SIDES.fullmatch(normal) else normal
-    normal = "monday" if _HOURS.search(value) and _DAYS.fullmatch(normal) else normal
+    normal = "monday" if HOURS.search(value) and _DAYS.fullmatch(normal) else normal
     known = _by_name().get(normal, UNKNOWN)
     for of, form, other in _BY_VALUE:
         if of in known.names and form.search(value):

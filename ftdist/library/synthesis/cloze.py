@@ -173,7 +173,7 @@ def _wordings(
             yield _query(words, name="" if is_bare else name, value=value, end=end)
     for at, each in enumerate(natural[:_MAX_FRAMED]):
         turn = (len(text) + at) % len(_FRAMES)
-        if each.embedded and (thing is None or _is_named(each.question, thing)):
+        if each.embedded and (thing is None or thing.is_named_in(each.question)):
             yield _EMBEDDING[turn].format(each.embedded)
             continue
         named = _named(each.question, thing, heading, at + 1)
@@ -187,10 +187,6 @@ def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
     return " ".join([*name.lower().split(), *own, *end.lower().split()])
 
 
-def _is_named(question: str, thing: Thing) -> bool:
-    return any(name.casefold() in question.casefold() for name in thing.bare_names)
-
-
 def _named(question: str, thing: Thing | None, heading: str, number: int) -> str:
     """A question that names what it is about: before it, or as a heading with a colon."""
     if thing is None:
@@ -198,7 +194,7 @@ def _named(question: str, thing: Thing | None, heading: str, number: int) -> str
         if not heading or not needs_heading or heading.casefold() in question.casefold():
             return question
         return f"{heading}: {lower_unless_name(question)}"
-    if _is_named(question, thing):
+    if thing.is_named_in(question):
         return question
     if number % 2:
         return f"{thing.bare_names[0]}: {lower_unless_name(question)}"

@@ -2,7 +2,7 @@
 
 import re
 
-from ftdist.library.synthesis.attribute_lexicon import is_attribute
+from ftdist.library.synthesis.attribute_lexicon import HOURS, is_attribute
 from ftdist.library.synthesis.sections import Section
 from ftdist.library.synthesis.units import MONEY
 
@@ -44,17 +44,19 @@ _PEOPLE = re.compile(
 _WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY = "(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:days?|\\b\\.?)"
 _DAYS = re.compile(rf"^({_DAY})(?:\s?[\u2013-]\s?| to )({_DAY})$")
-_HOURS = re.compile(r"\d ?(?:[ap]\.?m\b|[\u2013-] ?\d)|\d[:.]\d\d|^closed$", re.IGNORECASE)
 _NO_PRICE = re.compile(
     r"pric|cost|fee|rate\b|charge|deposit|fine|rent|tariff|limit|maxim|minim|budget|excess|value"
     r"|amount|total|saving|discount|balance|tax|per\b|salary|wage|allowance|postage|supplement",
     re.IGNORECASE,
 )
-_SELLS = re.compile(
-    r"pric|cost|fees?\b|rates?\b|tariff|charges|hire|rent|ticket|admission|entry|membership|courses"
-    r"|treatment|rooms?\b|delivery|shipping|domain|lesson|services|packages|menu|plans?\b",
+SELLS = re.compile(
+    r"\b(?:pric\w+|costs?|fees?|rates?|tariffs?|charges|hire|rent\w*|rental|shop|store|menu|tickets?"
+    r"|admission|entry|entrance|extras?|parts|accessor\w+|products?|services?|delivery|shipping"
+    r"|memberships?|courses|lessons|plans|domains|treatments?|rooms?|repairs?|packages|offers?|buy\w*|order\w*)\b",
     re.IGNORECASE,
 )
+"""What a section's heading says where amounts are prices."""
+
 _FOOTNOTE = re.compile(
     r"(?<=[\w)])\s?(?P<mark>\*{1,3}|[\u2020\u2021\u00b9\u00b2\u00b3\u2074-\u2079])$"
 )
@@ -62,7 +64,7 @@ _FOOTNOTE = re.compile(
 
 def plain_name(name: str, value: str) -> str:
     """A heading as an attribute: "price per day" for "Day" above "45 EUR"."""
-    if _HOURS.search(value) and (days := _DAYS.match(name)):
+    if HOURS.search(value) and (days := _DAYS.match(name)):
         return f"{_whole_day(days[1])} to {_whole_day(days[2])}"
     if not MONEY.match(value):
         return name
@@ -81,7 +83,7 @@ def plain_name(name: str, value: str) -> str:
 def is_kind_of_price(name: str, value: str, section: Section) -> bool:
     """Whether a heading says for what an amount is paid: "Ten visits" in a table of tickets."""
     is_named = is_attribute(name) or _NO_PRICE.search(name) or re.match(r"price\b", name)
-    return bool(MONEY.match(value)) and not is_named and bool(_SELLS.search(section.name))
+    return bool(MONEY.match(value)) and not is_named and bool(SELLS.search(section.name))
 
 
 def days_within(name: str) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis import column_names
 from ftdist.library.synthesis.attribute_lexicon import find_attribute, is_attribute
 from ftdist.library.synthesis.fact_questions import is_quantity
 from ftdist.library.synthesis.facts import Fact, make_fact, subject_of
@@ -24,12 +25,6 @@ _NO_NAMES = re.compile(
     re.IGNORECASE,
 )
 _OF_MONEY = re.compile(r"pric|cost|fee|rate|charge|deposit|fine|rent|tariff", re.IGNORECASE)
-_SELLS = re.compile(
-    r"\b(?:pric\w+|costs?|fees?|rates?|tariffs?|charges|hire|rent\w*|rental|shop|store|menu|tickets?"
-    r"|admission|entry|entrance|extras?|parts|accessor\w+|products?|services?|delivery|shipping"
-    r"|memberships?|courses|treatments?|rooms?|repairs?|packages|offers?|buy\w*|order\w*)\b",
-    re.IGNORECASE,
-)
 _NOT_SOLD = re.compile(
     r"\b(?:saves?|saved|savings?|prizes?|awards?|compet\w+|refund\w*|cancel\w*|revenue|results?|earn\w*|income"
     r"|budget|expenses|fines?|penalt\w+|tax\w*|salar\w+|wages?|wins?|bonus\w*|donat\w+|loss\w*"
@@ -86,7 +81,7 @@ def _are_prices(lines: Sequence[_Line], section: Section, document: Document) ->
         return False
     place = f"{section.heading} {document.title}"
     names = any(_NO_GOODS.match(line.name) for line in lines)
-    return bool(_SELLS.search(place)) and not _NOT_SOLD.search(place) and not names
+    return bool(column_names.SELLS.search(place)) and not _NOT_SOLD.search(place) and not names
 
 
 def _common_attribute(lines: Sequence[_Line], section: Section, document: Document) -> str:

@@ -275,6 +275,7 @@ def _filled(fact: Fact, form: str, number: int, more: dict[str, str]) -> str:
         "units": unit_in_words(fact_value(fact)),
         "v": fact_value(fact),
         "s": "" if thing.is_plural else "s",
+        "do": "do" if thing.is_plural else "does",
     }
     form = in_plural(form) if thing.is_plural else form
     return form.format(**places | more)

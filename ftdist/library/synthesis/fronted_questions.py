@@ -41,16 +41,20 @@ _AMOUNT_IN_SUBJECT = re.compile(
 _NEXT_PREDICATE = re.compile(
     rf"^.*? and (?:(?P<aux>{_AUXILIARY}) )?(?P<verb>[a-z]+)(?P<rest>(?: .*)?)$"
 )
-_NOUN_BEFORE = re.compile(r"\b(?:for|of|to|with|on|in|at|from) [a-z][\w-]*s$")
-"""A noun that an amount behind it belongs to: "for journeys over three hours"."""
+_NOUN_BEFORE = re.compile(
+    r"\b(?:for|of|to|with|on|in|at|from) [a-z][\w-]*s$|\b(?:the|an?|first|last|next|every|each)$"
+)
+"""What an amount behind it belongs to: "for journeys over three hours", "the first 10 miles"."""
 
 _EXCEPTION = re.compile(r"\b(?:unless|except)\b")
 _MEASURES = frozenset(["of", "over", "under", "above", "below", "beyond", "than"])
 """Prepositions that belong to an amount behind them."""
 
-_END = re.compile(r"[,;:(]|(?:^| )(?:and|or|but|plus|which|who|so|because|usually|unless|except)\b")
+_END = re.compile(
+    r",(?!\d)|[;:(]|(?:^| )(?:and|or|but|plus|which|who|so|because|usually|unless|except)\b"
+)
 _MEASURED = re.compile(
-    r"^(?:ahead|in advance|in length|each|high|wide|long|deep|old|away|apart"
+    r"^(?:(?:ahead|in advance|in length|each|high|wide|long|deep|old|away|apart)\b"
     r"|(?:wider|longer|higher|larger|smaller|deeper|shorter|before|after) (?:than )?\w[^,]*)"
 )
 _MAY_FOLLOW = re.compile(

@@ -92,7 +92,7 @@ class QuestionDraft:
             with_synonym(text, key=text) if at % 3 == 2 else text for at, text in enumerate(found)
         ]
         unique = dict.fromkeys(map(_sentence_or_keywords, varied))
-        return [text for text in unique if _is_named(text, thing)][: MAX_WORDINGS + 1]
+        return [text for text in unique if thing.is_named_in(text)][: MAX_WORDINGS + 1]
 
     def _unnamed(self) -> list[str]:
         """Wordings of a question whose subject needs no name of a thing."""
@@ -180,10 +180,10 @@ class QuestionDraft:
 
 def worded(question: str, thing: Thing) -> list[str]:
     """A question without its mark that a rule made, and other wordings; all name the thing."""
-    marks = question if _is_named(question, thing) else marked_part(question, thing)
+    marks = question if thing.is_named_in(question) else marked_part(question, thing)
     part = MARK.search(marks)
     if marks == question:
-        named = question if _is_named(question, thing) else _beside(question, thing)
+        named = question if thing.is_named_in(question) else _beside(question, thing)
         forms = [
             named,
             *([] if named.endswith(question[1:]) and named != question else _by_rule(named)),
@@ -200,7 +200,7 @@ def worded(question: str, thing: Thing) -> list[str]:
                     rf"\b{noun}\b", part[0] if part else "", form, count=1, flags=re.IGNORECASE
                 )
                 forms.append(_first_upper(rendered(mark, thing, at % 2)))
-    core = question if not _is_named(question, thing) else ""
+    core = question if not thing.is_named_in(question) else ""
     x, alt = thing.names[0], other_name(thing)
     if core:
         forms += [
@@ -221,10 +221,6 @@ def worded(question: str, thing: Thing) -> list[str]:
 def _by_rule(question: str) -> list[str]:
     forms = paraphrases(f"{question}?", count=8, seed=0)[1:]
     return [text for text in forms if text.endswith(("?", ".")) and not _POLITE.match(text)]
-
-
-def _is_named(question: str, thing: Thing) -> bool:
-    return any(name.lower() in question.lower() for name in thing.bare_names)
 
 
 def _beside(question: str, thing: Thing) -> str:

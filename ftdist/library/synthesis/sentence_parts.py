@@ -68,6 +68,14 @@ def subject_of(text: str) -> str:
     return text.lower() if is_plain and text[0].isupper() else text
 
 
+def in_sentence(subject: str) -> str:
+    """A subject or case behind other words."""
+    first, _, rest = subject.partition(" ")
+    is_name = first[1:] != first[1:].lower() or re.match(r"[A-Z\d]", rest)
+    is_opening = first in ("The", "A", "An", "Our", "Your", "We", "You", "They", "Each", "All")
+    return subject if is_name and not is_opening else f"{subject[0].lower()}{subject[1:]}"
+
+
 def is_vague(words: Sequence[str]) -> bool:
     """Whether a noun phrase means something only in its context, such as "following table"."""
     first = words[0].lower()

@@ -4,6 +4,7 @@ import re
 
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.question_clauses import parse_statement
+from ftdist.library.synthesis.sentence_parts import in_sentence
 from ftdist.library.synthesis.verb_forms import is_plural
 
 _FORBIDDEN = ("forbidden", "prohibited", "banned")
@@ -52,7 +53,8 @@ _OFTEN = re.compile(
     r"^(?:Once|Twice|Three times|Four times|Every)\b[^,;:]{2,30}, (?P<do>[a-z][^,;:]+)$"
 )
 _LEANING = re.compile(
-    r"^(?:this|that|these|those|it|they|there|he|she|here|such|then|others?|one|some|all|both|each"
+    r"^(?:this|that|these|those|it|they|there|he|she|you|here|such|then|others?|one|some|all|both"
+    r"|each"
     r"|everything|nothing|if|when|for|in|on|at|after|before|with|only)\b",
     re.IGNORECASE,
 )
@@ -73,10 +75,7 @@ def _subject(text: str) -> str:
     is_clear = len(text.split()) <= _MAX_SUBJECT_WORDS and not _CLAUSE.search(text)
     if _LEANING.match(text) or not is_clear:
         return ""
-    first, _, rest = text.partition(" ")
-    is_name = first[1:] != first[1:].lower() or re.match(r"[A-Z\d]", rest)
-    is_opening = first in ("The", "A", "An", "Our", "Your", "All")
-    return text if is_name and not is_opening else f"{text[0].lower()}{text[1:]}"
+    return in_sentence(text)
 
 
 def _of_state(text: str) -> list[str]:

@@ -7,7 +7,8 @@ _KIND_WORDS = (
     r"(?:(?:owner|user|operator|operating|service|installation|reference|instruction|staff|employee"
     r"|student|guest|visitor|member|parent|quick[ -]start|quick|short|safety|set-?up"
     r"|getting started|technical|developer|administrator)(?:'s|s'|\u2019s|s\u2019|s)?\s+)*"
-    r"(?:manual|guide|handbook|instructions?|documentation|faq|readme|data ?sheet|booklet)\b"
+    r"(?:manual|guide|handbook|instructions?|documentation|faq|readme|data ?sheet|booklet"
+    r"|leaflet)\b"
 )
 _KIND = re.compile(rf"[\s,;|(\u2013\u2014-]*\b{_KIND_WORDS}.*$", re.IGNORECASE)
 _ONLY_KIND = re.compile(

@@ -153,7 +153,8 @@ def _tabled(
                 thing, attribute, row[column], made_by="table", section=section, page=block.page,
                 evidence=facts_evidence(row, head=head, section=section),
             )  # fmt: skip
-            if fact and column_names.is_kind_of_price(fact.attribute, fact.value, section):
+            is_kind = fact and column_names.is_kind_of_price(fact.attribute, fact.value, section)
+            if fact and is_kind and not is_turned:
                 kind = f"{thing.name} ({lower_first(fact.attribute)})"
                 fact = replace(
                     fact, thing=replace(thing, name=kind, other_names=()), attribute="Price"

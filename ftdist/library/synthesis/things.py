@@ -28,6 +28,14 @@ NOUN_AFTER_A_NAME = re.compile(
 )
 """What is no product, though it has a price."""
 
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_SEASON = re.compile(
+    rf"{_MONTH}(?: ?[\u2013-] ?| to | and ){_MONTH}|(?:spring|summer|autumn|winter)(?: season)?"
+    r"|(?:low|high|main|peak|off)[ -]season",
+    re.IGNORECASE,
+)
+"""A column of a table that names no thing, but when its cells hold."""
+
 _PEOPLE = re.compile(
     r"adult|child|student|senior|pensioner|family|group|member|guest|concession|reduced|standard",
     re.IGNORECASE,
@@ -78,6 +86,10 @@ class Thing:
         names = (self.name, *self.other_names)
         return tuple(f"{whole} {name}" for name in names) if whole else names
 
+    def is_named_in(self, text: str) -> bool:
+        """Whether a text names it."""
+        return any(name.casefold() in text.casefold() for name in self.bare_names)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names as they stand within a sentence, the usual one first."""
@@ -117,7 +129,8 @@ def named_thing(name: str, *, document: Document, is_sold: bool, noun: str = "")
     """
     name = _ARTICLE.sub("", " ".join(_BRACKETS.sub("", name).split())).rstrip(".:,;")
     is_long = len(name.split()) > _MAX_NAME_WORDS
-    if not name or is_long or not any(map(str.isalpha, name)) or "?" in name:
+    is_season = _SEASON.fullmatch(name)
+    if not name or is_long or is_season or not any(map(str.isalpha, name)) or "?" in name:
         return None
     prose = prose_of(document)
     if _CODE_LIKE.search(name) or (len(name.split()) == 1 and name.islower()):

@@ -7,6 +7,7 @@ from ftdist.library.synthesis.clauses import STATEMENT_VERBS
 from ftdist.library.synthesis.command_questions import is_command
 from ftdist.library.synthesis.customer_voice import as_customer
 from ftdist.library.synthesis.question_clauses import without_contractions
+from ftdist.library.synthesis.sentence_parts import in_sentence
 from ftdist.library.synthesis.status_questions import status_questions
 from ftdist.library.synthesis.verb_forms import gerund, is_plural, participle, third_person
 
@@ -122,7 +123,9 @@ def _of_denial(text: str) -> list[str]:
     bare = _EXCEPTION.sub("", text)
     if listed := _DENIED_LIST.match(bare):
         items = re.split(", | and | or ", listed["items"])
-        return [f"{_be(listed['aux'], item)} {_within(item)} {listed['rest']}" for item in items]
+        return [
+            f"{_be(listed['aux'], item)} {in_sentence(item)} {listed['rest']}" for item in items
+        ]
     if _AGAINST.match(bare) or _LIMIT.match(bare):
         return []
     if never := _NEVER.match(bare):
@@ -134,12 +137,12 @@ def _of_denial(text: str) -> list[str]:
     if subject == "We" and match["aux"] in ("can", "may", "must", "should"):
         return []  # whether we let others do so, or cannot do it for them
     aux = "may" if match["aux"] == "must" else match["aux"]
-    return [f"{aux} {_within(subject)} {match['rest']}"]
+    return [f"{aux} {in_sentence(subject)} {match['rest']}"]
 
 
 def _of_limit(text: str) -> list[str]:
     match = _LIMIT.match(text)
-    return [f"how {_SIZES[match['size']]} may {_within(match['subject'])} be"] if match else []
+    return [f"how {_SIZES[match['size']]} may {in_sentence(match['subject'])} be"] if match else []
 
 
 def _of_only_use(text: str) -> list[str]:
@@ -172,7 +175,7 @@ def _of_case(text: str) -> list[str]:
     """What to do in a case, or before or after something."""
     match = _CASE.match(text)
     if match and is_command(match["then"], is_step=True):
-        return [f"what should I do {_within(match['case'])}"]
+        return [f"what should I do {in_sentence(match['case'])}"]
     match = _MEANWHILE.match(text)
     if match and is_command(match["command"], is_step=True):
         return [f"what should I do {match['case']}"]
@@ -185,7 +188,7 @@ def _of_person(text: str) -> list[str]:
     verb = _base(match["done"], participle) if match else ""
     if not match or not verb or _NO_SUBJECT.search(match["subject"]):
         return []
-    subject = _within(match["subject"])
+    subject = in_sentence(match["subject"])
     modal = match["aux"].removesuffix("be").strip()
     modal = "has to" if modal == "have to" else modal
     does = third_person(verb) if modal in ("is", "are") else f"{modal} {verb}"
@@ -200,7 +203,7 @@ def _of_payment(text: str) -> list[str]:
 
 def _of_age(text: str) -> list[str]:
     match = _AGE.match(text)
-    return [f"how old must {_within(match['who'])} be"] if match else []
+    return [f"how old must {in_sentence(match['who'])} be"] if match else []
 
 
 def _of_doing(text: str) -> list[str]:
@@ -210,7 +213,7 @@ def _of_doing(text: str) -> list[str]:
     if not match or not verb:
         return []
     particle = match["particle"] or ""
-    return [f"how do I {verb}{particle} {_within(match['subject'])}"]
+    return [f"how do I {verb}{particle} {in_sentence(match['subject'])}"]
 
 
 def _of_purpose(text: str) -> list[str]:
@@ -242,14 +245,6 @@ def _be(aux: str, subject: str) -> str:
     if aux in ("is", "are"):
         return "are" if is_plural(subject) else "is"
     return "may" if aux == "must" else aux
-
-
-def _within(subject: str) -> str:
-    """A subject or case behind other words."""
-    first, _, rest = subject.partition(" ")
-    is_name = first[1:] != first[1:].lower() or re.match(r"[A-Z\d]", rest)
-    is_opening = first in ("The", "A", "An", "Our", "Your", "We", "You", "They", "Each", "All")
-    return subject if is_name and not is_opening else f"{subject[0].lower()}{subject[1:]}"
 
 
 _RULES: tuple[Callable[[str], list[str]], ...] = (

@@ -76,6 +76,21 @@ _QUESTIONS_VERB = (
     "I need something that {a}. Is {x} like that?",
 )
 _QUESTIONS_ANY = ("{X}: {a}, yes or no?", "{n} {a}?", "For {x}, is it yes or no for {a}?")
+_ALLERGEN = re.compile(
+    r"gluten|wheat|milk|lactose|eggs?|nuts?|peanuts?|soya?|sesame|mustard|celery|lupin|fish"
+    r"|crustaceans?|molluscs?|sulphites?|sulfites?|alcohol|pork|sugar|palm oil|caffeine",
+    re.IGNORECASE,
+)
+_QUESTIONS_CONTAINS = (
+    "Does {x} contain {a}?",
+    "Is there any {a} in {x}?",
+    "Can you tell me whether {x} contain{s} {a}?",
+    "I must not eat {a}. Is there any in {x}?",
+    "{n} {a}?",
+    "Is {x} made with {a}?",
+    "I have to avoid {a}. Can I have {x}?",
+    "Do you know if there is {a} in {x}?",
+)
 _QUESTIONS_DONE = (
     "{Be} {an} {done} {prep} {x}?",
     "{X}: {be} {an} {done}?",
@@ -122,6 +137,10 @@ def yes_no_forms(attribute: str, *, is_yes: bool) -> tuple[tuple[str, ...], str,
         predicate = verb if is_yes else f"does not {_base_form(verb)}"
         fill = {"a": attribute, "base": _base_form(verb) + rest, "rest": rest}
         return _QUESTIONS_VERB, f"{_lead(is_yes=is_yes)}, {{x}} {predicate}{{rest}}.", fill
+    if _ALLERGEN.fullmatch(attribute):
+        contains = "{x} contain{s}" if is_yes else "{x} {do} not contain"
+        answer = f"{_lead(is_yes=is_yes)}, {contains} {{a}}."
+        return _QUESTIONS_CONTAINS, answer, {"a": attribute}
     if match := _DONE.match(attribute):
         an, done = with_indefinite_article(match["noun"]), match["done"].lower()
         be = "are" if is_plural(match["noun"]) else "is"

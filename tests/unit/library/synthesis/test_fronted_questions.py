@@ -40,6 +40,10 @@ def _asked(sentence: str) -> list[str]:
          "Between what times does no hourly charge apply?"),
         ("Food and drink may be consumed only in the caf\u00e9 and the courtyard",
          "Where may food and drink be consumed?"),
+        ("Choose a pot that fits; the pot should be 2 to 4 cm wider than the old one",
+         "How many centimetres wider than the old one should the pot be?"),
+        ("The rate is paid for 45 pence per mile for the first 10,000 miles",
+         "For how much is the rate paid per mile for the first 10,000 miles?"),
         ("If you return a car late, we charge \u20ac10 plus the time used",
          "How much do you charge if I return a car late?"),
     ],
@@ -91,6 +95,8 @@ def test_a_state_is_asked_for_without_its_condition(sentence: str, question: str
         ("Bags must be left in the lockers, which take a returnable \u00a31 coin", "How much"),
         ("Lessons are made up or, if this is not possible, refunded", "Are lessons"),
         ("It is free for children under six", "Is it"),
+        ("You are welcome to bring a cushion", "Are I"),
+        ("The rate is paid for 45 pence per mile for the first 10,000 miles", "How many miles"),
     ],
 )
 def test_what_is_not_clear_is_not_asked_for(sentence: str, beginning: str) -> None:

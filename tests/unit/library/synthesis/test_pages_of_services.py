@@ -305,3 +305,50 @@ def test_a_plan_with_the_name_of_a_place_is_no_place() -> None:
     answers = [pair.answer for pair in _pairs(text, table, title="Plans").values()]
     assert any("Shop" in answer for answer in answers)
     assert not [answer for answer in answers if "the shop" in answer or "The shop" in answer]
+
+
+@pytest.mark.parametrize(
+    ("product", "value", "answer"),
+    [
+        ("Rye bread", "yes", "Yes, the rye bread contains gluten."),
+        ("Oat cookies", "no", "No, the oat cookies do not contain gluten."),
+    ],
+)
+def test_what_a_product_contains_is_said_so(product: str, value: str, answer: str) -> None:
+    table = _table(("Product", "Gluten", "Price"), (product, value, "\u20ac4"))
+    text = _paragraph("These are the products of our bakery and what is in them.")
+    assert answer in [pair.answer for pair in _pairs(text, table, title="Price list").values()]
+
+
+def test_a_column_of_months_is_no_place_that_opens() -> None:
+    table = _table(
+        ("Day", "April\u2013September", "October\u2013March"),
+        ("Sunday", "10:00\u201314:00", "closed"),
+    )
+    pairs = _pairs(_heading("Opening hours"), table, title="Recycling centre")
+    assert not [pair for pair in pairs.values() if "March is closed" in pair.answer]
+
+
+def test_a_row_of_a_plan_is_no_kind_of_it() -> None:
+    rows = ("Monthly fee", "\u20ac8"), ("Additional member", "\u20ac5 per month")
+    pairs = _pairs(_heading("Tariffs"), _table(("", "Basic"), *rows), title="Car sharing")
+    assert not [pair for pair in pairs.values() if "(additional member)" in pair.answer]
+
+
+def test_a_leaflet_owns_no_plant() -> None:
+    rows = ("Peace lily", "half shade", "16 \u00b0C"), ("Boston fern", "bright", "12 \u00b0C")
+    table = _table(("Plant", "Light", "Min. temp."), *rows)
+    pairs = _pairs(table, title="PLANT-CARE LEAFLET: HOUSE, BALCONY AND GARDEN")
+    assert not [question for question in pairs if "LEAFLET" in question]
+
+
+def test_several_things_are_asked_about_with_it_is_true() -> None:
+    table = _table(("Item", "Accepted", "Charge"), ("Car tyres", "yes", "\u20ac4"))
+    text = _paragraph("You can bring the following things to the recycling centre.")
+    texts = [
+        wording
+        for pair in _pairs(text, table, title="Recycling").values()
+        for wording in (pair.question, *pair.wordings)
+    ]
+    assert [text for text in texts if text.startswith("Are the car tyres accepted")]
+    assert not [text for text in texts if "they true" in text or "them true" in text]
