@@ -81,7 +81,7 @@ _NEXT_AMOUNT = re.compile(r",? and (?=(?:at|after|within|until|before|by|from|fo
 _TIMES = frozenset(["before", "after", "until"])
 """Prepositions that are also conjunctions."""
 
-_DETERMINER_END = re.compile(r"\b(?:the|an?|every|each|your|my|our)$")
+_DETERMINER_END = re.compile(r"\b(?:the|an?|every|each|your|my|our|first|last|next)$")
 _NOUN_LEFT = re.compile(r"\b(?:for|of|to|with|on|in|at|from) [a-z][\w-]*$")
 """A noun that an amount behind it belongs to: "journeys over three hours"."""
 
