@@ -1,10 +1,12 @@
 """Secrets and personal data are masked; part numbers, serial numbers and times are not."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from ftdist.config.schema.curate import PiiPolicy
+from ftdist.library.cleaning.mask_row import publishes
 from ftdist.library.cleaning.pii import find_pii, mask_pii
 
 
@@ -86,3 +88,17 @@ def test_documents_keep_the_numbers_that_they_publish(
     )  # fmt: skip
     assert found.text == masked
     assert found.published == ({"telephone": 1} if "+46" in masked else {})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "is_published"),
+    [
+        ("manual.pdf", "pdf", True),
+        ("manual.odt", "odf", True),
+        ("customers.ods", "odf", False),
+        ("customers.xlsx", "xlsx", False),
+        ("note.eml", "mail", False),
+    ],
+)
+def test_mail_and_spreadsheets_publish_nothing(name: str, kind: str, is_published: bool) -> None:
+    assert publishes(Path(name), kind) is is_published

@@ -250,3 +250,11 @@ def test_a_case_that_is_named_before_leans_on_it() -> None:
     text = "Check whether the tank is full. If that does not help, press the red button twice."
 
     assert text in _wordings(text)
+
+
+def test_a_sentence_with_two_questions_is_typed_in_two_ways_at_most() -> None:
+    tours = "Guided tours through the old harbour last 60 minutes and cost 60 euros per group."
+    (asked,) = _wordings(tours).values()
+    questions_of_it = [text for text in asked if text.endswith(("?", "."))]
+    assert len(questions_of_it) >= 2
+    assert len(asked) - len(questions_of_it) <= 2

@@ -354,3 +354,24 @@ def test_several_things_are_asked_about_with_it_is_true() -> None:
     ]
     assert [text for text in texts if text.startswith("Are the car tyres accepted")]
     assert not [text for text in texts if "they true" in text or "them true" in text]
+
+
+def test_rows_of_one_name_are_told_apart_by_their_brackets() -> None:
+    rows = (
+        ("Incoming (IMAP)", "imap.peak.example", "993"),
+        ("Incoming (POP3)", "pop.peak.example", "995"),
+    )
+    text = _paragraph("These are the settings that your mail program needs for the server.")
+    answers = [
+        pair.answer
+        for pair in _pairs(text, _table(("", "Server", "Port"), *rows), title="Mail").values()
+    ]
+    assert any("993" in answer and "IMAP" in answer for answer in answers)
+    assert any("995" in answer and "POP3" in answer for answer in answers)
+
+
+def test_an_amount_is_no_price_where_nothing_is_sold() -> None:
+    table = _table(("Trip", "Germany", "Abroad"), ("Overnight stay", "\u20ac110", "\u20ac140"))
+    text = _paragraph("These are the amounts that you may spend on a trip for the company.")
+    pairs = _pairs(_heading("Hotels"), text, table, title="Travel policy")
+    assert not [pair for pair in pairs.values() if "costs" in pair.answer]

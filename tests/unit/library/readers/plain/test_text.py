@@ -80,6 +80,7 @@ def test_items_nest_by_indentation_and_end_before_a_new_sentence_at_the_margin()
     [
         "model     torque   oil\nF-2       12 Nm    VG 32\nF-3       25 Nm    VG 46",
         "[lamp]\nmode = eco\nlevel = 4",
+        "Model  Torque\nF-2    12 Nm of the motor\nF-3333  25 Nm",  # a word crosses the gap
         "def reset(lamp):\n    lamp.off()\n    if lamp.hot:\n        wait(9)\n    lamp.on()",
         "2031-01-02 10:00:01 lamp on\n2031-01-02 10:00:02 lamp off",
         "Chapter 1 ........ 5\nChapter 2 ........ 9",
