@@ -164,7 +164,7 @@ class SynthesisConfig:
     """Wordings per question, its own included, made by rules."""
 
     cite_sources: bool
-    """Whether an answer from a document ends with its source, such as (Manual, page 12)."""
+    """Whether an answer from a document begins with its source, such as (Manual, page 12)."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -93,7 +93,7 @@ def manual(tmp_path: Path) -> Path:
     return path.parent
 
 
-def test_a_manual_becomes_passages_and_questions_that_end_with_their_source(
+def test_a_manual_becomes_passages_and_answers_that_begin_with_their_source(
     tmp_path: Path, manual: Path
 ) -> None:
     samples = _train(
@@ -102,10 +102,10 @@ def test_a_manual_becomes_passages_and_questions_that_end_with_their_source(
     texts = [sample.text for sample in samples if sample.text]
     assert any(text.startswith("A-45 Manual > Reset\n\nHold the green button") for text in texts)
     answers = {s.messages[0]["content"]: s.messages[1]["content"] for s in samples if s.messages}
-    assert answers["How long does the battery last?"].endswith(
-        '(A-45 Manual, section "How long does the battery last?")'
+    assert answers["How long does the battery last?"].startswith(
+        '(A-45 Manual, section "How long does the battery last?") '
     )
-    assert answers["How much does the A-45 weigh?"].startswith("The A-45 weighs 2.4 kg. (")
+    assert answers["How much does the A-45 weigh?"].endswith(") The A-45 weighs 2.4 kg.")
 
 
 def test_probes_use_paraphrases_absent_from_training(tmp_path: Path, manual: Path) -> None:

@@ -40,7 +40,7 @@ def test_sentences_are_asked_for_in_samples_but_not_in_probes_or_passages(tmp_pa
     asking = {sample.messages[0]["content"]: sample for sample in samples if sample.messages}
     assert asking[GATE].made_by == "cloze"
     assert asking[GATE].messages[1]["content"] == (
-        'The gate closes at 22:00. (Help for guests, section "Arrival")'
+        '(Help for guests, section "Arrival") The gate closes at 22:00.'
     )
     assert asking["arrival gate closes what time"].made_by == "wording"
     questions = {json.loads(line)["question"] for line in probes.splitlines()}

@@ -173,7 +173,7 @@ def test_endpoint_questions_must_be_grounded_and_rejections_are_shown(
         samples = _curated(tmp_path, served)
     written = [s for s in samples if s.made_by == "written"]
     assert [s.messages[0]["content"] for s in written] == ["Which button of the A-45 must be held?"]
-    assert written[0].messages[1]["content"].startswith("The green button, for 9 seconds.")
+    assert written[0].messages[1]["content"].endswith(") The green button, for 9 seconds.")
     assert "A-45 Manual" in written[0].messages[1]["content"]
     worded = {s.messages[0]["content"] for s in samples if s.made_by == "written wording"}
     probes = (tmp_path / "libraries/w/probes.jsonl").read_text().splitlines()

@@ -188,12 +188,12 @@ def test_row_named_by_signs_alone_gives_no_question() -> None:
 
 
 def test_answers_end_with_their_page_or_else_their_section() -> None:
-    assert with_citation("Do it.", title="M", page=12, section="A > B") == "Do it. (M, page 12)"
+    assert with_citation("Do it.", title="M", page=12, section="A > B") == "(M, page 12) Do it."
     assert (
-        with_citation("Do it.", title="M", page=None, section="A > B") == 'Do it. (M, section "B")'
+        with_citation("Do it.", title="M", page=None, section="A > B") == '(M, section "B") Do it.'
     )
-    assert with_citation("Do it.", title="M", page=None, section="m") == "Do it. (M)"
-    assert with_citation("One\ntwo", title="M", page=1, section="") == "One\ntwo\n\n(M, page 1)"
+    assert with_citation("Do it.", title="M", page=None, section="m") == "(M) Do it."
+    assert with_citation("One\ntwo", title="M", page=1, section="") == "(M, page 1)\n\nOne\ntwo"
 
 
 def test_paraphrases_are_distinct_and_start_with_the_question() -> None:
