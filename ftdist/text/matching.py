@@ -34,7 +34,10 @@ MINUS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-")
 CITATION = re.compile(r"\s*[(\[][^()\[\]]*\bpage\s+\d+[^()\[\]]*[)\]]", re.IGNORECASE)
 
 _PAGE_OR_SECTION = re.compile(r"\b(?:page|section)\s+\d", re.IGNORECASE)
-SECTION = re.compile(r"\s*[(\[][^()\[\]]*\bsection\s+[\"\u201c][^()\[\]]*[)\]]", re.IGNORECASE)
+SECTION = re.compile(r"[(\[][^()\[\]]*\bsection\s+[\"\u201c][^()\[\]]*[)\]]", re.IGNORECASE)
+_BRACKETS = r"\((?:[^()]|\([^()]*\))*, section \"(?:[^()\"]|\([^()]*\))*\"\)"
+_SECTION_AT_END = re.compile(rf"^{_BRACKETS}\s*|\s*{_BRACKETS}$")
+"""The source that `with_citation` puts before an answer, or one behind it."""
 
 _SCRIPT = re.compile(
     "[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+|[\u208a\u208b]?[\u2080-\u2089]+"
@@ -161,7 +164,7 @@ def cited_pages(text: str) -> frozenset[int]:
 
 def strip_citation(answer: str) -> str:
     """An answer without its "(... page N)" or "(... section "X")"."""
-    return SECTION.sub("", CITATION.sub("", answer)).strip() or answer
+    return _SECTION_AT_END.sub("", CITATION.sub("", answer)).strip() or answer
 
 
 def has_citation(answer: str) -> bool:

@@ -38,7 +38,7 @@ from ftdist.library.synthesis.qa_extraction import questions
 from ftdist.library.synthesis.qa_pair import QAPair, value_digest
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 31
+FORMAT = 32
 """Raised whenever the same rows would give other samples."""
 
 WITHOUT_PROBE = WITHOUT_NEW_FACT | {"cloze"}

@@ -38,8 +38,12 @@ _ABBREVIATED_UNIT = (
     r"(?:[kmc]?g|[mc]?l|[cmk]?m|k?Wh?|m?Ah|[km]?V|[MGT]B|[kMG]?Hz|dB|bar|rpm|km/h|mph"
     r"|\u00b0 ?[CF]?)"
 )
+_UNIT = (
+    r"(?:(?:milli|centi|kilo)?(?:gram|litre|liter|metre|meter)s?|cups|spoons|tablespoons|teaspoons"
+    r"|drops|slices|sachets|tablets|bags|bottles|boxes)"
+)
 _OF_A_NAME = re.compile(
-    r"\b(?!(?:The|In|On|At|For|From|After|Before|Between|Until|Within|About|Add|Use|Set|Run|Take"
+    r"\b(?!(?:The|Once|In|On|At|For|From|After|Before|Between|Until|Within|About|Add|Use|Set|Run|Take"
     r"|Only|With|To|Over|Under|Every|Each|Put|Pour|Wait|Allow|Leave|Fill|Press|Hold|Repeat|Up|Bake|Blend|Mix"
     r"|Stir|Cook|Simmer|Boil|Rest)\b)"
     r"(?P<word>[A-Z][\w-]*) $"
@@ -196,6 +200,8 @@ _VALUES: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
                 r"|(?:(?<=shows )|(?<=says )|(?<=reads ))[A-Z]{2,}[\w-]*"), _same("what"), False),
     (re.compile(rf"{_NUMBER} ?(?P<unit>{_ABBREVIATED_UNIT})(?![\w/])"
                 rf"(?P<of> of [a-z-]+(?: (?!{_FUNCTION_WORDS})[a-z-]+)?)?"), _amount, False),
+    (re.compile(rf"\b{_NUMBER} (?P<unit>{_UNIT})"
+                rf"(?P<of> of [a-z-]+(?: (?!{_FUNCTION_WORDS})[a-z-]+)?)"), _amount, False),
     (re.compile(rf"\b{_NUMBER} (?P<noun>(?:(?!{_FUNCTION_WORDS})[a-z-]+ )?"
                 r"(?:[a-z-]+s|people|children)(?: (?:Celsius|Fahrenheit))?)\b(?!['\u2019])"),
      _count, False),
@@ -212,7 +218,8 @@ _ADVERBIALS: tuple[tuple[re.Pattern[str], _Words, bool], ...] = (
     (re.compile(rf"\b(?P<lead>with|without|in|on|under|into|onto|from|behind|above|below"
                 rf"|{_BY}|beneath|inside|near|beside|to|at|through|against) {_DETERMINER} {_NOUN}"),
      _beside_preposition, True),
-    (re.compile(rf"\b(?P<lead>with|{_BY}|from) (?!\w+ing\b)(?=[a-z]){_NOUN}"),
+    (re.compile(rf"\b(?P<lead>with|{_BY}|from) (?!\w+ing\b|(?:us|you|me|them|it|elsewhere|home"
+                rf"|here|there)\b)(?=[a-z]){_NOUN}"),
      _beside_preposition, True),
 )  # fmt: skip
 

@@ -6,23 +6,32 @@ that every sentence of a short document has some.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ftdist.library.schema import Document
 from ftdist.library.synthesis.answer_spans import answer_spans
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
 from ftdist.library.synthesis.naming import preposition
+from ftdist.library.synthesis.paraphrases import paraphrases
+from ftdist.library.synthesis.pronouns import with_object_before
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.query_synonyms import with_query_synonyms
+from ftdist.library.synthesis.question_draft import worded
 from ftdist.library.synthesis.sections import Section, sections
-from ftdist.library.synthesis.span_questions import LINE, lower_unless_name, span_questions
+from ftdist.library.synthesis.span_questions import (
+    LINE,
+    SpanQuestion,
+    lower_unless_name,
+    span_questions,
+)
 from ftdist.library.synthesis.statements import LEANS, Statement, statements
 from ftdist.library.synthesis.things import Thing
+from ftdist.library.synthesis.verb_forms import VerbPhrase, verb_of
 
-MAX_WORDINGS = 8
+MAX_WORDINGS = 16
 """Of a sentence of a short document."""
 
-MAX_FURTHER_WORDINGS = 4
+MAX_FURTHER_WORDINGS = 8
 """Of a sentence that answers a question already."""
 
 MAX_LONG_WORDINGS = 2
@@ -46,7 +55,23 @@ _EMBEDDING = (
 )
 """The same around a question in the order of a statement."""
 
-_MAX_FRAMED = 2
+_REWORDED = re.compile(
+    r"(?:For|In|At|After|Within|Until|By|Under|On|To|With|Into|Through|From|Between) "
+    r"(?:how|which|when|what (?:time|date|day|age|temperature))|With what should I "
+    r"|How|When|Where|Why|Who|Which|What (?!(?:is|are) an? )"
+    r"|(?:Do|Does|Can|May|Must|Is|Are|Should|Will) ",
+    re.IGNORECASE,
+)
+"""A question that is worth other wordings: not "From what should I buy logs"."""
+
+_STANDS_FOR = re.compile(r"\b(?:it|its|them|they|their|a new one)\b", re.IGNORECASE)
+_STRANDED = re.compile(r" (?:in|out|up|down|off|at|through|from|to|with) (?:on|at|in|of|with) the ")
+_ASKS_US = re.compile(r"\b(?:do|can|will|may|should|must) you\b", re.IGNORECASE)
+_NAMES_US = re.compile(r"\byour?\b(?! (?:tell|help|give|name|explain|look)\b)", re.IGNORECASE)
+_FRAMED = re.compile(r"A question about |I have a question ")
+_OBJECT = r"(?:the|an?|it|your|my)\b"
+_MAX_WHILE = 2
+_MAX_FORMS, _FEW_WORDINGS = 12, 4
 _MAX_QUERIES = 2
 """Of a sentence that has as many questions."""
 
@@ -67,6 +92,7 @@ _ALWAYS_LEANS = re.compile(
     re.IGNORECASE,
 )
 _PRONOUN = re.compile(r"\b(?:it|its|they|their|them|he|she|his|her)\b", re.IGNORECASE)
+_OF_DEFINITION = re.compile(r"(?:With how many [a-z]+|Where) (?:is|are) [A-Zt].* an? [a-z]")
 _DANGLES = re.compile(r"(?:\S+ ){0,4}(?:it|its|they|their|them)\b", re.IGNORECASE)
 """A question about something that it does not name."""
 
@@ -94,28 +120,41 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
         if pair.made_by == "sentence" and not _YES_NO.match(pair.question)
     )
     values = {pair.value for pair in found if pair.value}
+    known = {each.casefold() for pair in found for each in (pair.question, *pair.wordings)}
     pairs: list[QAPair] = []
     for section, listed in each_section:
         for statement in listed:
             is_known = statement.text in whole or statement.text.partition(": ")[2] in values
             answer = "" if is_known else _answer(statement)
-            words = list(_wordings(statement, section, document, queries)) if answer else []
-            words = [each for each in dict.fromkeys(words) if each]
             limit = MAX_WORDINGS if statement.is_short else MAX_LONG_WORDINGS
             limit = min(limit, MAX_FURTHER_WORDINGS) if statement.text in with_question else limit
-            if words:
-                pairs.append(
-                    QAPair(
-                        question=words[0],
-                        answer=answer,
-                        made_by="cloze",
-                        section=section.name,
-                        page=statement.block.page,
-                        evidence=statement.block.text,
-                        wordings=tuple(words[1:limit]),
-                    )
+            groups = _questions(statement, section, document, queries) if answer else []
+            new = [[each for each in words if each.casefold() not in known] for words in groups]
+            groups = _shared_out(list(filter(None, new)), limit=limit)
+            known.update(each.casefold() for words in groups for each in words)
+            pairs += (
+                QAPair(
+                    question=first,
+                    answer=answer,
+                    made_by="cloze",
+                    section=section.name,
+                    page=statement.block.page,
+                    evidence=statement.block.text,
+                    wordings=tuple(others),
                 )
+                for first, *others in groups
+            )
     return pairs
+
+
+def _shared_out(groups: Sequence[list[str]], *, limit: int) -> list[list[str]]:
+    """Wordings of several questions, up to `limit`: what one does not need is for the others."""
+    groups = groups[: max(1, limit // _FEW_WORDINGS)]
+    sizes = [0] * len(groups)
+    by_length = sorted(range(len(groups)), key=lambda at: len(groups[at]))
+    for left, at in zip(range(len(groups), 0, -1), by_length, strict=True):
+        sizes[at] = min(len(groups[at]), (limit - sum(sizes)) // left)
+    return [words[:number] for words, number in zip(groups, sizes, strict=True) if number]
 
 
 def _is_short(statement: Statement) -> bool:
@@ -141,19 +180,20 @@ def _leans(text: str) -> bool:
     return bool(LEANS.match(text) or is_free or _ALWAYS_LEANS.search(text))
 
 
-def _wordings(
+def _questions(
     statement: Statement, section: Section, document: Document, queries: KeywordQueries
-) -> Iterator[str]:
-    """Questions and queries of a sentence, by turns."""
+) -> list[list[str]]:
+    """For each part of a sentence that is asked for its question, a query and other wordings."""
     thing = statement.topic.thing if statement.topic else None
     is_step = bool(statement.block.marker)
-    text = statement.text.rstrip(".!: ")
+    text = with_object_before(statement.text.rstrip(".!: "))
     is_title = section.heading.casefold() == document.title.casefold()
     heading = "" if is_title or thing else section.heading
     asking = [
         each
         for each in span_questions(text, is_step=is_step)
-        if thing or heading or not _DANGLES.match(each.question)
+        if (thing or heading or not _DANGLES.match(each.question))
+        and not _OF_DEFINITION.match(each.question)
     ]
     name = thing.bare_names[0] if thing else " ".join(keywords(heading)[:_MAX_HEADING_WORDS])
     line = LINE.match(text)
@@ -162,22 +202,88 @@ def _wordings(
     natural = [each for each in asking if not each.is_in_place]
     typed = typed[:_MAX_QUERIES] if len(natural) >= _MAX_QUERIES else typed
     parts = list(dict.fromkeys((each.part, each.words) for each in asking if each.words))
+    found: list[list[str]] = []
     for at in range(max(len(asking), len(typed))):
+        words: list[str] = []
         if at < len(asking):
-            yield _named(asking[at].question, thing, heading, at)
+            words = [_named(asking[at].question, thing, heading, at)]
         if at < len(typed):
             has_end = at % 2 == 0 and at // 2 < len(parts) and not is_line
             value, end = parts[at // 2] if has_end else ("", "")
             is_bare = thing is None and at == _BARE_QUERY and len(typed[at]) >= _MIN_BARE_WORDS
-            words = with_query_synonyms(typed[at], key=text) if at else typed[at]
-            yield _query(words, name="" if is_bare else name, value=value, end=end)
-    for at, each in enumerate(natural[:_MAX_FRAMED]):
-        turn = (len(text) + at) % len(_FRAMES)
-        if each.embedded and (thing is None or thing.is_named_in(each.question)):
-            yield _EMBEDDING[turn].format(each.embedded)
-            continue
-        named = _named(each.question, thing, heading, at + 1)
-        yield _FRAMES[turn].format(named, lower_unless_name(named))
+            query = with_query_synonyms(typed[at], key=text) if at else typed[at]
+            words.append(_query(query, name="" if is_bare else name, value=value, end=end))
+        if at < len(asking) and not asking[at].is_in_place:
+            words += _in_other_words(asking[at], thing, "" if is_title else section.heading, at)
+        found.append(list(dict.fromkeys(filter(None, words))))
+    return [words for words in found if words]
+
+
+def _in_other_words(
+    asking: SpanQuestion, thing: Thing | None, heading: str, number: int
+) -> list[str]:
+    """Other wordings of a question as a customer asks it, each naming what it is about."""
+    question = asking.question
+    if not _REWORDED.match(question) or _leans_on_other(question):
+        return []
+    is_to_us = _ASKS_US.search(question)
+    if thing is not None:
+        forms = [each for each in worded(question.rstrip("?"), thing) if each[-1] in "?."]
+        forms = [each for each in forms if not _FRAMED.match(each)]
+    else:
+        forms = paraphrases(question, count=_MAX_FORMS, seed=0)[1:]
+        forms = [each for each in forms if each[-1] in "?." and question not in each]
+        forms = [_named(each, None, heading, number + at) for at, each in enumerate(forms, 1)]
+    turn = (len(question) + number) % len(_FRAMES)
+    if asking.embedded and (thing is None or thing.is_named_in(question)):
+        framed = _EMBEDDING[turn].format(asking.embedded)
+    else:
+        named = _named(question, thing, heading, 0)
+        framed = _FRAMES[turn].format(named, lower_unless_name(named))
+    forms = [each for each in forms if not is_to_us or _NAMES_US.search(each)]
+    forms = [each for each in forms if not _STRANDED.search(each)]
+    within = _while_doing(question, thing, heading, number) if number < _MAX_WHILE else ""
+    return [*forms[:1], within, *forms[1:2], framed, *forms[2:]]
+
+
+def _leans_on_other(question: str) -> bool:
+    """Whether a question has a pronoun for something that it does not name before it."""
+    pronoun = _STANDS_FOR.search(question)
+    return pronoun is not None and not re.search(
+        r"\b(?:the|an?|my|your) [a-z]", question[: pronoun.start()]
+    )
+
+
+def _while_doing(question: str, thing: Thing | None, heading: str, number: int) -> str:
+    """A question of somebody who is doing what a heading names; "" if it names nothing done."""
+    doing = _doing(heading)
+    if not doing or question.casefold().startswith(doing.casefold()):
+        return ""
+    if thing is None and " " not in doing:
+        return ""
+    if thing is not None and not thing.is_named_in(question):
+        verb, _, rest = doing.partition(" ")
+        if not rest:
+            doing = f"{verb} {thing.names[0]}"
+        elif re.match(r"it\b", rest):
+            doing = f"{verb} {thing.names[0]}{rest[2:]}"
+        elif re.fullmatch(r"\w+ [\w-]+(?: [\w-]+)?", rest):
+            doing = f"{doing} of {thing.names[0]}"
+        else:
+            return ""
+    if number % 2:
+        return f"I am {doing}. {question}"
+    return f"When {doing}, {lower_unless_name(question)}"
+
+
+def _doing(heading: str) -> str:
+    """Such as "descaling" or "cleaning the burrs" of a heading; "" if it names nothing done."""
+    lower = heading.lower()
+    verb, _, rest = lower.partition(" ")
+    if verb_of(verb) and re.match(rf"(?:$|{_OBJECT})", rest):
+        return lower
+    phrase = VerbPhrase.parse(lower.removeprefix("how to "))
+    return phrase.gerund if phrase and re.match(_OBJECT, phrase.rest) else ""
 
 
 def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 from ftdist.library.synthesis.sentence_parts import VAGUE
 from ftdist.library.synthesis.things import PLACES, Thing
-from ftdist.library.synthesis.verb_forms import VERBS, base_form
+from ftdist.library.synthesis.verb_forms import ACTIONS, base_form
 
 _AROUND_WORDS = """
 water wall walls floor ground sun air rain room house garden grass hedge soil hand hands food tea
@@ -12,7 +12,8 @@ coffee milk bathroom kitchen user users child children person manufacturer deale
 world market shop dishwasher oven fridge sink socket-outlet mains internet phone computer power
 beach lake sea city way time day night morning evening week month year team lead manager company
 customer customers public law police doctor staff guest guests seller supplier hotline dark cold
-heat frost winter summer weather drain stairs outside inside sky tap"""
+heat frost winter summer weather drain stairs outside inside sky tap
+mixture"""
 _AROUND = frozenset(_AROUND_WORDS.split())
 """Nouns of what is around a thing and no part of it."""
 
@@ -25,7 +26,7 @@ _PREPOSITION = "(?:in|on|at|to|from|with|under|by|for|below|above|behind|between
 _AFTER_NOUN = re.compile(
     r"^(?:in|on|at|to|from|with|without|under|by|for|off|out|up|down|before|after|until|when"
     r"|into|behind|below|above|and|or|is|are|can|must|may|should|will|once|twice|every"
-    r"|if|while|over|back|again|daily|weekly|as|hot|cold|warm|dry|wet|clean|open|closed|shut|free|full|empty)$"
+    r"|if|while|over|back|again|straight|together|daily|weekly|as|hot|cold|warm|dry|wet|clean|open|closed|shut|free|full|empty)$"
 )
 MARK = re.compile(r"\{(?:t|p:[^{}]*)\}")
 _SOFTWARE = re.compile(
@@ -77,7 +78,8 @@ def marked_part(text: str, thing: Thing) -> str:
     if "{" in text:
         return text
     for found in re.finditer(r"\bthe (?=[a-z])", text):
-        noun = _noun_at(text[found.end() :])
+        is_object = bool(re.search(r"\bI (?!let )", text[: found.start()]))
+        noun = _noun_at(text[found.end() :], is_object=is_object)
         if kind := _kind_at(text[found.end() :], noun, thing):
             return f"{text[: found.start()]}{{t}}{text[found.end() + len(kind) :]}"
         if noun and is_around(noun):
@@ -116,8 +118,13 @@ def _kind_at(text: str, noun: str, thing: Thing) -> str:
     return ""
 
 
-def _noun_at(text: str) -> str:
-    """The noun that a text behind "the" begins with; "" if its end is not clear."""
+def _noun_at(text: str, *, is_object: bool) -> str:
+    """The noun that a text behind "the" begins with; "" if its end is not clear.
+
+    Args:
+        text: behind "the".
+        is_object: whether no verb can follow: "hold the main switch".
+    """
     words = text.split(" ")
     noun: list[str] = []
     for at, word in enumerate(words[:4]):
@@ -126,7 +133,8 @@ def _noun_at(text: str) -> str:
         after = words[at + 1] if not is_last else ""
         if at and (_AFTER_NOUN.match(bare) or bare.endswith("ly")):
             return " ".join(noun)
-        is_verb = bare in VERBS or bare in ("do", "be", "have") or base_form(bare)
+        is_verb = bool(bare in ACTIONS or bare in ("do", "be", "have") or base_form(bare))
+        is_verb = is_verb and not (is_object and is_last)
         if at and is_verb:
             is_clear = (
                 is_last

@@ -4,6 +4,7 @@ import re
 
 from ftdist.library.synthesis.paraphrase_rules import (
     TAIL,
+    UNITS,
     Rule,
     Slots,
     noun_slots,
@@ -49,10 +50,16 @@ def _size(slots: Slots) -> Slots | None:
 
 def _price(slots: Slots) -> Slots | None:
     """Of "how much is the pump": not for a fee, which has no price."""
-    return None if _AMOUNTS.search(slots["x"]) else noun_slots(slots)
+    is_noun = not (
+        _AMOUNTS.search(slots["x"])
+        or re.search(r"\w(?:ed|en) (?:per|at|for|by|late)\b|\bcharged\b", slots["x"])
+    )
+    return noun_slots(slots) if is_noun else None
 
 
-def _lasting(slots: Slots) -> Slots:
+def _lasting(slots: Slots) -> Slots | None:
+    if re.fullmatch(r"(?i:i|you|we|they)\b.*", slots["x"]):
+        return None
     verb = slots["verb"].lower()
     they = is_plural(slots["x"])
     return {
@@ -135,6 +142,7 @@ HOW_RULES: tuple[Rule, ...] = (
         rf"How (?:often|frequently) (?P<aux>do|should|must|can|may) {_I} "
         r"(?:(?:need|have) to )?(?P<x>.+?)",
         "How frequently {aux} I {x}?",
+        "How often do I {short}?",
         "At what intervals {aux} I {x}?",
         "How often {lead} {obj} {done}?",
         "At what intervals {lead} {obj} {done}?",
@@ -169,10 +177,9 @@ HOW_RULES: tuple[Rule, ...] = (
         derive=_lasting,
     ),
     rule(
-        r"How many (?P<n>.+?) (?P<aux>is|are|can|may|must|should|do|does|will) (?P<x>.+?)",
+        rf"How many (?!{UNITS}\b)(?P<n>.+?) (?P<aux>is|are|can|may|must|should|do|does|will) "
+        r"(?P<x>.+?)",
         "Exactly how many {n} {aux} {x}?",
-        "Just how large a number of {n} {aux} {x}?",
-        "What quantity of {n} {aux} {x}?",
         "Tell me how many {n} {said}.",
         "I want to know how many {n} {said}.",
         "Can you tell me the number of {n} that {said}?",

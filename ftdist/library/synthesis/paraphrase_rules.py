@@ -24,6 +24,13 @@ TAIL = (
 )
 """A condition at the end, which stays there."""
 
+PERIODS = "seconds|minutes|hours|days|nights|weeks|months|years"
+UNITS = (
+    r"(?:(?:milli|centi|kilo)?(?:grams?|litres?|liters?|metres?|meters?)|degrees|euros|pounds"
+    rf"|dollars|per cent|percent|cups|spoons|tablespoons|teaspoons|drops|pieces|slices|{PERIODS})"
+)
+"""What amounts are counted in."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -83,7 +90,8 @@ _ARTICLES = re.compile(r"\b(?:the|an?|my|your) ", re.IGNORECASE)
 _OPENING_WORDS = """
 the a an my your our his her its this that these those i you we they it if when after before
 in on at for with what why how where who which is are do does can may must should there steps
-procedure reason to by while unless once until during without"""
+procedure reason to by while unless once until during without within under into through over from
+about against upon"""
 _OPENINGS = frozenset(_OPENING_WORDS.split())
 
 
@@ -104,8 +112,16 @@ def verb_slots(slots: Slots) -> Slots | None:
         more |= {"ger": phrase.gerund, "act": slots["x"]}
         if passive := phrase.passive:
             more |= dict(zip(("obj", "be", "done"), passive, strict=True))
+    if short := _DETAIL.match(slots["x"]):
+        more["short"] = short["x"]
     return {**slots, **more}
 
+
+_DETAIL = re.compile(
+    r"(?P<x>[a-z]+ (?:(?:on|off|up|out|down) )?(?:the|my|your|an?) [a-z-]+"
+    r"(?: (?!with\b|from\b|for\b|of\b)[a-z-]+)?) (?:with|from|for) .+"
+)
+"""What to do, without how: "backflush the brew group with the blind filter"."""
 
 _NO_STEP_VERBS = """
 know tell have happen see hear get let mean need look smell sound try"""

@@ -19,6 +19,10 @@ _NO_ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 
+_PREPOSITION_LAST = re.compile(
+    r" (?:on|in|at|with|to|from|through|for)(?=$| (?:if|when|after|before)\b)"
+)
+
 
 def _attribute(slots: Slots) -> Slots | None:
     """Of "what is the weight of the pump": whether the pump "has" it."""
@@ -34,6 +38,8 @@ def _attribute(slots: Slots) -> Slots | None:
 def _topic(slots: Slots) -> Slots | None:
     """Of "what is the default port": not with a verb or a preposition at its end."""
     text = slots["x"]
+    if re.match(r"(?!the\b)\w{3,}ed\b", text):
+        return None
     if re.search(r"\b(?:called|for|about|like|with|from|of|to|in|on|than|happening|wrong)$", text):
         return None
     more = noun_slots(slots)
@@ -76,7 +82,9 @@ WHAT_RULES: tuple[Rule, ...] = (
         "~what happens {w} {x}",
     ),
     rule(
-        r"What (?:should|can|must|do) I do (?P<w>if|when|after|before) (?P<x>.+?)",
+        r"What (?:should|can|must|do) I do "
+        r"(?P<w>if|when|after|before|once(?! an?\b| every\b| per\b)|as soon as) "
+        r"(?P<x>.+?)",
         "{w} {x}, what should I do?",
         "{w} {x}, which steps do I take?",
         "How should I react {w} {x}?",
@@ -230,6 +238,7 @@ def _choice(slots: Slots) -> Slots:
     aux = slots["aux"].lower()
     other = "What" if slots["q"].lower() == "which" else "Which"
     how = "to " if aux == "do" else f"I {aux} "
-    act = slots["x"] if len(slots["x"].split()) > 2 else ""
+    is_whole = len(slots["x"].split()) > 2 and not _PREPOSITION_LAST.search(slots["x"])
+    act = slots["x"] if is_whole else ""
     that = "I " if aux == "do" else how
     return {**slots, "other": other, "aux": aux, "how": how, "how_that": that, "act": act}

@@ -1,5 +1,7 @@
 """Other forms of questions that begin with "where", "when", "who" and "why"."""
 
+import re
+
 from ftdist.library.synthesis.paraphrase_rules import (
     TAIL,
     Rule,
@@ -10,17 +12,23 @@ from ftdist.library.synthesis.paraphrase_rules import (
 )
 
 _I = r"(?:I|you|we|one)"
+_ERRAND_WORDS = "buy get pay park find book order rent return register collect"
+_ERRANDS = frozenset(_ERRAND_WORDS.split())
+_PREDICATE = re.compile(
+    r"\w (?:an? .+|(?!garden|kitchen|oven|screen|linen|children|women|hundred)\w{3,}(?:ed|en)"
+    r"|open|closed|available|on sale)$"
+)
 
 WHERE_RULES: tuple[Rule, ...] = (
     rule(
         rf"Where (?P<aux>do|can|should|must|may) {_I} (?P<x>.+?)",
         "What is the right place to {x}?",
-        "Which place do I go to if I want to {x}?",
+        "Which place do I go to if I want to {go}?",
         "I want to {x}. Where?",
         "Tell me where to {x}.",
         "Can you tell me where to {x}?",
         "In what location {lead} {obj} {done}?",
-        "I am looking for the place to {x}.",
+        "I am looking for the place to {go}.",
         "~where to {x}",
         derive=lambda slots: _placed(slots),
     ),
@@ -131,6 +139,8 @@ WHERE_RULES: tuple[Rule, ...] = (
 
 def _placed(slots: Slots) -> Slots | None:
     more = _lower_aux(verb_slots(slots))
+    if more and slots["x"].split()[0].lower() in _ERRANDS:
+        more = {**more, "go": slots["x"]}
     if more is None or "obj" not in more:
         return more
     aux = more["aux"]
@@ -138,7 +148,10 @@ def _placed(slots: Slots) -> Slots | None:
     return {**more, "lead": lead, "done": done}
 
 
-def _located(slots: Slots) -> Slots:
+def _located(slots: Slots) -> Slots | None:
+    """Of "where is the fuse box": not with a predicate, as in "where are dogs allowed"."""
+    if _PREDICATE.search(slots["x"]):
+        return None
     be = slots["were"].lower()
     return {**slots, "be": be, "it": "they" if be == "are" else "it"}
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from ftdist.library.synthesis.paraphrase_asking import ASKING_RULES
 from ftdist.library.synthesis.paraphrase_how import HOW_RULES
 from ftdist.library.synthesis.paraphrase_rules import inner
 from ftdist.library.synthesis.paraphrase_what import WHAT_RULES
@@ -118,12 +119,9 @@ _ASKS = re.compile(
 
 
 def _by_rule(text: str) -> list[str]:
-    """What the first rule makes of a question without its mark."""
-    for rule in (*HOW_RULES, *WHAT_RULES, *WHERE_RULES, *YES_NO_RULES):
-        forms = rule.apply(text)
-        if forms is not None:
-            return forms
-    return []
+    """What the first rule that has forms makes of a question without its mark."""
+    rules = (*HOW_RULES, *WHAT_RULES, *WHERE_RULES, *YES_NO_RULES, *ASKING_RULES)
+    return next(filter(None, (rule.apply(text) for rule in rules)), [])
 
 
 def _different(taken: Sequence[str], forms: Sequence[str], *, count: int) -> list[str]:

@@ -19,6 +19,15 @@ _ANOTHER_NOUN = re.compile(
     r"|\ban? (?!(?:hour|day|night|week|month|year|person|piece)\b)[a-z]"
     r"|\b(?!(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[A-Z]+\b)[A-Z][a-z]"
 )
+_NO_NOUN = (
+    "and|then|in|on|over|under|open|flat|straight|aside|together|home|away|back|out|off|first|down"
+    "|up|well|again|twice"
+)
+_COMMAND_WITH_OBJECT = re.compile(
+    r"^[A-Z][a-z]+(?: (?:off|out|up|on|down|in))? (?:the|your|an?) "
+    rf"(?P<noun>[a-z-]+(?: (?!(?:{_NO_NOUN})\b)[a-z-]+)?)(?=,? (?:and|then) |, [a-z]+ it\b)"
+)
+_OTHER_NOUN = re.compile(r"\b(?:the|an?|your|its|their|this|that|if|when|until|before|after)\b")
 _GENERAL_HEADING = re.compile(
     r"^(?:care|cleaning|use|using\b.*|usage|operation|operating|safety|storage|storing|maintenance"
     r"|overview|description|about\b.*|introduction|warranty|guarantee|tips|notes?|good to know"
@@ -101,6 +110,21 @@ def with_subject_before(sentence: str, before: str) -> str:
     return sentence if subject.endswith("s") else f"{subject}'s {sentence[pronoun.end() :]}"
 
 
+def with_object_before(sentence: str) -> str:
+    """A command whose "it" stands for the object before it, with that object.
+
+    "Unscrew the tip and leave it overnight" gives "Unscrew the tip and leave the tip overnight".
+    """
+    match = _COMMAND_WITH_OBJECT.match(sentence)
+    if match is None:
+        return sentence
+    rest = sentence[match.end() :]
+    other = _OTHER_NOUN.search(rest)
+    end = other.start() if other else len(rest)
+    meant = re.sub(r"(?<=[a-z] )it\b(?!['\u2019])", f"the {match['noun']}", rest[:end])
+    return f"{match[0]}{meant}{rest[end:]}"
+
+
 def means_all(sentence: str, before: str) -> bool:
     """Whether a command such as "Store it in a dry place" means the thing and no part of it.
 
@@ -141,6 +165,9 @@ def keeps_topic(statement: str, thing: Thing) -> bool:
     if is_subject:
         is_definition = re.match(rf"^(?:{name}) (?:is|are) an?\b", statement, re.IGNORECASE)
         return bool(is_definition) or not _INTRODUCES.search(statement)
+    is_last = re.search(rf" (?:{name})\.?$", statement, re.IGNORECASE)
+    if is_last and not re.search(r"\b(?:an?|the|your|its) [a-z]", statement[: is_last.start()]):
+        return True
     is_command = re.match(
         rf"^{_FORBID}\w+(?: \w+)? (?:{name})\b",
         statement,

@@ -58,6 +58,8 @@ _WHOEVER = re.compile(
 )
 _ASKS = re.compile(r"(?:\w+ )?(?:how|what|which|when|where)\b", re.IGNORECASE)
 _REASON = re.compile(r",? (?:because|so that|as|or|otherwise) ")
+_CASE_BEHIND = re.compile(r"^[^,;:]* (?:where|when|if|while) [^,;:]*$")
+_MAX_CASE_WORDS = 16
 _ENSURES = re.compile(r"^(?:make|be) sure |^remember ", re.IGNORECASE)
 _NOUN_BEFORE = re.compile(
     r"\b(?:an?|the|every|each|no|your|our|first|second|third|last|line|bus|tram|room|platform|side"
@@ -121,7 +123,9 @@ def span_questions(text: str, *, is_step: bool) -> list[SpanQuestion]:
 def _of_forbidden(action: str) -> list[SpanQuestion]:
     """Whether one may do what a sentence forbids, and why not."""
     reason = _REASON.search(action)
-    first = first_clause(action[: reason.start()] if reason else action)
+    whole = action[: reason.start()].rstrip(" ,") if reason else action
+    is_case = _CASE_BEHIND.search(whole) and len(whole.split()) <= _MAX_CASE_WORDS
+    first = whole if is_case else first_clause(whole)
     action = as_customer(lower_unless_name(first))
     found = [SpanQuestion(f"Can I {action}?")]
     return [SpanQuestion(f"Why should I not {action}?"), *found] if reason else found
@@ -178,7 +182,8 @@ def _of_part(text: str, part: AnswerSpan, *, is_step: bool) -> list[SpanQuestion
     is_order = is_command(text[first:end], is_step=is_step or bool(lead))
     if is_order:
         first, end = _command_around(text, part, start=first, end=end)
-    clause = lower_unless_name(f"{text[first : part.start]}{GAP}{text[part.end : end]}")
+    clause = f"{text[first : part.start]}{GAP}{text[part.end : end]}"
+    clause = _lower(clause) if is_order and first == 0 else lower_unless_name(clause)
     found = wh_questions(as_customer(clause), part.words, is_command=is_order)
     found = found or fronted_questions(as_customer(clause), part.words, is_command=is_order)
     if not found and not part.is_adverbial:

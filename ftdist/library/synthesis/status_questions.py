@@ -50,7 +50,8 @@ _AGE_TO = re.compile(
     r"|You must be (?:at least |over |aged )?\d{1,2}(?: years old| or over)? to (?P<to>[^,;:]+))"
 )
 _OFTEN = re.compile(
-    r"^(?:Once|Twice|Three times|Four times|Every)\b[^,;:]{2,30}, (?P<do>[a-z][^,;:]+)$"
+    r"^(?:(?:Once|Twice|Three times|Four times) (?:an?|every|each|per|in)|Every)\b[^,;:]{2,30}, "
+    r"(?P<do>[a-z][^,;:]+)$"
 )
 _LEANING = re.compile(
     r"^(?:this|that|these|those|it|they|there|he|she|you|here|such|then|others?|one|some|all|both"

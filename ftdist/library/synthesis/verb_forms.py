@@ -35,8 +35,9 @@ watch wear weigh wipe wire withdraw work wrap write"""
 VERBS = frozenset(_VERBS.split())
 _MORE_ACTIONS = """
 accelerate bake blend brake brew chop climb cook cool crush dehumidify drill dive fly froth grind
-harden ignite iron knead mow saw sew shred sink slice steam stir thaw toast warm weave whisk"""
-_ACTIONS = VERBS | frozenset(_MORE_ACTIONS.split())
+harden ignite iron knead mow saw sew shred sink slice steam stir thaw toast warm weave whisk
+stand"""
+ACTIONS = VERBS | frozenset(_MORE_ACTIONS.split())
 
 _PARTICIPLES_OF = """
 become/become begin/begun bend/bent bind/bound bleed/bled break/broken bring/brought
@@ -159,7 +160,7 @@ def verb_of(form: str) -> str:
     """The verb of a form in -ing: "grinding" gives "grind"; "" if it is in no list."""
     stem = form.removesuffix("ing")
     candidates = (stem, f"{stem}e", stem[:-1])
-    return next((each for each in candidates if each in _ACTIONS and gerund(each) == form), "")
+    return next((each for each in candidates if each in ACTIONS and gerund(each) == form), "")
 
 
 def base_form(verb: str) -> str:
@@ -200,7 +201,7 @@ def split_subject(text: str, *, is_singular: bool | None) -> tuple[str, str] | N
         word, before = words[at].lower().strip(",.;:"), words[at - 1].lower()
         if word in _BORDERS or word in _ADVERBS:
             return None
-        if word in VERBS or word in ("have", "be"):
+        if word in ACTIONS or word in ("have", "be"):
             after = words[at + 1].lower() if at + 1 < len(words) else ""
             if before in _DETERMINERS:
                 continue

@@ -314,6 +314,9 @@ def test_pages_and_citations() -> None:
     assert cited_pages("See page 3 and Page 12; page number 4") == {3, 12}
     assert strip_citation("Press it (A-45 manual, page 12).") == "Press it."
     assert strip_citation('(A-45 manual, section "Reset") Press it.') == "Press it."
+    assert strip_citation('(Tower (2nd floor), section "Use (daily)") Press it.') == "Press it."
+    inside = 'See (the box, section "Y") now.'
+    assert strip_citation(inside) == inside
     assert strip_citation("Press it (twice).") == "Press it (twice)."
 
 

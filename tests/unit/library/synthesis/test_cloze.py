@@ -11,25 +11,32 @@ from ftdist.library.synthesis.cloze import (
     cloze_pairs,
 )
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
+from ftdist.library.synthesis.pronouns import with_object_before
 from ftdist.library.synthesis.qa_extraction import questions
 
 IS_A = "The Sable 17 is an electric kettle."
 ENGLISH = "There is a house by the river, and what is in it is for those who live there."
 
 
-def _wordings(
-    *texts: str, title: str = "Rooms and rules", heading: str = "", kind: str = "paragraph"
-) -> dict[str, list[str]]:
-    """The questions of each answer."""
+def _document(*texts: str, title: str, heading: str, kind: str) -> Document:
     head = (Block(kind="heading", text=heading, level=2),) if heading else ()
     blocks = tuple(
         Block(kind=kind, text=text, marker="1." if kind == "item" else "")  # type: ignore[arg-type]
         for text in texts
     )
     last = Block(kind="paragraph", text=ENGLISH)
-    document = Document(title=title, blocks=(*head, *blocks, last), location=Location("r.md"))
+    return Document(title=title, blocks=(*head, *blocks, last), location=Location("r.md"))
+
+
+def _wordings(
+    *texts: str, title: str = "Rooms and rules", heading: str = "", kind: str = "paragraph"
+) -> dict[str, list[str]]:
+    """The questions of each answer."""
+    document = _document(*texts, title=title, heading=heading, kind=kind)
     pairs = cloze_pairs(document, found=questions(document))
-    found = {pair.answer: [pair.question, *pair.wordings] for pair in pairs}
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        found.setdefault(pair.answer, []).extend([pair.question, *pair.wordings])
     return {answer: asked for answer, asked in found.items() if answer != ENGLISH}
 
 
@@ -96,7 +103,7 @@ def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str
         ("Wipe the wand with a damp cloth.", "With what should I wipe the wand?"),
         ("Once a week, wipe the wand with a cloth.",
          "With what should I wipe the wand once a week?"),
-        ("Empty the tank and fill it with tap water.", "With what should I fill it?"),
+        ("Empty the tank and fill it with tap water.", "With what should I fill the tank?"),
         ("Raise the heat by two degrees if the coffee tastes sour.",
          "What should I do if the coffee tastes sour?"),
         ("If the tray is full, empty the tray into the sink.",
@@ -108,7 +115,22 @@ def test_the_number_of_a_name_and_a_fixed_phrase_are_not_asked_for(sentence: str
     ],
 )  # fmt: skip
 def test_a_sentence_is_asked_for_as_a_customer_says_it(sentence: str, question: str) -> None:
-    assert question in _wordings(sentence)[sentence]
+    document = _document(sentence, title="Rooms and rules", heading="", kind="paragraph")
+    others = [each for pair in questions(document) for each in (pair.question, *pair.wordings)]
+
+    assert question in [*others, *_wordings(sentence)[sentence]]
+
+
+def test_no_question_of_a_document_stands_there_twice() -> None:
+    sentence = "If the tray is full, empty the tray into the sink."
+    document = _document(sentence, title="Rooms and rules", heading="", kind="paragraph")
+    found = questions(document)
+
+    pairs = [*found, *cloze_pairs(document, found=found)]
+
+    texts = [each.casefold() for pair in pairs for each in (pair.question, *pair.wordings)]
+    assert "what should i do if the tray is full?" in texts
+    assert len(texts) == len(set(texts))
 
 
 def test_a_page_about_one_thing_names_it_in_every_question() -> None:
@@ -201,7 +223,7 @@ def test_what_other_questions_ask_for_has_no_cloze_questions() -> None:
 
 
 def test_a_sentence_with_a_question_has_fewer_and_one_of_a_long_document_fewest() -> None:
-    plain = "Our reception lends 12 bicycles with a basket from 8:00 to 19:00 for 6 euros a day."
+    plain = "Rinse the jug, then hold the main switch for ten seconds until the lamp goes out."
     known = "The mill weighs 4.2 tonnes with its wheels, above the water, behind the barn."
     many = "Many words that only make this page a long one stand here for no reason at all."
 
@@ -258,3 +280,66 @@ def test_a_sentence_with_two_questions_is_typed_in_two_ways_at_most() -> None:
     questions_of_it = [text for text in asked if text.endswith(("?", "."))]
     assert len(questions_of_it) >= 2
     assert len(asked) - len(questions_of_it) <= 2
+
+
+def test_each_part_of_a_sentence_has_wordings_of_its_own() -> None:
+    sentence = "Dissolve one sachet in 1.2 litres of warm water and pour the mixture into the tank."
+
+    found = _wordings(IS_A, sentence, title="Sable 17", heading="Descaling")[sentence]
+
+    assert {
+        "In how many litres of warm water should I dissolve one sachet on the Sable 17?",
+        "When descaling the Sable 17, how many litres of warm water should I dissolve one sachet"
+        " in?",
+        "With the Sable 17, where should I pour the mixture?",
+    } <= set(found)
+    assert len(found) <= MAX_WORDINGS
+
+
+def test_somebody_who_does_what_a_heading_names_asks() -> None:
+    sentence = "Fit the lower burr with the hex key until it clicks into the ring."
+
+    found = _wordings(sentence, heading="Cleaning the burrs")[sentence]
+
+    assert any(each.startswith("When cleaning the burrs, ") for each in found)
+    assert any(each.startswith("I am cleaning the burrs. ") for each in found)
+    bare = _wordings(sentence, heading="The burrs")[sentence]
+    assert not any(each.startswith(("When the", "I am")) for each in bare)
+
+
+def test_a_part_at_the_end_of_a_command_is_named_whole() -> None:
+    sentence = "Plug the kettle in and hold the main switch for three seconds."
+
+    found = _wordings(IS_A, sentence, title="Sable 17")[sentence]
+
+    assert "How long should I hold the main switch of the Sable 17?" in found
+    cooling = "Switch off and let the kettle cool for 35 minutes."
+    found = _wordings(IS_A, cooling, title="Sable 17")[cooling]
+    assert "How long should I let the Sable 17 cool?" in found
+
+
+def test_it_in_a_command_is_the_object_before() -> None:
+    assert with_object_before("Unscrew the tip and leave it overnight in a glass") == (
+        "Unscrew the tip and leave the tip overnight in a glass"
+    )
+    assert with_object_before("Empty the bin, turn it round and lift it off") == (
+        "Empty the bin, turn the bin round and lift the bin off"
+    )
+    for unclear in (
+        "Push the basket in and close it firmly",
+        "Set the hopper on the body and turn it clockwise",
+        "Wash the lid and the hopper and dry it",
+        "Empty the bin and press the switch until it clicks",
+    ):
+        assert with_object_before(unclear) == unclear
+
+
+def test_what_we_do_is_not_asked_of_the_customer() -> None:
+    found = _wordings("We ask for silence from 11 pm.")["We ask for silence from 11 pm."]
+
+    assert "Can you tell me when you ask for silence?" in found
+    assert not any(" i ask" in each.casefold() or " to ask" in each for each in found)
+
+
+def test_we_are_no_part_to_ask_for() -> None:
+    assert answer_spans("Buy logs from us rather than bringing wood from elsewhere") == []

@@ -165,3 +165,90 @@ def test_overlap_of_wordings_by_hand() -> None:
     }
     overlap.record(["alone"])
     assert overlap.questions == 1
+
+
+def test_a_question_for_a_part_of_a_command_has_other_verbs_and_openings() -> None:
+    found = paraphrases("How long should I hold the main switch?", count=20, seed=0)
+
+    assert {
+        "How long do I have to hold the main switch?",
+        "How long must I hold the main switch?",
+        "For how long do I hold the main switch?",
+        "How long must the main switch be held?",
+        "I want to hold the main switch. How long?",
+        "Tell me how long to hold the main switch.",
+        "Holding the main switch: how long?",
+        "how long to hold main switch",
+    } <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("For how many minutes should I let it rest?", "How long do I let it rest?"),
+        ("How many grams of beans should I fill in?", "What amount of beans do I fill in?"),
+        ("At how many degrees Celsius does it burn?", "At what temperature does it burn?"),
+        ("How many degrees Celsius does steam leave the wand at?",
+         "What temperature does steam leave the wand at?"),
+        ("How many euros does a loan of a bike cost?", "How much does a loan of a bike cost?"),
+        ("With what should I wipe the wand?", "Using what do I wipe the wand?"),
+        ("Until when should I wait?", "For how long do I wait?"),
+        ("How often should I wash the mat with soap?", "How frequently do I wash the mat?"),
+    ],
+)  # fmt: skip
+def test_another_opening_asks_for_the_same(question: str, other: str) -> None:
+    assert other in paraphrases(question, count=20, seed=0)
+
+
+def test_the_object_that_is_asked_for_is_missing_in_no_sentence_before() -> None:
+    found = paraphrases("How many grams of beans should I fill in?", count=20, seed=0)
+
+    assert "I want to fill in. How many grams of beans?" not in found
+    assert not any(each.startswith("Filling in") for each in found)
+
+
+def test_what_to_do_at_an_interval_is_no_case() -> None:
+    assert "How should I react once the lamp is green?" in paraphrases(
+        "What should I do once the lamp is green?", count=20, seed=0
+    )
+    assert not any(
+        "react" in each for each in paraphrases("What should I do once a week?", count=20, seed=0)
+    )
+
+
+def test_a_predicate_behind_where_is_no_place_that_somebody_looks_for() -> None:
+    found = paraphrases("Where are campfires allowed?", count=20, seed=0)
+
+    assert "In which place are campfires permitted?" in found
+    assert not any("located" in each or "find" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("question", "wrong"),
+    [
+        ("How often should I clean the door of the oven?", r"the door\?$"),
+        ("After how many minutes should I stir?", "what time"),
+        ("How many days are there in the course?", "^How long"),
+        ("How long can I stay in the pool?", "I stays|does I"),
+        ("Where should I put the coin?", "place I go|place to go|looking for"),
+        ("What is charged as six in low season?", "define|explain"),
+        ("How much is a boat charged per hour?", "expensive|price"),
+    ],
+)
+def test_no_wording_changes_the_meaning(question: str, wrong: str) -> None:
+    found = paraphrases(question, count=20, seed=0)
+
+    assert not [each for each in found if re.search(wrong, each)]
+
+
+def test_a_noun_that_looks_like_a_participle_is_a_place() -> None:
+    assert "Where can I find the kitchen garden?" in paraphrases(
+        "Where is the kitchen garden?", count=20, seed=0
+    )
+
+
+def test_no_sentence_before_a_question_ends_with_its_preposition() -> None:
+    found = paraphrases("Which number should I ring you on if I am late?", count=20, seed=0)
+
+    assert "Tell me which number I should ring you on if I am late." in found
+    assert not any(each.startswith("I have to ring") for each in found)
