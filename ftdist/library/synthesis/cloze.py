@@ -11,22 +11,17 @@ from collections.abc import Sequence
 from ftdist.library.schema import Document
 from ftdist.library.synthesis.answer_spans import answer_spans
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
-from ftdist.library.synthesis.naming import preposition
-from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.pronouns import with_object_before
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.query_synonyms import with_query_synonyms
-from ftdist.library.synthesis.question_draft import worded
-from ftdist.library.synthesis.sections import Section, sections
-from ftdist.library.synthesis.span_questions import (
-    LINE,
-    SpanQuestion,
-    lower_unless_name,
-    span_questions,
+from ftdist.library.synthesis.question_wordings import (
+    DANGLES,
+    in_other_words,
+    named_question,
 )
+from ftdist.library.synthesis.sections import Section, sections
+from ftdist.library.synthesis.span_questions import LINE, span_questions
 from ftdist.library.synthesis.statements import LEANS, Statement, statements
-from ftdist.library.synthesis.things import Thing
-from ftdist.library.synthesis.verb_forms import VerbPhrase, verb_of
 
 MAX_WORDINGS = 16
 """Of a sentence of a short document."""
@@ -39,39 +34,7 @@ MAX_LONG_WORDINGS = 2
 
 _MIN_KEYWORDS, _MAX_WORDS, _MAX_CHARACTERS = 2, 60, 600
 _MAX_HEADING_WORDS = 4
-_FRAMES = (
-    "Can you tell me this? {0}",
-    "I would like to know: {1}",
-    "Hello, I have a question. {0}",
-    "Could you help me? {0}",
-)
-"""How people put a question to somebody; filled with it, and with it in lower case."""
-
-_EMBEDDING = (
-    "Can you tell me {0}?",
-    "I need to know {0}.",
-    "Do you know {0}?",
-    "I would like to know {0}.",
-)
-"""The same around a question in the order of a statement."""
-
-_REWORDED = re.compile(
-    r"(?:For|In|At|After|Within|Until|By|Under|On|To|With|Into|Through|From|Between) "
-    r"(?:how|which|when|what (?:time|date|day|age|temperature))|With what should I "
-    r"|How|When|Where|Why|Who|Which|What (?!(?:is|are) an? )"
-    r"|(?:Do|Does|Can|May|Must|Is|Are|Should|Will) ",
-    re.IGNORECASE,
-)
-"""A question that is worth other wordings: not "From what should I buy logs"."""
-
-_STANDS_FOR = re.compile(r"\b(?:it|its|them|they|their|a new one)\b", re.IGNORECASE)
-_STRANDED = re.compile(r" (?:in|out|up|down|off|at|through|from|to|with) (?:on|at|in|of|with) the ")
-_ASKS_US = re.compile(r"\b(?:do|can|will|may|should|must) you\b", re.IGNORECASE)
-_NAMES_US = re.compile(r"\byour?\b(?! (?:tell|help|give|name|explain|look)\b)", re.IGNORECASE)
-_FRAMED = re.compile(r"A question about |I have a question ")
-_OBJECT = r"(?:the|an?|it|your|my)\b"
-_MAX_WHILE = 2
-_MAX_FORMS, _FEW_WORDINGS = 12, 4
+_FEW_WORDINGS = 4
 _MAX_QUERIES = 2
 """Of a sentence that has as many questions."""
 
@@ -93,9 +56,6 @@ _ALWAYS_LEANS = re.compile(
 )
 _PRONOUN = re.compile(r"\b(?:it|its|they|their|them|he|she|his|her)\b", re.IGNORECASE)
 _OF_DEFINITION = re.compile(r"(?:With how many [a-z]+|Where) (?:is|are) [A-Zt].* an? [a-z]")
-_DANGLES = re.compile(r"(?:\S+ ){0,4}(?:it|its|they|their|them)\b", re.IGNORECASE)
-"""A question about something that it does not name."""
-
 _BOUND_AFTER = 3
 """Words before a pronoun, among which is what it stands for."""
 
@@ -192,7 +152,7 @@ def _questions(
     asking = [
         each
         for each in span_questions(text, is_step=is_step)
-        if (thing or heading or not _DANGLES.match(each.question))
+        if (thing or heading or not DANGLES.match(each.question))
         and not _OF_DEFINITION.match(each.question)
     ]
     name = thing.bare_names[0] if thing else " ".join(keywords(heading)[:_MAX_HEADING_WORDS])
@@ -206,7 +166,7 @@ def _questions(
     for at in range(max(len(asking), len(typed))):
         words: list[str] = []
         if at < len(asking):
-            words = [_named(asking[at].question, thing, heading, at)]
+            words = [named_question(asking[at].question, thing, heading, at)]
         if at < len(typed):
             has_end = at % 2 == 0 and at // 2 < len(parts) and not is_line
             value, end = parts[at // 2] if has_end else ("", "")
@@ -214,76 +174,9 @@ def _questions(
             query = with_query_synonyms(typed[at], key=text) if at else typed[at]
             words.append(_query(query, name="" if is_bare else name, value=value, end=end))
         if at < len(asking) and not asking[at].is_in_place:
-            words += _in_other_words(asking[at], thing, "" if is_title else section.heading, at)
+            words += in_other_words(asking[at], thing, "" if is_title else section.heading, at)
         found.append(list(dict.fromkeys(filter(None, words))))
     return [words for words in found if words]
-
-
-def _in_other_words(
-    asking: SpanQuestion, thing: Thing | None, heading: str, number: int
-) -> list[str]:
-    """Other wordings of a question as a customer asks it, each naming what it is about."""
-    question = asking.question
-    if not _REWORDED.match(question) or _leans_on_other(question):
-        return []
-    is_to_us = _ASKS_US.search(question)
-    if thing is not None:
-        forms = [each for each in worded(question.rstrip("?"), thing) if each[-1] in "?."]
-        forms = [each for each in forms if not _FRAMED.match(each)]
-    else:
-        forms = paraphrases(question, count=_MAX_FORMS, seed=0)[1:]
-        forms = [each for each in forms if each[-1] in "?." and question not in each]
-        forms = [_named(each, None, heading, number + at) for at, each in enumerate(forms, 1)]
-    turn = (len(question) + number) % len(_FRAMES)
-    if asking.embedded and (thing is None or thing.is_named_in(question)):
-        framed = _EMBEDDING[turn].format(asking.embedded)
-    else:
-        named = _named(question, thing, heading, 0)
-        framed = _FRAMES[turn].format(named, lower_unless_name(named))
-    forms = [each for each in forms if not is_to_us or _NAMES_US.search(each)]
-    forms = [each for each in forms if not _STRANDED.search(each)]
-    within = _while_doing(question, thing, heading, number) if number < _MAX_WHILE else ""
-    return [*forms[:1], within, *forms[1:2], framed, *forms[2:]]
-
-
-def _leans_on_other(question: str) -> bool:
-    """Whether a question has a pronoun for something that it does not name before it."""
-    pronoun = _STANDS_FOR.search(question)
-    return pronoun is not None and not re.search(
-        r"\b(?:the|an?|my|your) [a-z]", question[: pronoun.start()]
-    )
-
-
-def _while_doing(question: str, thing: Thing | None, heading: str, number: int) -> str:
-    """A question of somebody who is doing what a heading names; "" if it names nothing done."""
-    doing = _doing(heading)
-    if not doing or question.casefold().startswith(doing.casefold()):
-        return ""
-    if thing is None and " " not in doing:
-        return ""
-    if thing is not None and not thing.is_named_in(question):
-        verb, _, rest = doing.partition(" ")
-        if not rest:
-            doing = f"{verb} {thing.names[0]}"
-        elif re.match(r"it\b", rest):
-            doing = f"{verb} {thing.names[0]}{rest[2:]}"
-        elif re.fullmatch(r"\w+ [\w-]+(?: [\w-]+)?", rest):
-            doing = f"{doing} of {thing.names[0]}"
-        else:
-            return ""
-    if number % 2:
-        return f"I am {doing}. {question}"
-    return f"When {doing}, {lower_unless_name(question)}"
-
-
-def _doing(heading: str) -> str:
-    """Such as "descaling" or "cleaning the burrs" of a heading; "" if it names nothing done."""
-    lower = heading.lower()
-    verb, _, rest = lower.partition(" ")
-    if verb_of(verb) and re.match(rf"(?:$|{_OBJECT})", rest):
-        return lower
-    phrase = VerbPhrase.parse(lower.removeprefix("how to "))
-    return phrase.gerund if phrase and re.match(_OBJECT, phrase.rest) else ""
 
 
 def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
@@ -291,17 +184,3 @@ def _query(words: Sequence[str], *, name: str, value: str, end: str) -> str:
     known = {*name.casefold().split(), *(word.casefold() for word in keywords(value))}
     own = [word for word in words if word.casefold() not in known]
     return " ".join([*name.lower().split(), *own, *end.lower().split()])
-
-
-def _named(question: str, thing: Thing | None, heading: str, number: int) -> str:
-    """A question that names what it is about: before it, or as a heading with a colon."""
-    if thing is None:
-        needs_heading = bool(_DANGLES.match(question)) or number % 2
-        if not heading or not needs_heading or heading.casefold() in question.casefold():
-            return question
-        return f"{heading}: {lower_unless_name(question)}"
-    if thing.is_named_in(question):
-        return question
-    if number % 2:
-        return f"{thing.bare_names[0]}: {lower_unless_name(question)}"
-    return f"{preposition(thing).capitalize()} {thing.names[0]}, {lower_unless_name(question)}"
