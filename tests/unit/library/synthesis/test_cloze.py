@@ -343,3 +343,49 @@ def test_what_we_do_is_not_asked_of_the_customer() -> None:
 
 def test_we_are_no_part_to_ask_for() -> None:
     assert answer_spans("Buy logs from us rather than bringing wood from elsewhere") == []
+
+
+def test_a_question_that_leans_on_another_sentence_has_no_more_wordings() -> None:
+    found = _wordings(IS_A, "Choose a finer grind when it is quicker.", title="Sable 17")
+
+    (texts,) = (texts for answer, texts in found.items() if "finer grind" in answer)
+    assert [each for each in texts if "when it is quicker" in each.casefold()] == [
+        "With the Sable 17, what should I do when it is quicker?"
+    ]
+
+
+def test_no_name_stands_behind_a_preposition_that_is_left_over() -> None:
+    sentence = "Unplug the kettle and plug the lead in again after ten minutes."
+
+    found = _wordings(IS_A, "Plug the cable in.", sentence, title="Sable 17")
+
+    texts = [each for asked in found.values() for each in asked]
+    assert any("should I plug in" in each for each in texts)
+    assert not any(" in on the Sable 17" in each for each in texts)
+
+
+def test_a_heading_of_one_word_names_nothing_that_a_customer_does() -> None:
+    sentence = "The laundry takes tokens for four minutes at a push of the red button."
+
+    found = _wordings(sentence, heading="Washing")[sentence]
+
+    assert not any(each.startswith(("When washing", "I am washing")) for each in found)
+
+
+def test_once_something_is_so_is_no_frequency() -> None:
+    sentence = "Once the lamp is green again, rinse the tank with fresh water."
+    document = _document(sentence, title="Rooms and rules", heading="", kind="paragraph")
+
+    pairs = questions(document)
+    pairs = [*pairs, *cloze_pairs(document, found=pairs)]
+
+    texts = [each for pair in pairs for each in (pair.question, *pair.wordings)]
+    assert not any("how often" in each.casefold() for each in texts)
+
+
+def test_the_thing_at_the_end_of_a_sentence_is_what_it_means_in_the_next() -> None:
+    first, second = "Children must not operate the kettle.", "Never store it in the open air."
+
+    found = _wordings(IS_A, f"{first} {second}", title="Sable 17", heading="Safety")
+
+    assert "Never store the Sable 17 in the open air." in found
