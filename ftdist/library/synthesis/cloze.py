@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 from ftdist.library.schema import Document
 from ftdist.library.synthesis.answer_spans import answer_spans
+from ftdist.library.synthesis.cloze_wordings import (
+    DANGLES,
+    named_question,
+    other_wordings,
+)
 from ftdist.library.synthesis.keyword_queries import KeywordQueries, keywords
 from ftdist.library.synthesis.pronouns import with_object_before
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.query_synonyms import with_query_synonyms
-from ftdist.library.synthesis.question_wordings import (
-    DANGLES,
-    in_other_words,
-    named_question,
-)
 from ftdist.library.synthesis.sections import Section, sections
 from ftdist.library.synthesis.span_questions import LINE, span_questions
 from ftdist.library.synthesis.statements import LEANS, Statement, statements
@@ -90,7 +90,7 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
             limit = min(limit, MAX_FURTHER_WORDINGS) if statement.text in with_question else limit
             groups = _questions(statement, section, document, queries) if answer else []
             new = [[each for each in words if each.casefold() not in known] for words in groups]
-            groups = _shared_out(list(filter(None, new)), limit=limit)
+            groups = _within_limit(list(filter(None, new)), limit=limit)
             known.update(each.casefold() for words in groups for each in words)
             pairs += (
                 QAPair(
@@ -107,7 +107,7 @@ def cloze_pairs(document: Document, *, found: Sequence[QAPair]) -> list[QAPair]:
     return pairs
 
 
-def _shared_out(groups: Sequence[list[str]], *, limit: int) -> list[list[str]]:
+def _within_limit(groups: Sequence[list[str]], *, limit: int) -> list[list[str]]:
     """Wordings of several questions, up to `limit`: what one does not need is for the others."""
     groups = groups[: max(1, limit // _FEW_WORDINGS)]
     sizes = [0] * len(groups)
@@ -174,7 +174,7 @@ def _questions(
             query = with_query_synonyms(typed[at], key=text) if at else typed[at]
             words.append(_query(query, name="" if is_bare else name, value=value, end=end))
         if at < len(asking) and not asking[at].is_in_place:
-            words += in_other_words(asking[at], thing, "" if is_title else section.heading, at)
+            words += other_wordings(asking[at], thing, "" if is_title else section.heading, at)
         found.append(list(dict.fromkeys(filter(None, words))))
     return [words for words in found if words]
 

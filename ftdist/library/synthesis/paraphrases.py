@@ -9,9 +9,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from ftdist.library.synthesis.paraphrase_asking import ASKING_RULES
 from ftdist.library.synthesis.paraphrase_how import HOW_RULES
 from ftdist.library.synthesis.paraphrase_rules import inner
+from ftdist.library.synthesis.paraphrase_wh import WH_RULES
 from ftdist.library.synthesis.paraphrase_what import WHAT_RULES
 from ftdist.library.synthesis.paraphrase_where import WHERE_RULES
 from ftdist.library.synthesis.paraphrase_yes_no import YES_NO_RULES
@@ -118,10 +118,12 @@ _ASKS = re.compile(
 )
 
 
+_RULES = (*HOW_RULES, *WHAT_RULES, *WHERE_RULES, *YES_NO_RULES, *WH_RULES)
+
+
 def _by_rule(text: str) -> list[str]:
     """What the first rule that has forms makes of a question without its mark."""
-    rules = (*HOW_RULES, *WHAT_RULES, *WHERE_RULES, *YES_NO_RULES, *ASKING_RULES)
-    return next(filter(None, (rule.apply(text) for rule in rules)), [])
+    return next(filter(None, (rule.apply(text) for rule in _RULES)), [])
 
 
 def _different(taken: Sequence[str], forms: Sequence[str], *, count: int) -> list[str]:

@@ -70,7 +70,7 @@ def _statement(slots: Slots) -> Slots | None:
     return {**(subject_slots(slots) or slots), **_opening_slots(slots)}
 
 
-ASKING_RULES: tuple[Rule, ...] = (
+WH_RULES: tuple[Rule, ...] = (
     rule(
         rf"{_OPENING} should I (?P<x>.+?)",
         "{w} do I have to {x}?",

@@ -39,22 +39,22 @@ _REWORDED = re.compile(
 
 _STANDS_FOR = re.compile(r"\b(?:it|its|them|they|their|a new one)\b", re.IGNORECASE)
 _STRANDED = re.compile(r" (?:in|out|up|down|off|at|through|from|to|with) (?:on|at|in|of|with) the ")
-_ASKS_US = re.compile(r"\b(?:do|can|will|may|should|must) you\b", re.IGNORECASE)
-_NAMES_US = re.compile(r"\byour?\b(?! (?:tell|help|give|name|explain|look)\b)", re.IGNORECASE)
+_ASKS_COMPANY = re.compile(r"\b(?:do|can|will|may|should|must) you\b", re.IGNORECASE)
+_NAMES_COMPANY = re.compile(r"\byour?\b(?! (?:tell|help|give|name|explain|look)\b)", re.IGNORECASE)
 _FRAMED = re.compile(r"A question about |I have a question ")
 _OBJECT = r"(?:the|an?|it|your|my)\b"
 _MAX_WHILE = 2
 _MAX_FORMS = 12
 
 
-def in_other_words(
+def other_wordings(
     asking: SpanQuestion, thing: Thing | None, heading: str, number: int
 ) -> list[str]:
     """Other wordings of a question as a customer asks it, each naming what it is about."""
     question = asking.question
     if not _REWORDED.match(question) or _leans_on_other(question):
         return []
-    is_to_us = _ASKS_US.search(question)
+    asks_company = _ASKS_COMPANY.search(question)
     if thing is not None:
         forms = [each for each in worded(question.rstrip("?"), thing) if each[-1] in "?."]
         forms = [each for each in forms if not _FRAMED.match(each)]
@@ -70,7 +70,7 @@ def in_other_words(
     else:
         named = named_question(question, thing, heading, 0)
         framed = _FRAMES[turn].format(named, lower_unless_name(named))
-    forms = [each for each in forms if not is_to_us or _NAMES_US.search(each)]
+    forms = [each for each in forms if not asks_company or _NAMES_COMPANY.search(each)]
     forms = [each for each in forms if not _STRANDED.search(each)]
     within = _while_doing(question, thing, heading, number) if number < _MAX_WHILE else ""
     return [*forms[:1], within, *forms[1:2], framed, *forms[2:]]
