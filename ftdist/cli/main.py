@@ -171,7 +171,8 @@ def _run(arguments: list[str]) -> int:
                 if command in ("-sc", "--shell-completion")
                 else "write a command first, such as `ftdist train ...`; see `ftdist --help`.",
             )
-        near = get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
+        near = get_close_matches(command, COMMANDS, n=3, cutoff=0.5)
+        near.sort(key=lambda name: sorted(name) != sorted(command))  # swapped letters first
         if "=" in command:
             near = ["train"]
         raise ConfigError(

@@ -54,6 +54,7 @@ def test_help_lists_every_command(words: list[str], capsys: Captured) -> None:
     [
         ("trian", "`ftdist train ...`"),
         ("exprot", "`ftdist export ...`"),
+        ("expret", "`ftdist expert ...`"),
         ("model.path=x", "`ftdist train ...`"),
         ("zzz", "see `ftdist --help`."),
     ],
