@@ -19,6 +19,7 @@ from ftdist.dist.handshake import HandshakeServer, request_store, restrict_to_ho
 from ftdist.dist.rendezvous import Address, open_store
 from ftdist.dist.world import World, process_group
 from ftdist.errors import HangError
+from tests.support.ports import reserved_port
 from tests.support.ranks import RunRanks
 
 SECRET = "0123456789abcdef" * 4
@@ -188,9 +189,8 @@ def _meet(world: World, port: int, secrets: list[str]) -> float | str:
 
 @pytest.mark.fault("S11", "XH")
 def test_a_rank_of_another_attempt_does_not_join(run_ranks: RunRanks) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    said = run_ranks(2, _meet, port, [SECRET, "f" * 64], group=False)
+    with reserved_port() as port:
+        said = run_ranks(2, _meet, port, [SECRET, "f" * 64], group=False)
     assert "not all joined: 1 of them came" in str(said[0])
     assert "rank 0 is not there, or is of another attempt" in str(said[1])
 
@@ -206,9 +206,8 @@ def _listening(world: World, port: int) -> list[str]:
 def test_the_store_of_one_nodes_ranks_listens_on_its_loopback_interface_alone(
     run_ranks: RunRanks,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    assert run_ranks(1, _listening, port, group=False) == [["127.0.0.1"]]
+    with reserved_port() as port:
+        assert run_ranks(1, _listening, port, group=False) == [["127.0.0.1"]]
 
 
 def _meet_as_two_nodes(world: World, port: int, hosts: list[str]) -> bytes:
@@ -229,7 +228,6 @@ def test_ranks_meet_where_a_name_leads_to_another_address_on_rank_0s_node(
     other = next((address for address in own if not address.startswith("127.")), None)
     if other is None:
         pytest.skip("this machine has no network")
-    with socket.create_server(("", 0)) as probe:
-        port = int(probe.getsockname()[1])
     hosts = [other, "localhost"]
-    assert run_ranks(2, _meet_as_two_nodes, port, hosts, group=False) == [b"here", b"here"]
+    with reserved_port("") as port:
+        assert run_ranks(2, _meet_as_two_nodes, port, hosts, group=False) == [b"here", b"here"]

@@ -229,10 +229,11 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Broken]:
             done = began.wait()
             then = server.steps(run)
         run.append_event("attempt_finished", attempt=1, outcome="failed")
-        with server.revive() as again:
-            synced = sync(run, again.environment())
-            rows = as_recorded(again.history(wandb_id(run)))
-            state = again.runs[wandb_id(run)].state
+        server.recover()
+        with server:
+            synced = sync(run, server.environment())
+            rows = as_recorded(server.history(wandb_id(run)))
+            state = server.runs[wandb_id(run)].state
         return Broken(
             run=run,
             done=done,

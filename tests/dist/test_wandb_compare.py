@@ -235,11 +235,11 @@ def in_trouble(
                 run.plan.write_text("{")
             done = tell(run, environment)
         run.plan.write_text(plan)
-        server.fault, server.artifacts.refuses = None, False
-        with server.revive() as again:
-            synced = sync(run, again.environment())
-            assert summary(again, run)["fact_accuracy/tuned"] == 0.75
-            assert len(table(again, run)) == 1
+        server.recover()
+        with server:
+            synced = sync(run, server.environment())
+            assert summary(server, run)["fact_accuracy/tuned"] == 0.75
+            assert len(table(server, run)) == 1
         return run, done, synced
 
     with ThreadPoolExecutor(4) as pool:

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,6 +10,7 @@ from ftdist.dist.collectives import sum_over_ranks
 from ftdist.dist.rendezvous import Address
 from ftdist.dist.world import World, process_group
 from ftdist.errors import HangError
+from tests.support.ports import reserved_port
 from tests.support.ranks import RunRanks
 
 
@@ -35,10 +37,9 @@ def meet_late(world: World, port: int) -> float | str:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return int(probe.getsockname()[1])
+def port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
 
 
 def test_ranks_rendezvous_at_the_address_of_rank_0(run_ranks: RunRanks, port: int) -> None:

@@ -14,6 +14,7 @@ import json
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
@@ -21,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import unquote
 
+from tests.support.ports import reserve
 from tests.support.wandb.artifacts import Artifacts
 
 ENTITY = "loopback"
@@ -97,12 +99,13 @@ class LoopbackRun:
 class WandbLoopback:
     """The server; it answers within a `with` block.
 
+    Between two `with` blocks nothing answers at its port, and nobody else can take it.
+
     Args:
-        port: of 127.0.0.1; 0 for one that is free.
         storage: whether files can be uploaded.
     """
 
-    def __init__(self, port: int = 0, *, storage: bool = True) -> None:
+    def __init__(self, *, storage: bool = True) -> None:
         self.runs: dict[str, LoopbackRun] = {}
         self.uploads: dict[str, bytes] = {}
         self.keys: set[str] = set()
@@ -122,9 +125,11 @@ class WandbLoopback:
         self.closing = threading.Event()
         self._storage = storage
         self._lock = threading.RLock()
-        self._server = _Server(("127.0.0.1", port), self)
-        self.port = int(self._server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        reserved = reserve()
+        weakref.finalize(self, reserved.close)
+        self._address: tuple[str, int] = reserved.getsockname()
+        self._server: _Server | None = None
+        self.url = f"http://127.0.0.1:{self._address[1]}"
         self.artifacts = Artifacts(lambda name: f"{self.url}{_UPLOAD}{name}")
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "Viewer": self._viewer,
@@ -142,13 +147,17 @@ class WandbLoopback:
         }
 
     def __enter__(self) -> Self:
+        self.closing.clear()
+        self._server = _Server(self._address, self)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
 
     def environment(self) -> dict[str, str]:
         """What makes a process that uses wandb talk to this server and to nothing else."""

@@ -21,8 +21,8 @@ FAULTS: dict[str, Fault] = {"500": "500", "429": "429", "401": "401", "hang": "h
 class Loopback(WandbLoopback):
     """Keeps all that it was sent, but for the key in its header."""
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__(port)
+    def __init__(self) -> None:
+        super().__init__()
         self.bodies: list[bytes] = []
 
     def answer(self, method: str, path: str, headers: Message, body: bytes) -> Answer:
@@ -50,11 +50,10 @@ class Loopback(WandbLoopback):
             environment["WANDB_MODE"] = "offline"
         return environment
 
-    def revive(self) -> "Loopback":
-        """A new server in place of this one, which knows what this one knew."""
-        again = Loopback(self.port)
-        again.runs = self.runs
-        return again
+    def recover(self) -> None:
+        """Answer rightly from now on, and keep all that is sent."""
+        self.fault = None
+        self.takes_files, self.loses_summaries, self.artifacts.refuses = True, False, False
 
 
 def offline_rows(run: RunDir) -> list[dict[str, Any]]:

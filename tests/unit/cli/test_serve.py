@@ -12,6 +12,7 @@ import pytest
 from ftdist.cli.commands import serve
 from ftdist.cli.main import main
 from ftdist.rundir import RunDir
+from tests.support.ports import reserved_port
 from tests.support.wandb.fake_run import make_run
 
 SERVER = """\
@@ -146,9 +147,8 @@ def test_the_port_is_taken_while_the_model_loads(
     install_server(run, "vllm", reply="yes")
     bound: list[socket.socket] = []
     monkeypatch.setattr(serve, "_serve", lambda _, listener: bound.append(listener.dup()))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert main(["serve", str(run.root), "--port", str(port)]) == 0
+    with reserved_port() as port:
+        assert main(["serve", str(run.root), "--port", str(port)]) == 0
     assert bound[0].getsockname() == ("127.0.0.1", port)
     bound[0].close()
 
