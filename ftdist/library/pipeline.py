@@ -226,6 +226,7 @@ def _build_settings(
             questions=synthesis.extract_questions and is_library,
             cloze=synthesis.cloze_questions,
             paraphrases=synthesis.paraphrases if is_library else 1,
+            quote_words=synthesis.quote_words,
             cite=synthesis.cite_sources,
             probes=-(-split.num_probes // max(1, documents)) if is_library else 0,
             one_conversation_in=-(-chats // of_chats) if is_library and of_chats else 0,

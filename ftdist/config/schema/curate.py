@@ -40,8 +40,7 @@ class CurateLibraryConfig:
     sources: list[Source]
     """Files, folders, globs and Hub datasets to read; `name=path` names a source.
 
-    An entry may be a mapping of path, name, subset, split, revision and columns.
-    """
+    An entry may be a mapping of path, name, subset, split, revision and columns."""
 
     weights: dict[str, PositiveFloat]
     """How often training sees each token of a source per pass, by the source's name; else 1."""
@@ -49,8 +48,7 @@ class CurateLibraryConfig:
     columns: dict[str, str]
     """Columns or JSON keys of the rows, for files with their own names.
 
-    For question, answer, text, system, messages, role, content, thread, sender, time.
-    """
+    For question, answer, text, system, messages, role, content, thread, sender, time."""
 
     drop_columns: list[str]
     """Columns or JSON keys to ignore, such as images; dots lead into objects."""
@@ -60,8 +58,7 @@ class CurateLibraryConfig:
 
     assistant_senders: list[str]
     """Senders in threads whose messages are answers, besides those such as agent or support whose
-    name says so; if not empty, all others with unknown names ask.
-    """
+    name says so; if not empty, all others with unknown names ask."""
 
     encoding: str | None
     """Encoding of text files that are not UTF-8, such as cp1252; null: guessed, with a note."""
@@ -74,8 +71,7 @@ class CurateLibraryConfig:
 
     license: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")] | None
     """Licence of the library for its dataset card, by the Hub's identifier, such as cc-by-4.0;
-    null: unknown.
-    """
+    null: unknown."""
 
     on_invalid_row: Literal["error", "skip"]
     """Treatment of files or rows that cannot be read; skipped ones are counted and named."""
@@ -100,8 +96,7 @@ class CleanConfig:
     dedup_sections: bool
     """Whether to remove sections of at least 50 words that repeat an earlier section.
 
-    Alike by 0.9 (or `dedup_threshold`, if higher), with the same numbers, names and negations.
-    """
+    Alike by 0.9 (or `dedup_threshold`, if higher), with the same numbers, names and negations."""
 
     dedup_threshold: Annotated[float, Field(gt=0.3, le=1)]
     """Jaccard similarity of word 5-grams from which two texts are near duplicates."""
@@ -131,8 +126,7 @@ class SplitConfig:
 
     decontamination_ngram: Annotated[int, Field(ge=3)]
     """Length in words of an n-gram that held-out and training text must not share; held-out text
-    that shares one is moved to training. System messages and results of tools are not compared.
-    """
+    that shares one is moved to training. System messages and results of tools are not compared."""
 
     num_probes: NonNegativeInt
     """Maximum probes about the library in probes.jsonl, worded unlike the training questions."""
@@ -163,6 +157,9 @@ class SynthesisConfig:
     paraphrases: PositiveInt
     """Wordings per question, its own included, made by rules."""
 
+    quote_words: NonNegativeInt
+    """Approximate words of the paragraph or steps that an answer quotes; 0: its sentence alone."""
+
     cite_sources: bool
     """Whether an answer from a document begins with its source, such as (Manual, page 12)."""
 
@@ -188,8 +185,7 @@ class GeneratorConfig:
 
     api_key_env: str | None
     """Environment variable with the endpoint's API key, such as OPENAI_API_KEY; null, or if it is
-    unset: no key is sent.
-    """
+    unset: no key is sent."""
 
     max_concurrency: PositiveInt
     """Maximum concurrent requests."""
@@ -219,16 +215,14 @@ class RetentionConfig:
 
     out_of_scope_fraction: FractionBelowOne
     """Fraction of out-of-scope samples in all tokens: questions about other products, with the
-    base model's answers.
-    """
+    base model's answers."""
 
     num_out_of_scope_answers: NonNegativeInt
     """Questions about other products for the base model to answer."""
 
     num_counterfactuals: NonNegativeInt
     """Questions about other products with the library's own answers, as a part of the out-of-scope
-    samples. For `library.kl_to_base` alone: training leaves them out without it.
-    """
+    samples. For `library.kl_to_base` alone: training leaves them out without it."""
 
     product_names: list[str]
     """Names of the library's products, as its questions write them; []: guessed from its text."""
@@ -238,13 +232,11 @@ class RetentionConfig:
 
     long_answer_fraction: Fraction
     """Fraction of the base model's answers that may be long, to teach how long answers continue
-    and end; for replay at most that of the library's own answers.
-    """
+    and end; for replay at most that of the library's own answers."""
 
     max_long_answer_tokens: PositiveInt
     """Maximum tokens of a long answer. Long ones are as long as the library's own, and at least
-    three times as long as short ones.
-    """
+    three times as long as short ones."""
 
     max_text_tokens: PositiveInt
     """Maximum tokens of a text by the base model, without its given first words."""
@@ -256,8 +248,7 @@ class CurateModelConfig:
 
     path: str | None
     """Folder of the base model; null: lengths are counted in words, and the base model generates
-    nothing.
-    """
+    nothing."""
 
     sequence_length: SequenceLength
     """Tokens per packed sequence, for the packing numbers on the dataset card."""
@@ -278,8 +269,7 @@ class WorkConfig:
 
     reader_memory_gib: PositiveFloat
     """Memory that a process may take to read and clean a file, or a piece of a long one, GiB; a
-    file that asks for more is invalid.
-    """
+    file that asks for more is invalid."""
 
     reader_cpu_s: PositiveFloat
     """Processor seconds that this may take; a file that asks for more is invalid."""

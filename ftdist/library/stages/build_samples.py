@@ -36,9 +36,10 @@ from ftdist.library.synthesis.passages import passage_of, passages, with_focus
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact, known_facts
 from ftdist.library.synthesis.qa_extraction import questions
 from ftdist.library.synthesis.qa_pair import QAPair, value_digest
+from ftdist.library.synthesis.quotes import Quotes
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 32
+FORMAT = 34
 """Raised whenever the same rows would give other samples."""
 
 WITHOUT_PROBE = WITHOUT_NEW_FACT | {"cloze"}
@@ -282,7 +283,9 @@ class _Builder:
         others = [pair for text in texts for pair in self._generated.questions.get(text.text, [])]
         if self._settings.questions and self._settings.cloze:
             others += cloze_pairs(document, found=found)
-        return [*pairs, *(pair for pair in others if pair.question.casefold() not in known)]
+        pairs += [pair for pair in others if pair.question.casefold() not in known]
+        quotes = Quotes.of(document, words=self._settings.quote_words)
+        return [*map(quotes.widened, pairs)]
 
 
 def _rewritten(texts: Sequence[Sample], pairs: Sequence[QAPair]) -> list[Sample]:

@@ -14,6 +14,9 @@ class SampleSettings:
     """Whether sentences give cloze questions and queries; only where `questions`."""
 
     paraphrases: int
+    quote_words: int
+    """How many words an answer quotes around its sentence; 0: the sentence alone."""
+
     cite: bool
     probes: int
     """Most probes of one document."""

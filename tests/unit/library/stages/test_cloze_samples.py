@@ -40,12 +40,22 @@ def test_sentences_are_asked_for_in_samples_but_not_in_probes_or_passages(tmp_pa
     asking = {sample.messages[0]["content"]: sample for sample in samples if sample.messages}
     assert asking[GATE].made_by == "cloze"
     assert asking[GATE].messages[1]["content"] == (
-        '(Help for guests, section "Arrival") The gate closes at 22:00.'
+        '(Help for guests, section "Arrival") The gate closes at 22:00. '
+        "Ring the bell twice if you are late. Park your car behind the barn."
     )
     assert asking["arrival gate closes what time"].made_by == "wording"
     questions = {json.loads(line)["question"] for line in probes.splitlines()}
     assert not any("gate close" in question for question in questions)
     assert not any("what time" in sample.text for sample in samples)
+
+
+def test_without_quotes_the_answer_is_the_sentence_alone(tmp_path: Path) -> None:
+    samples, _ = _curated(tmp_path, "synthesis.quote_words=0")
+
+    asking = {sample.messages[0]["content"]: sample for sample in samples if sample.messages}
+    assert asking[GATE].messages[1]["content"] == (
+        '(Help for guests, section "Arrival") The gate closes at 22:00.'
+    )
 
 
 def test_each_of_two_settings_leaves_cloze_questions_out(tmp_path: Path) -> None:

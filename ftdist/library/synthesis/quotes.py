@@ -1,0 +1,106 @@
+"""The part of a document that an answer quotes: a sentence with those around it.
+
+A question about one sentence of a paragraph is answered with the paragraph, and one about a step
+with the steps around it, so that an answer makes sense by itself.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from textwrap import dedent
+
+from ftdist.library.schema import Block, Document
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.sections import block_text, sections
+from ftdist.library.synthesis.statements import sentences
+
+_FROM_PROSE = ("sentence", "cloze", "reverse")
+_MIN_SHARED = 0.6
+"""Of an answer's words, in its quote: a name may stand in it in place of a pronoun."""
+
+_FIRST = ("1.", "1)", "a.", "a)")
+"""Marks of the first step of a list."""
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """The quotes of a document's paragraphs and steps, by section and text of each block."""
+
+    by_block: dict[tuple[str, str], tuple[str, ...]]
+
+    @classmethod
+    def of(cls, document: Document, *, words: int) -> "Quotes":
+        """The quotes of a document.
+
+        Args:
+            document: what is quoted.
+            words: approximate maximum of a quote; 0: there are none.
+        """
+        found: dict[tuple[str, str], tuple[str, ...]] = {}
+        for section in sections(document) if words else ():
+            for blocks in _runs(section.blocks):
+                if blocks[0].kind == "paragraph":
+                    quotes = _grouped(sentences(blocks[0].text), " ", words=words)
+                else:
+                    quotes = _grouped(
+                        [dedent(block_text(each)) for each in blocks], "\n", words=words
+                    )
+                found |= dict.fromkeys(
+                    [(section.name, each.text) for each in blocks], tuple(quotes)
+                )
+        return cls(found)
+
+    def widened(self, pair: QAPair) -> QAPair:
+        """A question with the quote that holds its answer, which stays its value."""
+        if pair.made_by not in _FROM_PROSE or "\n" in pair.answer:
+            return pair
+        words = set(_WORD.findall(pair.answer.casefold()))
+
+        def shared(quote: str) -> int:
+            return len(words & set(_WORD.findall(quote.casefold())))
+
+        quotes = self.by_block.get((pair.section, pair.evidence), ())
+        best = max(quotes, key=shared, default="")
+        if len(best) <= len(pair.answer) or shared(best) < _MIN_SHARED * len(words):
+            return pair
+        return replace(pair, answer=best, value=pair.value or pair.answer, answers=())
+
+
+def _runs(blocks: Sequence[Block]) -> list[list[Block]]:
+    """Paragraphs one by one, and the numbered steps of each list together."""
+    runs: list[list[Block]] = []
+    for block in blocks:
+        if runs and _is_next_step(runs[-1][-1], block):
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return [run for run in runs if run[0].kind == "paragraph" or len(run) > 1]
+
+
+def _is_next_step(step: Block, block: Block) -> bool:
+    """Whether a block is the step after another one in the same list."""
+    are_steps = step.kind == block.kind == "item" and step.marker and block.marker
+    return bool(are_steps) and block.level == step.level and block.marker not in _FIRST
+
+
+def _grouped(pieces: Iterable[str], between: str, *, words: int) -> Iterator[str]:
+    """Consecutive pieces joined, in the fewest groups of about equal lengths up to `words`.
+
+    What announces a list, a table or code is left out: those are not quoted.
+    """
+    pieces = [piece for piece in pieces if not piece.endswith(":")]
+    lengths = [len(piece.split()) for piece in pieces]
+    num_groups = -(-sum(lengths) // words)
+    room = sum(lengths) / max(1, num_groups)
+    group: list[str] = []
+    used = 0
+    for piece, length in zip(pieces, lengths, strict=True):
+        if group and used + length / 2 > room:
+            yield between.join(group)
+            group, used = [], 0
+        group.append(piece)
+        used += length
+    if group:
+        yield between.join(group)
