@@ -39,7 +39,7 @@ from ftdist.library.synthesis.qa_pair import QAPair, value_digest
 from ftdist.library.synthesis.quotes import Quotes
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 34
+FORMAT = 35
 """Raised whenever the same rows would give other samples."""
 
 WITHOUT_PROBE = WITHOUT_NEW_FACT | {"cloze"}

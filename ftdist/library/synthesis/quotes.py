@@ -18,10 +18,8 @@ _FROM_PROSE = ("sentence", "cloze", "reverse")
 _MIN_SHARED = 0.6
 """Of an answer's words, in its quote: a name may stand in it in place of a pronoun."""
 
-_FIRST = ("1.", "1)", "a.", "a)")
-"""Marks of the first step of a list."""
-
 _WORD = re.compile(r"\w+")
+_MARK = re.compile(r"\(?(?:(?P<number>\d+)|(?P<letter>[A-Za-z]))[.)]")
 
 
 @dataclass(frozen=True)
@@ -47,42 +45,66 @@ class Quotes:
                     quotes = _grouped(
                         [dedent(block_text(each)) for each in blocks], "\n", words=words
                     )
-                found |= dict.fromkeys(
-                    [(section.name, each.text) for each in blocks], tuple(quotes)
-                )
+                known = tuple(quotes)
+                for key in [(section.name, each.text) for each in blocks]:
+                    found[key] = () if key in found else known  # which one is meant is not known
         return cls(found)
 
     def widened(self, pair: QAPair) -> QAPair:
-        """A question with the quote that holds its answer, which stays its value."""
+        """A question with the quote that holds all of its answer, which stays its value."""
         if pair.made_by not in _FROM_PROSE or "\n" in pair.answer:
             return pair
-        words = set(_WORD.findall(pair.answer.casefold()))
-
-        def shared(quote: str) -> int:
-            return len(words & set(_WORD.findall(quote.casefold())))
-
         quotes = self.by_block.get((pair.section, pair.evidence), ())
-        best = max(quotes, key=shared, default="")
-        if len(best) <= len(pair.answer) or shared(best) < _MIN_SHARED * len(words):
+        holding = [quote for quote in quotes if pair.answer in quote] or quotes
+        if len(holding) != 1 or len(holding[0]) <= len(pair.answer):
             return pair
-        return replace(pair, answer=best, value=pair.value or pair.answer, answers=())
+        words = set(_WORD.findall(pair.answer.casefold()))
+        shared = words & set(_WORD.findall(holding[0].casefold()))
+        if len(shared) < _MIN_SHARED * len(words):
+            return pair
+        return replace(pair, answer=holding[0], value=pair.value or pair.answer, answers=())
 
 
 def _runs(blocks: Sequence[Block]) -> list[list[Block]]:
-    """Paragraphs one by one, and the numbered steps of each list together."""
+    """Paragraphs one by one, and the numbered steps of each list together.
+
+    Of a list with anything between its steps there are none: a quote would leave out a warning or
+    a step within a step.
+    """
     runs: list[list[Block]] = []
     for block in blocks:
         if runs and _is_next_step(runs[-1][-1], block):
             runs[-1].append(block)
         else:
             runs.append([block])
-    return [run for run in runs if run[0].kind == "paragraph" or len(run) > 1]
+    found: list[list[Block]] = []
+    for index, run in enumerate(runs):
+        after = [later[0] for later in runs[index + 1 :] if later[0].kind == "item"]
+        is_whole = _is_first(run[0]) and all(map(_is_first, after[:1]))
+        is_list = (
+            len(run) > 1 and is_whole and all(each.level <= run[0].level for each in after[:1])
+        )
+        found += [run] if run[0].kind == "paragraph" or is_list else []
+    return found
+
+
+def _is_first(block: Block) -> bool:
+    """Whether a block is the first step of a list."""
+    return _place(block) in (1, ord("a"), ord("A"))
 
 
 def _is_next_step(step: Block, block: Block) -> bool:
     """Whether a block is the step after another one in the same list."""
-    are_steps = step.kind == block.kind == "item" and step.marker and block.marker
-    return bool(are_steps) and block.level == step.level and block.marker not in _FIRST
+    place, after = _place(step), _place(block)
+    are_steps = step.kind == block.kind == "item" and place is not None
+    return are_steps and after == (place or 0) + 1 and block.level == step.level
+
+
+def _place(block: Block) -> int | None:
+    """The number that a step's mark stands for, comparable within a list; None: it has none."""
+    if not (mark := _MARK.fullmatch(block.marker)):
+        return None
+    return int(mark["number"]) if mark["number"] else ord(mark["letter"])
 
 
 def _grouped(pieces: Iterable[str], between: str, *, words: int) -> Iterator[str]:

@@ -86,16 +86,44 @@ def test_steps_that_begin_at_1_again_are_another_list() -> None:
     assert quoted.answer == "1. Undo the screws.\n2. Lift the lid."
 
 
-def test_steps_within_a_step_are_quoted_by_themselves() -> None:
+def test_steps_with_something_between_them_are_answered_one_by_one() -> None:
+    """Their quote would leave out what stands between: a step within a step, or a warning."""
     inner = [replace(step(n, text), level=2) for n, text in ((1, "Lift it."), (2, "Rinse it."))]
-    blocks = [step(1, "Pull the plug."), step(2, "Empty the tank."), *inner, step(3, "Close it.")]
-    quotes = quotes_of(document(*blocks))
-    assert quotes.widened(pair("Pull the plug.", "Pull the plug.")).answer == (
-        "1. Pull the plug.\n2. Empty the tank."
-    )
-    rinse = quotes.widened(pair("Rinse it.", "Rinse it."))
-    assert rinse.answer == "1. Lift it.\n2. Rinse it."
-    assert quotes.widened(pair("Close it.", "Close it.")).answer == "Close it."
+    gloves = Block(kind="item", text="Wear gloves.", level=2)
+    for between in (inner, [gloves], [paragraph("Warning: it is hot.")]):
+        blocks = [step(1, "Pull the plug."), step(2, "Empty it."), *between, step(3, "Close it.")]
+        quotes = quotes_of(document(*blocks))
+        for text in ("Pull the plug.", "Lift it.", "Close it."):
+            assert quotes.widened(pair(text, text)).answer == text
+
+
+def test_lists_whose_numbers_do_not_follow_are_not_joined() -> None:
+    blocks = [step(1, "Pull the plug."), step(2, "Empty it."), step(5, "Drop the coupon.")]
+    asked = pair("Drop the coupon.", "Drop the coupon.")
+    assert quotes_of(document(*blocks)).widened(asked) == asked
+
+
+def test_a_step_that_a_section_has_twice_is_not_quoted() -> None:
+    blocks = [step(1, "Turn it."), step(2, "Press OK."), step(1, "Lift it."), step(2, "Press OK.")]
+    asked = pair("Press OK.", "Press OK.")
+    assert quotes_of(document(*blocks)).widened(asked) == asked
+
+
+def test_an_answer_is_quoted_with_the_part_of_the_paragraph_that_holds_it() -> None:
+    """Words that both parts have do not decide: room 4 has two lamps, room 2 has four."""
+    fill = ["The walls were painted by somebody from the village in May." for _ in range(6)]
+    first, last = "Room 2 has 4 lamps.", "Room 4 has 2 lamps."
+    text = " ".join([first, *fill[:3], *fill[3:], last])
+    quotes = quotes_of(document(paragraph(text)))
+    assert quotes.widened(pair(last, text)).answer.endswith(last)
+    assert quotes.widened(pair(first, text)).answer.startswith(first)
+
+
+def test_an_answer_that_no_part_of_the_paragraph_holds_is_not_quoted() -> None:
+    fill = ["The walls were painted by somebody from the village in May." for _ in range(7)]
+    text = " ".join([*fill, "It has 4 lamps."])
+    asked = pair("The hall has 4 lamps.", text)
+    assert quotes_of(document(paragraph(text))).widened(asked) == asked
 
 
 def test_a_sentence_that_announces_a_list_is_not_quoted() -> None:
