@@ -39,7 +39,7 @@ from ftdist.library.synthesis.qa_pair import QAPair, value_digest
 from ftdist.library.synthesis.quotes import Quotes
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 35
+FORMAT = 36
 """Raised whenever the same rows would give other samples."""
 
 WITHOUT_PROBE = WITHOUT_NEW_FACT | {"cloze"}
@@ -285,7 +285,7 @@ class _Builder:
             others += cloze_pairs(document, found=found)
         pairs += [pair for pair in others if pair.question.casefold() not in known]
         quotes = Quotes.of(document, words=self._settings.quote_words)
-        return [*map(quotes.widened, pairs)]
+        return [quotes.with_quote(pair) for pair in pairs]
 
 
 def _rewritten(texts: Sequence[Sample], pairs: Sequence[QAPair]) -> list[Sample]:
