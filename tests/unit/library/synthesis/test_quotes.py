@@ -115,6 +115,12 @@ def test_lists_whose_numbers_do_not_follow_are_not_joined() -> None:
     assert quotes_of(document(*blocks)).with_quote(asked) == asked
 
 
+def test_a_list_without_its_first_step_is_answered_one_by_one() -> None:
+    asked = pair("Close it.", "Close it.")
+    blocks = [step(3, "Close it."), step(4, "Lock it.")]
+    assert quotes_of(document(*blocks)).with_quote(asked) == asked
+
+
 def test_a_step_that_a_section_has_twice_is_not_quoted() -> None:
     blocks = [step(1, "Turn it."), step(2, "Press OK."), step(1, "Lift it."), step(2, "Press OK.")]
     asked = pair("Press OK.", "Press OK.")
