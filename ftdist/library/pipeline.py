@@ -59,7 +59,7 @@ def curate(
     Args:
         config: of the curation.
         model: counts tokens and answers prompts; None: words are counted.
-        endpoint: writes questions and paraphrases, if `generator.backend=endpoint`.
+        endpoint: writes questions, if `generator.backend=endpoint`.
         log: receives progress lines.
 
     Raises:
@@ -126,10 +126,9 @@ def _curate(
 def _generator(
     context: StageContext, *, model: BaseModel | None, endpoint: OpenAiEndpoint | None
 ) -> Generator | None:
-    """The language model that writes questions and paraphrases; None: rules alone do."""
+    """The language model that writes questions; None: rules alone do."""
     settings = context.config.generator
-    questions, paraphrases = settings.questions_per_passage, settings.paraphrases_per_question
-    if settings.backend == "rules" or not (questions or paraphrases):
+    if settings.backend == "rules":
         return None
     if settings.backend == "base":
         assert model is not None
@@ -142,8 +141,8 @@ def _generator(
         ask,
         key=key,
         cache=context.cache_dir / "answers" / f"{key}.jsonl",
-        questions=questions,
-        paraphrases=paraphrases,
+        questions=settings.questions_per_fact,
+        max_tokens=settings.max_tokens,
         log=context.log_as("written"),
     )
 

@@ -166,16 +166,13 @@ class SynthesisConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class GeneratorConfig:
-    """A language model that writes further questions and paraphrases, checked against the text."""
+    """A language model that words further questions about the facts that rules find."""
 
     backend: Literal["rules", "base", "endpoint"]
     """Who writes: rules only, the base model, or a model behind an OpenAI-compatible endpoint."""
 
-    questions_per_passage: NonNegativeInt
-    """Questions to request per passage; accepted only with a quotation found in the passage."""
-
-    paraphrases_per_question: NonNegativeInt
-    """Paraphrases to request per question, in addition to those made by rules."""
+    questions_per_fact: PositiveInt
+    """Questions to request per fact, in addition to those by rules; their answer is the text's."""
 
     base_url: str
     """Base URL of the endpoint, including /v1."""

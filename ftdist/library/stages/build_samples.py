@@ -20,6 +20,12 @@ from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import drop_sections
 from ftdist.library.schema import WITHOUT_NEW_FACT, Conversation, Document, Passage, Row, Sample
+from ftdist.library.stages.document_questions import (
+    chat_fact,
+    chat_input,
+    document_input,
+    questions_of,
+)
 from ftdist.library.stages.frequent_names import document_names
 from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generator, generate_qa
 from ftdist.library.stages.read_shard import SourceShard
@@ -31,12 +37,10 @@ from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.store.samples import SUFFIX, write_samples
 from ftdist.library.synthesis.chat_questions import first_exchange, is_single_question
 from ftdist.library.synthesis.citations import with_citation
-from ftdist.library.synthesis.cloze import cloze_pairs
+from ftdist.library.synthesis.facts_to_ask import fact_key
 from ftdist.library.synthesis.passages import passage_of, passages, with_focus
 from ftdist.library.synthesis.probe_facts import FACTS_FILE, KnownFact, known_facts
-from ftdist.library.synthesis.qa_extraction import questions
-from ftdist.library.synthesis.qa_pair import QAPair, value_digest
-from ftdist.library.synthesis.quotes import Quotes
+from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text
 
 FORMAT = 36
@@ -138,24 +142,16 @@ def build_samples(task: SampleBuildTask) -> CurationStats:
 
 
 def with_generated_qa(task: SampleBuildTask, *, generator: Generator) -> SampleBuildTask:
-    """The task with what a language model writes for its training rows."""
-    settings = task.settings
+    """The task with what a language model writes about its training rows."""
 
     def inputs() -> Iterator[GenerationInput]:
         for row in task.rows("train"):
             match row:
                 case Document():
                     document, _ = drop_boilerplate(row, task.selection.boilerplate)
-                    pairs = questions(document) if settings.questions else []
-                    yield GenerationInput(
-                        document=document,
-                        passages=list(passages(document, words=settings.passage_words)),
-                        questions=[pair.question for pair in pairs],
-                    )
-                case Conversation() if is_single_question(row):
-                    yield GenerationInput(
-                        document=None, passages=(), questions=[row.messages[0]["content"]]
-                    )
+                    yield from document_input(document, task.settings)
+                case Conversation():
+                    yield from chat_input(row)
 
     path = generate_qa(inputs, key=task.key, generator=generator, cache=task.shard.cache)
     return replace(task, generated=path)
@@ -168,10 +164,9 @@ class _Builder:
         self._task = task
         self._settings = task.settings
         self._generated = GeneratedQA.load(task.generated)
+        self._written = dict(self._generated.questions)
         self.stats = self._generated.stats
-        self._worded = WordedSamples(
-            settings=self._settings, generated=self._generated, stats=self.stats
-        )
+        self._worded = WordedSamples(settings=self._settings, stats=self.stats)
         self.probes = self._worded.probes
         self.facts: list[KnownFact] = []
 
@@ -219,8 +214,12 @@ class _Builder:
         keys = self._worded.keys(
             answer, question=question, given=settings.names, one_in=settings.one_conversation_in
         )
-        if is_single_question(row) and settings.paraphrases > 1:
-            return self._worded.samples(sample, keys=keys, document=row.location.file)
+        if is_single_question(row):
+            written = self._written.pop(fact_key(chat_fact(row), location=location), ())
+            if settings.paraphrases > 1 or written:
+                return self._worded.samples(
+                    sample, keys=keys, document=row.location.file, written=written
+                )
         if keys:
             single_turn = replace(sample, messages=as_messages(question, answer))
             self._worded.withhold([question], single_turn, keys=keys, trained=1)
@@ -231,7 +230,7 @@ class _Builder:
         settings, doc_id = self._settings, str(document.location)
         texts = list(passages(document, words=settings.passage_words))
         samples = list(texts) if settings.passages else []
-        pairs = self._qa_pairs(document, texts)
+        pairs = questions_of(document, settings, self._generated)
         asking = [pair for pair in pairs if pair.made_by != "cloze"]
         samples += _rewritten(texts, asking) if settings.passages and is_train else []
         single = sum(pair.made_by not in WITHOUT_PROBE for pair in pairs)
@@ -266,26 +265,10 @@ class _Builder:
                 keys=keys,
                 document=doc_id,
                 own=pair.wordings,
+                written=self._written.pop(fact_key(pair, location=doc_id), ()),
                 answers=[cited(answer) for answer in pair.answers],
             )
         return samples
-
-    def _qa_pairs(self, document: Document, texts: Sequence[Sample]) -> list[QAPair]:
-        """Questions extracted from the document, and those generated for its passages."""
-        found = questions(document) if self._settings.questions else []
-        shared = set(self._settings.shared_values)
-        pairs = [
-            pair
-            for pair in found
-            if not pair.asked_value or value_digest(pair.asked_value) not in shared
-        ]
-        known = {pair.question.casefold() for pair in pairs}
-        others = [pair for text in texts for pair in self._generated.questions.get(text.text, [])]
-        if self._settings.questions and self._settings.cloze:
-            others += cloze_pairs(document, found=found)
-        pairs += [pair for pair in others if pair.question.casefold() not in known]
-        quotes = Quotes.of(document, words=self._settings.quote_words)
-        return [quotes.with_quote(pair) for pair in pairs]
 
 
 def _rewritten(texts: Sequence[Sample], pairs: Sequence[QAPair]) -> list[Sample]:

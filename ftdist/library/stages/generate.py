@@ -1,13 +1,14 @@
-"""Questions and paraphrases that a language model writes for one shard, checked and cached.
+"""Questions that a language model writes about the facts of one shard, checked and cached.
 
-CACHE/generated/KEY.json  {"questions": {PASSAGE: [pair]}, "paraphrases": {QUESTION: [text]}}
+CACHE/generated/KEY.json  {"questions": {FACT: [question]}, "stats": ...}
 
 Where the model refused prompts, KEY includes them, so that they are asked again.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -20,30 +21,31 @@ from ftdist.library.retention.response_cache import (
     AnswerFn,
     answer_with_cache,
 )
-from ftdist.library.schema import Block, Document, Sample
 from ftdist.library.stats import CurationStats
+from ftdist.library.synthesis.facts_to_ask import fact_key
 from ftdist.library.synthesis.llm_outputs import (
-    paraphrase_prompt,
-    parse_candidates,
-    parse_paraphrases,
-    question_prompt,
+    parse_questions,
+    questions_prompt,
     rejection_reason,
 )
 from ftdist.library.synthesis.qa_pair import QAPair
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the same answers would be used in another way."""
+
+_TOKENS_PER_QUESTION = 24
+"""Of a reply, about."""
 
 
 class Generator:
-    """A language model that writes questions and paraphrases, with its answers cached.
+    """A language model that writes questions, with its answers cached.
 
     Args:
         ask: gives its answers.
         key: fingerprint of the model and its settings.
         cache: JSON lines of its answers.
-        questions: per passage.
-        paraphrases: per question.
+        questions: per fact.
+        max_tokens: of an answer.
         log: receives its progress.
     """
 
@@ -54,10 +56,11 @@ class Generator:
         key: str,
         cache: Path,
         questions: int,
-        paraphrases: int,
+        max_tokens: int,
         log: LogFn = no_log,
     ) -> None:
-        self.key, self.questions, self.paraphrases = key, questions, paraphrases
+        self.key, self.questions = key, questions
+        self.facts_per_prompt = max(1, max_tokens // (questions * _TOKENS_PER_QUESTION))
         self.refused: dict[str, DataError] = {}
         self._ask, self._cache, self._log = ask, cache, log
         self._has_answered = any(row.get("answer") for row in read_json_lines(cache))
@@ -90,13 +93,10 @@ class Generator:
 
 @dataclass(kw_only=True)
 class GeneratedQA:
-    """What a language model wrote for one shard and passed the checks."""
+    """The questions that a language model wrote for one shard and that passed the checks."""
 
-    questions: dict[str, list[QAPair]] = field(default_factory=dict)
-    """By the passage's text."""
-
-    paraphrases: dict[str, list[str]] = field(default_factory=dict)
-    """By the question."""
+    questions: dict[str, list[str]] = field(default_factory=dict)
+    """By the key of their fact (`fact_key`)."""
 
     stats: CurationStats = field(default_factory=CurationStats)
     refused: list[str] = field(default_factory=list)
@@ -108,14 +108,7 @@ class GeneratedQA:
         if path is None:
             return cls()
         values = json.loads(path.read_text(encoding="utf-8"))
-        return cls(
-            questions={
-                passage: [QAPair(**pair) for pair in pairs]
-                for passage, pairs in values["questions"].items()
-            },
-            paraphrases=values["paraphrases"],
-            stats=CurationStats.from_values(values["stats"]),
-        )
+        return cls(questions=values["questions"], stats=CurationStats.from_values(values["stats"]))
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
@@ -125,21 +118,27 @@ class GeneratedQA:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationInput:
-    """The part of one row that a language model writes about."""
+    """Facts of one text, about which a language model writes.
 
-    document: Document | None
-    passages: Sequence[Sample]
-    questions: Sequence[str]
+    Attributes:
+        text: that it reads; "": the facts say all.
+        location: of the text, as errors name it.
+        facts: with the question by rule, if there is one.
+    """
+
+    text: str
+    location: str
+    facts: Sequence[QAPair]
 
 
 def generate_qa(
     inputs: Callable[[], Iterable[GenerationInput]], *, key: str, generator: Generator, cache: Path
 ) -> Path:
-    """Have questions and paraphrases written for one shard unless they are in the cache.
+    """Have questions written for one shard unless they are in the cache.
 
     Args:
-        inputs: gives the shard's rows; called only if needed, and more than once.
-        key: fingerprint of those rows.
+        inputs: gives the shard's facts; called only if needed.
+        key: fingerprint of those facts.
         generator: the language model.
         cache: of the curation.
 
@@ -149,17 +148,12 @@ def generate_qa(
     Raises:
         DataError: the model refuses every prompt.
     """
-    parts = [FORMAT, key, generator.key, generator.questions, generator.paraphrases]
+    parts = [FORMAT, key, generator.key, generator.questions]
     path = _cache_file(cache, parts)
     if path.is_file():
         return path
     result = GeneratedQA()
-    if generator.questions:
-        _add_questions(result, inputs(), generator=generator)
-    if generator.paraphrases:
-        known = [question for item in inputs() for question in item.questions]
-        new = [pair.question for pairs in result.questions.values() for pair in pairs]
-        _add_paraphrases(result, [*known, *new], generator=generator)
+    _add_questions(result, inputs(), generator=generator)
     if result.refused:
         path = _cache_file(cache, [*parts, result.refused])
     result.save(path)
@@ -173,81 +167,51 @@ def _cache_file(cache: Path, parts: Sequence[object]) -> Path:
 def _add_questions(
     result: GeneratedQA, inputs: Iterable[GenerationInput], *, generator: Generator
 ) -> None:
-    given = [(item.document, passage) for item in inputs for passage in item.passages]
-    prompts = [question_prompt(passage, count=generator.questions) for _, passage in given]
+    size = generator.facts_per_prompt
+    given = [
+        replace(item, facts=item.facts[first : first + size])
+        for item in inputs
+        for first in range(0, len(item.facts), size)
+    ]
+    prompts = [
+        questions_prompt(item.facts, text=item.text, count=generator.questions) for item in given
+    ]
     answers = generator.answer(prompts)
-    for (document, passage), prompt in zip(given, prompts, strict=True):
-        _record_refusal(
-            result, generator.refused, prompt, location=passage.location, what="question"
-        )
-        pairs: dict[str, QAPair] = {}
-        for candidate in parse_candidates(answers.get(prompt, "")):
-            reason = rejection_reason(candidate, passage)
-            if reason:
-                result.stats.record(
-                    f"written question refused: it {_rule(reason)}",
-                    location=passage.location,
-                    excerpt=f"{candidate.question} {candidate.answer} ({reason})",
-                )
-            elif len(pairs) < generator.questions:
-                pair = QAPair(
-                    question=candidate.question,
-                    answer=candidate.answer,
-                    made_by="written",
-                    section=passage.section,
-                    page=_page_of(candidate.quote, document),
-                )
-                pairs.setdefault(pair.question.casefold(), pair)
-        if pairs:
-            result.questions[passage.text] = list(pairs.values())
-
-
-def _add_paraphrases(
-    result: GeneratedQA, questions: Sequence[str], *, generator: Generator
-) -> None:
-    prompts = [paraphrase_prompt(question, count=generator.paraphrases) for question in questions]
-    answers = generator.answer(prompts)
-    for question, prompt in zip(questions, prompts, strict=True):
-        _record_refusal(result, generator.refused, prompt, location=question, what="wording")
-        accepted, rejected = parse_paraphrases(
-            answers.get(prompt, ""), question=question, count=generator.paraphrases
-        )
-        if accepted:
-            result.paraphrases[question] = accepted
-        for text in rejected:
+    for item, prompt in zip(given, prompts, strict=True):
+        if error := generator.refused.get(prompt):
+            result.refused.append(prompt)
             result.stats.record(
-                "written wording refused: it asks something else", location=question, excerpt=text
+                "no question written: the model refuses to be asked",
+                location=item.location,
+                excerpt=error.problem,
             )
+        _add_reply(result, item, answers.get(prompt, ""), count=generator.questions)
 
 
-def _record_refusal(
-    result: GeneratedQA, refused: dict[str, DataError], prompt: str, *, location: str, what: str
-) -> None:
-    """Count a prompt if the model refused it."""
-    if error := refused.get(prompt):
-        result.refused.append(prompt)
-        result.stats.record(
-            f"no {what} written: the model refuses to be asked",
-            location=location,
-            excerpt=error.problem,
-        )
+def _add_reply(result: GeneratedQA, item: GenerationInput, reply: str, *, count: int) -> None:
+    """Add the questions of one reply that pass the checks."""
+    written = parse_questions(reply, facts=len(item.facts))
+    times = Counter(text.casefold() for texts in written.values() for text in texts)
+    for place, texts in written.items():
+        fact = item.facts[place]
+        accepted = result.questions.setdefault(fact_key(fact, location=item.location), [])
+        for text in texts:
+            is_unclear = times[text.casefold()] > 1
+            reason = rejection_reason(text, fact, text=item.text)
+            if reason or is_unclear:
+                result.stats.record(
+                    f"written question refused: it {_rule(reason)}"
+                    if reason
+                    else "written question refused: it is written for several facts",
+                    location=item.location,
+                    excerpt=f"{text} ({reason or fact.answer})",
+                )
+            elif len(accepted) < count and text != fact.question:
+                accepted.append(text)
 
 
 def _rule(reason: str) -> str:
     """A reason without the words that it quotes, so that equal reasons are counted together."""
-    return "says what the text does not" if reason.startswith("says ") else reason
-
-
-def _page_of(quote: str, document: Document | None) -> int | None:
-    """The page on which a quotation begins, where the document has pages."""
-    if document is None:
-        return None
-    words = quote.casefold().split()
-
-    def shared_words(block: Block) -> int:
-        text = " ".join(block.text.casefold().split())
-        sizes = range(len(words), 0, -1)
-        return next((size for size in sizes if " ".join(words[:size]) in text), 0)
-
-    paged = [block for block in document.blocks if block.page is not None]
-    return max(paged, key=shared_words).page if paged else None
+    if reason.startswith("says "):
+        return "says what the text does not"
+    return "leaves out a name or number" if reason.startswith("leaves out ") else reason

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from ftdist.data.messages import Message
 from ftdist.library.schema import WITHOUT_NEW_FACT, MadeBy, ProbeRow, Sample
-from ftdist.library.stages.generate import GeneratedQA
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stats import CurationStats
 from ftdist.library.synthesis.answer_keys import answer_keys
@@ -18,7 +17,6 @@ class WordedSamples:
     """Makes the samples of questions, and collects their probes."""
 
     settings: SampleSettings
-    generated: GeneratedQA
     stats: CurationStats
     probes: list[ProbeRow] = field(default_factory=list)
 
@@ -44,6 +42,7 @@ class WordedSamples:
         keys: Sequence[str],
         document: str,
         own: Sequence[str] = (),
+        written: Sequence[str] = (),
         answers: Sequence[str] = (),
     ) -> Sequence[Sample]:
         """A question in several wordings; where it has keys, one of them becomes a probe.
@@ -53,6 +52,7 @@ class WordedSamples:
             keys: of its probe; empty: it gives none.
             document: that it comes from.
             own: wordings that are known to be good; with any, there are none by rule.
+            written: wordings by a language model.
             answers: other wordings of the answer, which wordings of the question take in turn.
         """
         question, answer = sample.messages[0]["content"], sample.messages[-1]["content"]
@@ -61,10 +61,9 @@ class WordedSamples:
         first, *by_rule = paraphrases(
             question, count=count + bool(keys), seed=self.settings.seed, own=own
         )
-        by_model = self.generated.paraphrases.get(question, [])
-        texts: Sequence[str] = list(dict.fromkeys([first, *by_model, *by_rule]))
+        texts: Sequence[str] = list(dict.fromkeys([first, *written, *by_rule]))
         if keys:
-            trained = len(by_model) + count
+            trained = len(written) + count
             texts = self.withhold(texts, sample, keys=keys, trained=trained, document=document)
         self.stats.wordings.record(texts)
         known = [answer, *answers]
@@ -72,7 +71,7 @@ class WordedSamples:
         def made_by(number: int, text: str) -> MadeBy:
             if number == 0 or sample.made_by in WITHOUT_NEW_FACT:
                 return sample.made_by
-            return "written wording" if text in by_model else "wording"
+            return "written wording" if text in written else "wording"
 
         return [
             replace(

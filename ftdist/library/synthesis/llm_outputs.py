@@ -1,36 +1,35 @@
-"""Prompts for questions and paraphrases, and the checks of a language model's outputs.
+"""The prompt for questions about facts, and the checks of a language model's reply.
 
-A question is accepted only if it quotes the passage, and if its answer contains no number, option
-or name that the passage lacks. A paraphrase must keep those of its question.
+A model only words questions: their answers are the document's own. So a question is checked for
+what would make the answer wrong: another name or number than the text has, or a missing one.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from ftdist.library.schema import Sample
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.text.matching import UNSPACED
 
-_ASK_QUESTIONS = """\
-Read this text from {title}.
-
+_PROMPT = """\
 {text}
 
-Write {count} questions that a user of it would ask and that the text answers. Name what each is \
-about, as the asker does not have the text before them. For each write three lines:
-Q: the question
-A: the answer, from the text alone
-QUOTE: the words of the text that say so, copied exactly"""
+Customers ask questions that these parts of the text answer:
+{facts}
 
-_ASK_WORDINGS = """\
-Write this question in {count} other ways, as different people would ask it. Keep every name and \
-number. Write one question a line, and nothing else.
+Write {count} questions for each part, as {count} different customers would ask. They have not \
+read the text: they use everyday words of their own instead of the text's, describe their \
+situation, and name the product or service that they ask about. A question does not give its \
+answer away. Write in the language of the text, one question a line, each after the number of its \
+part, such as
+1: question
+and nothing else."""
 
-{question}"""
-
-_LABEL = re.compile(
-    r"^[\W\d]*(?P<label>Q|QUESTION|A|ANSWER|QUOTE)\W*\d*\W*:[\s*_]*(?P<text>\S.*)$", re.IGNORECASE
+_LINE = re.compile(
+    r"^[\s*_#>-]*(?:(?:part|question)\s+)?(?P<number>\d{1,3})[*_]*\s*[:.)][\s*_]*(?P<text>.*)$",
+    re.IGNORECASE,
 )
-_LED = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,2}[.):])\s+")
+_BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?[a-z][.)])\s+")
+_MARKED = re.compile(r"^(?:q|question)\s*\d*\s*:\s*", re.IGNORECASE)
 _DETAILS = re.compile(
     r"--?[A-Za-z][\w-]+|\w+(?:[_./-]\w+)+|\d+(?:[.,]\d+)*|\b[A-Z]\w*[A-Z0-9]\w*\b"
 )
@@ -40,114 +39,69 @@ _OF_THE_TEXT = re.compile(
     r"\b(?:the|this|that) (?:text|passage|document|section|excerpt|paragraph)\b|\baccording to\b",
     re.IGNORECASE,
 )
-_MIN_QUOTE_WORDS = 4
-_MIN_SHARED = 0.6
-"""The minimum share of an answer's longer words that the passage has too."""
+_UNSPACED = re.compile(f"[{UNSPACED}]")
+_QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u037e")
+_WORDS = range(3, 41)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CandidateQA:
-    """A question and an answer by a model, and its quotation from the passage."""
-
-    question: str
-    answer: str
-    quote: str
+def questions_prompt(facts: Sequence[QAPair], *, text: str, count: int) -> str:
+    """The prompt for `count` questions about each of some facts of a text."""
+    known = [fact.answer if _says_all(fact) else f"{fact.question} {fact.answer}" for fact in facts]
+    lines = [f"{number}. {_one_line(each)}" for number, each in enumerate(known, start=1)]
+    return _PROMPT.format(text=text, facts="\n".join(lines), count=count).lstrip()
 
 
-def question_prompt(passage: Sample, *, count: int) -> str:
-    """The prompt for questions about a passage."""
-    title, _, text = passage.text.partition("\n\n")
-    return _ASK_QUESTIONS.format(title=title, text=text, count=count)
+def parse_questions(reply: str, *, facts: int) -> dict[int, list[str]]:
+    """The questions in a model's reply, each once, by the place of their fact from 0."""
+    found: dict[int, list[str]] = {}
+    number = 0
+    for line in reply.splitlines():
+        text = line
+        if match := _LINE.match(line):
+            number, text = int(match["number"]), match["text"]
+        text = _unquoted(_MARKED.sub("", _BULLET.sub("", _one_line(text))))
+        known = found.get(number - 1, [])
+        if text and 1 <= number <= facts and _plain(text) not in map(_plain, known):
+            found[number - 1] = [*known, text]
+    return found
 
 
-def paraphrase_prompt(question: str, *, count: int) -> str:
-    """The prompt for paraphrases of a question."""
-    return _ASK_WORDINGS.format(question=question, count=count)
-
-
-def parse_candidates(reply: str) -> Iterator[CandidateQA]:
-    """The questions in a model's reply that have the requested form."""
-    parts: dict[str, list[str]] = {}
-    label = ""
-    for line in [*reply.splitlines(), "Q: end"]:
-        if match := _LABEL.match(line):
-            label = match["label"][0].upper() if match["label"].upper() != "QUOTE" else "QUOTE"
-            if label == "Q":
-                if parts.keys() >= {"Q", "A", "QUOTE"}:
-                    yield CandidateQA(
-                        question=_one_line(parts["Q"]),
-                        answer="\n".join(parts["A"]).strip(),
-                        quote=_unquoted(_one_line(parts["QUOTE"])),
-                    )
-                parts = {}
-            parts[label] = [match["text"].strip()]
-        elif label and line.strip():
-            parts[label].append(line.strip())
-
-
-def rejection_reason(claim: CandidateQA, passage: Sample) -> str:
-    """Why a question about a passage is rejected; "" if it is accepted."""
-    title, _, text = passage.text.partition("\n\n")
-    if not claim.question.endswith("?") or not 4 <= len(claim.question.split()) <= 40:
-        return "is no question of 4 to 40 words"
-    if _OF_THE_TEXT.search(claim.question):
-        return "asks about the text, which the asker does not have"
-    if not 1 <= len(claim.answer.split()) <= 160:
-        return "has an answer of more than 160 words"
-    quote = _plain(claim.quote)
-    if len(quote.split()) < min(_MIN_QUOTE_WORDS, len(_plain(text).split())):
-        return "quotes too little"
-    if quote not in _plain(text):
-        return "quotes words that are not in the text"
-    known = f"{title}\n{text}\n{claim.question}"
-    if detail := _unknown_detail(claim.answer, known) or _unknown_detail(
-        claim.question, passage.text
+def rejection_reason(question: str, fact: QAPair, *, text: str) -> str:
+    """Why a question about a fact of a text is rejected; "" if it is accepted."""
+    is_unspaced = _UNSPACED.search(question) is not None
+    if not question.endswith(_QUESTION_MARKS) or not (
+        len(question.split()) in _WORDS or (is_unspaced and len(question) <= 2 * _WORDS.stop)
     ):
+        return "is no question of 3 to 40 words"
+    if _OF_THE_TEXT.search(question):
+        return "asks about the text, which the asker does not have"
+    if detail := _unknown_detail(question, f"{text}\n{fact.question}"):
         return f"says {detail!r}, which the text does not"
-    answer = {word for word in _plain(claim.answer).split() if len(word) > 3}
-    if len(answer & set(_plain(known).split())) < _MIN_SHARED * len(answer):
-        return "has an answer in other words than the text"
+    if lost := next((part for part in _needed(fact, text) if not _contains(question, part)), ""):
+        return f"leaves out {lost!r}"
+    value = _plain(fact.value)
+    if value and f" {value} " in f" {_plain(question)} " and value not in _plain(fact.question):
+        return "gives its answer away"
     return ""
 
 
-def parse_paraphrases(reply: str, *, question: str, count: int) -> tuple[list[str], list[str]]:
-    """The accepted and the rejected paraphrases in a model's reply."""
-    accepted: dict[str, str] = {}
-    rejected: list[str] = []
-    for line in reply.splitlines():
-        text = _unquoted(" ".join(_LED.sub("", line).split()))
-        if not text or text.endswith(":"):
-            continue
-        if _asks_the_same(text, question):
-            accepted.setdefault(_plain(text), text)
-        else:
-            rejected.append(text)
-    accepted.pop(_plain(question), None)
-    return list(accepted.values())[:count], rejected
+def _says_all(fact: QAPair) -> bool:
+    """Whether an answer is a sentence, which needs no question to be understood."""
+    is_sentence = fact.made_by == "sentence" and fact.answer.endswith((".", "!"))
+    return not fact.question or fact.made_by == "cloze" or is_sentence
 
 
-def _asks_the_same(text: str, question: str) -> bool:
-    """Whether a paraphrase keeps the question's details, adds none, and has a similar length."""
-    details = {_plain(match) for match in _DETAILS.findall(question)}
-    names = {_plain(word) for word in question.split()[1:] if word[:1].isupper()} - {"i", ""}
-    words = len(text.split())
-    return (
-        3 <= words <= 3 * len(question.split()) + 12
-        and all(_contains(text, part) for part in details | names)
-        and not _unknown_detail(text, question)
-        and bool(_long_words(text) & _long_words(question) or not _long_words(question))
-    )
+def _needed(fact: QAPair, text: str) -> Iterator[str]:
+    """The names and numbers that a question about a fact cannot do without.
 
-
-def _long_words(text: str) -> set[str]:
-    """The beginnings of longer words: reset, resets and resetting are one."""
-    return {word[:5] for word in _plain(text).split() if len(word) > 3} - _ASKING
-
-
-_ASKING = {
-    word[:5]
-    for word in ("what", "which", "when", "where", "does", "should", "could", "would", "please")
-}
+    Those of its known question; of one that holds other parts of its sentence, those of the title.
+    """
+    title = text.partition("\n")[0]
+    words = (part for part in _DETAILS.findall(fact.question))
+    names = (word for word in fact.question.split()[1:] if word[:1].isupper())
+    for part in dict.fromkeys(_plain(word) for word in [*words, *names]):
+        if part not in ("", "i") and (fact.made_by != "cloze" or _contains(title, part)):
+            yield part
 
 
 def _unknown_detail(text: str, known: str) -> str:
@@ -165,9 +119,9 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _one_line(lines: list[str]) -> str:
-    return " ".join(" ".join(lines).split())
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _unquoted(text: str) -> str:
-    return text.strip().strip("\"'`\u201c\u201d\u2018\u2019").strip()
+    return text.strip().strip("\"'`*_\u201c\u201d\u2018\u2019").strip()

@@ -1,6 +1,7 @@
-"""Questions and wordings by a language model: what is believed, what is refused, what is kept."""
+"""Questions by a language model: what is asked for, what is refused, what is cached."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,107 +16,110 @@ from ftdist.library.stages.generate import Generator
 from ftdist.library.store.dataset import open_curated
 from ftdist.library.store.samples import read_samples
 from ftdist.library.synthesis.llm_outputs import (
-    CandidateQA,
-    parse_candidates,
-    parse_paraphrases,
+    parse_questions,
+    questions_prompt,
     rejection_reason,
 )
+from ftdist.library.synthesis.qa_pair import QAPair
 from tests.support.chat_endpoint import ChatEndpoint, chat_endpoint
 
 pytestmark = pytest.mark.timeout(120)
 
-PASSAGE = Sample(
-    text="A-45 Manual > Reset (page 12)\n\nHold the green button for 9 seconds until the lamp "
-    "blinks twice.\nThen start it with --fresh.",
-    location="m.md, page 12",
-    section="Reset",
-    made_by="passage",
-    doc_id="m.md",
-)
+TEXT = """A-45 Manual > Reset (page 12)
+
+Hold the green button for 9 seconds until the lamp blinks twice.
+Then start it with --fresh."""
 
 
-def _claim(**changed: str) -> CandidateQA:
+def _fact(**changed: str) -> QAPair:
     values = {
         "question": "How long must the green button of the A-45 be held?",
-        "answer": "Hold the green button for 9 seconds.",
-        "quote": "Hold the green button for 9 seconds",
+        "answer": "Hold the green button for 9 seconds until the lamp blinks twice.",
+        "value": "9 seconds",
+        "made_by": "sentence",
+        "section": "Reset",
+        "evidence": "Hold the green button for 9 seconds until the lamp blinks twice.",
     }
-    return CandidateQA(**{**values, **changed})
-
-
-def test_a_question_quoted_from_the_passage_is_accepted() -> None:
-    assert rejection_reason(_claim(), PASSAGE) == ""
-    assert rejection_reason(_claim(quote="until the LAMP blinks\ntwice. Then"), PASSAGE) == ""
+    return QAPair(**{**values, **changed}, page=12)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("changed", "reason"),
+    "question",
     [
-        ({"quote": "Hold the red button for 9 seconds"}, "quotes words that are not in the text"),
-        ({"quote": "the green"}, "quotes too little"),
-        ({"answer": "Hold the green button for 19 seconds."}, "says '19'"),
-        ({"answer": "Hold the green button, then start it with --force."}, "says '--force'"),
-        ({"answer": "Call the hotline and wait for somebody to help."}, "in other words"),
-        ({"question": "What does the text say about the green button?"}, "asks about the text"),
-        ({"question": "Hold the green button of the A-45"}, "is no question"),
-        ({"question": "How long must the button of the B-70 be held?"}, "says 'B-70'"),
-        ({"answer": "button " * 161}, "more than 160 words"),
+        "My A-45 hangs. How many seconds do I press the key to restart it?",
+        "What is the waiting time with the finger on the A-45's knob?",
     ],
 )
-def test_ungrounded_claims_are_rejected_with_a_reason(changed: dict[str, str], reason: str) -> None:
-    assert reason in rejection_reason(_claim(**changed), PASSAGE)
+def test_a_question_in_other_words_than_the_text_is_accepted(question: str) -> None:
+    assert rejection_reason(question, _fact(), text=TEXT) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("What does the text say about the A-45's button?", "asks about the text"),
+        ("Hold the green button of the A-45", "is no question"),
+        ("The A-45?", "is no question"),
+        ("word " * 41 + "A-45?", "is no question"),
+        ("How long must the button of the A-45 be held, like on the B-70?", "says 'B-70'"),
+        ("Do I hold the button of the A-45 for 19 seconds?", "says '19'"),
+        ("Is the A-45 started with --force?", "says '--force'"),
+        ("How long must I press the green button?", "leaves out 'a 45'"),
+        ("Must I press the A-45's button for 9 seconds?", "gives its answer away"),
+    ],
+)
+def test_a_question_that_makes_its_answer_wrong_is_rejected(question: str, reason: str) -> None:
+    assert reason in rejection_reason(question, _fact(), text=TEXT)
 
 
 def test_numbers_are_matched_whole() -> None:
-    passage = Sample(
-        text="T\n\nWait for 190 seconds here.", location="p", made_by="passage", doc_id="u"
-    )
-    claim = CandidateQA(
-        question="How long do I wait here?",
-        answer="Wait for 19 seconds here.",
-        quote="Wait for 190 seconds",
-    )
-    assert "'19'" in rejection_reason(claim, passage)
+    text = "T\n\nWait for 190 seconds here."
+    fact = _fact(question="", value="", answer="Wait for 190 seconds here.")
+    assert "'19'" in rejection_reason("Do I wait for 19 seconds?", fact, text=text)
+    assert rejection_reason("Do I wait for 190 seconds?", fact, text=text) == ""
 
 
-def test_claims_are_parsed_from_typical_model_formats() -> None:
+def test_of_a_cloze_question_only_what_the_title_names_is_needed() -> None:
+    fact = _fact(question="With the A-45, what blinks after 9 seconds?", value="", made_by="cloze")
+    assert rejection_reason("How do I see that my A-45 restarts?", fact, text=TEXT) == ""
+    assert "'a 45'" in rejection_reason("How do I see that it restarts?", fact, text=TEXT)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "\u30ea\u30bb\u30c3\u30c8\u306f\u4f55\u79d2\u3067\u3059\u304b\uff1f",
+        "\u0643\u0645 \u062b\u0627\u0646\u064a\u0629 \u0623\u0646\u062a\u0638\u0631\u061f",
+    ],
+)
+def test_questions_in_other_scripts_are_accepted(question: str) -> None:
+    assert rejection_reason(question, _fact(question=""), text=TEXT) == ""
+
+
+def test_the_prompt_numbers_the_facts_with_what_is_known_of_them() -> None:
+    bare = _fact(question="", answer="Then start it\nwith --fresh.")
+    prompt = questions_prompt([_fact(answer="9 seconds"), bare], text=TEXT, count=4)
+    assert prompt.startswith(TEXT)
+    assert "\n1. How long must the green button of the A-45 be held? 9 seconds\n" in prompt
+    assert "\n2. Then start it with --fresh.\n" in prompt
+    assert "Write 4 questions" in prompt
+
+
+def test_questions_are_parsed_from_typical_model_formats() -> None:
     reply = """Here you are:
-1. **Q:** How long?
-A: Nine seconds,
-no more.
-QUOTE: "for 9 seconds"
-
-Q2: And then?
-Answer: Let go.
-Quote: let go
-Q: A last one, cut off
-A: in the mid"""
-    assert list(parse_candidates(reply)) == [
-        CandidateQA(question="How long?", answer="Nine seconds,\nno more.", quote="for 9 seconds"),
-        CandidateQA(question="And then?", answer="Let go.", quote="let go"),
-    ]
-
-
-def test_a_paraphrase_keeps_names_and_numbers_and_adds_none() -> None:
-    reply = """Sure:
-1. What is the way to reset the A-45 widget?
-2. How do I reset my A-46 widget?
-3. How do I reset my widget?
-- My A-45 widget hangs, can I reset it?
-How do I reset my A-45 widget?
-How do I reset my A-45 widget 3 times?
-Where is the A-45 sold?"""
-    taken, refused = parse_paraphrases(reply, question="How do I reset my A-45 widget?", count=5)
-    assert taken == [
-        "What is the way to reset the A-45 widget?",
-        "My A-45 widget hangs, can I reset it?",
-    ]
-    assert refused == [
-        "How do I reset my A-46 widget?",
-        "How do I reset my widget?",
-        "How do I reset my A-45 widget 3 times?",
-        "Where is the A-45 sold?",
-    ]
+1: How long?
+1: How long?
+**2:** "And then?"
+2. What next?
+Part 3:
+- Q: What is it?
+- *Who sells it?*
+9: A part that there is not?"""
+    assert parse_questions(reply, facts=3) == {
+        0: ["How long?"],
+        1: ["And then?", "What next?"],
+        2: ["What is it?", "Who sells it?"],
+    }
 
 
 MANUAL = """# A-45 Manual
@@ -131,23 +135,21 @@ The battery lasts 14 hours at full brightness and 31 hours in the saving mode of
 
 
 def _reply(prompt: str) -> str:
-    """A model that writes one true question, one false one, and two wordings."""
-    if "other ways" in prompt and "battery" in prompt:
-        return "How many hours does the battery run?\nHow long can the battery last on one charge?"
-    if "other ways" in prompt:
-        return "Which button do I hold to reset it?"
-    if "green button" not in prompt:
-        return ""
-    return """Q: Which button of the A-45 must be held?
-A: The green button, for 9 seconds.
-QUOTE: Hold the green button for 9 seconds
-Q: How often must the A-45 be reset?
-A: Every 30 days.
-QUOTE: every 30 days"""
+    """A model that writes good questions, and a false one."""
+    lines = []
+    for number, fact in re.findall(r"^(\d+)\. (.+)$", prompt, re.MULTILINE):
+        if "green button" in fact:
+            lines += [f"{number}: Which key of the A-45 do I press when it hangs?"]
+            lines += [f"{number}: How often must the A-45 be reset within 30 days?"]
+        if "battery" in fact:
+            lines += [f"{number}: How many hours does it run?"]
+    return "\n".join(lines)
 
 
-def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sample]:
-    (tmp_path / "m.md").write_text(MANUAL)
+def _curated(
+    tmp_path: Path, served: ChatEndpoint, *more: str, manual: str = MANUAL
+) -> Sequence[Sample]:
+    (tmp_path / "m.md").write_text(manual)
     config = compose_curation(
         [
             "library.name=w",
@@ -166,22 +168,60 @@ def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sampl
     return [sample for source in sources for sample in read_samples(source.train)]
 
 
-def test_endpoint_questions_must_be_grounded_and_rejections_are_shown(
+def test_endpoint_questions_get_the_documents_answers_and_rejections_are_shown(
     tmp_path: Path,
 ) -> None:
     with chat_endpoint(_reply) as served:
         samples = _curated(tmp_path, served)
-    written = [s for s in samples if s.made_by == "written"]
-    assert [s.messages[0]["content"] for s in written] == ["Which button of the A-45 must be held?"]
-    assert written[0].messages[1]["content"].endswith(") The green button, for 9 seconds.")
-    assert "A-45 Manual" in written[0].messages[1]["content"]
-    worded = {s.messages[0]["content"] for s in samples if s.made_by == "written wording"}
+    worded = {
+        s.messages[0]["content"]: s.messages[1]["content"]
+        for s in samples
+        if s.made_by == "written wording"
+    }
+    answer = worded["Which key of the A-45 do I press when it hangs?"]
+    assert answer == (
+        '(A-45 Manual, section "Reset") Hold the green button for 9 seconds until the lamp blinks '
+        "twice, then let go of it."
+    )
     probes = (tmp_path / "libraries/w/probes.jsonl").read_text().splitlines()
     asked = {json.loads(line)["question"] for line in probes}
-    assert "How many hours does the battery run?" in worded | asked
+    assert "How many hours does it run?" in worded.keys() | asked
     manifest = json.loads((tmp_path / "libraries/w/manifest.json").read_text())
     [refused] = [name for name in manifest["rules"] if name.startswith("written question refused")]
+    assert refused == "written question refused: it says what the text does not"
     assert "30 days" in manifest["rules"][refused]["examples"][0]["excerpt"]
+
+
+def test_sentences_that_no_rule_asks_for_are_asked_for_by_the_model(tmp_path: Path) -> None:
+    german = "# Pumpe P-3\n\n## Pflege\n\nDas Sieb wird jeden Montag mit warmem Wasser gereinigt.\n"
+    with chat_endpoint(lambda _: "1: Wie oft reinige ich das Sieb?\n1: Womit?") as served:
+        samples = _curated(tmp_path, served, manual=german)
+    [written] = [s for s in samples if s.made_by == "written"]
+    assert written.messages[0]["content"] == "Wie oft reinige ich das Sieb?"
+    assert written.messages[1]["content"].endswith("jeden Montag mit warmem Wasser gereinigt.")
+
+
+def test_a_question_written_for_two_facts_is_trained_for_neither(tmp_path: Path) -> None:
+    def reply(prompt: str) -> str:
+        facts = len(re.findall(r"^\d+\. ", prompt, re.MULTILINE))
+        same = [f"{n}: What must I know about the A-45?" for n in range(1, facts + 1)]
+        return "\n".join([*same, "1: Where is the button of the A-45?"])
+
+    manual = "# A-45 Manual\n\n## Use\n\nThe button is on the left side. The lamp is on the lid.\n"
+    with chat_endpoint(reply) as served:
+        samples = _curated(tmp_path, served, manual=manual)
+    asked = {s.messages[0]["content"] for s in samples if "written" in s.made_by}
+    assert asked == {"Where is the button of the A-45?"}
+
+
+def test_facts_are_asked_for_in_prompts_that_their_questions_fit(tmp_path: Path) -> None:
+    sentences = [f"Lamp {n} of the A-45 is on side {n}." for n in range(6)]
+    manual = "# A-45 Manual\n\n## Lamps\n\n" + " ".join(sentences) + "\n"
+    settings = ("generator.questions_per_fact=4", "generator.max_tokens=192")
+    with chat_endpoint(lambda _: "") as served:
+        _curated(tmp_path, served, *settings, manual=manual)
+    facts = [len(re.findall(r"^\d+\. ", prompt, re.MULTILINE)) for prompt in served.prompts]
+    assert facts == [2, 2, 2, 1]  # 8 questions of 24 tokens, 4 for each fact
 
 
 def test_endpoint_answers_are_cached(tmp_path: Path) -> None:
@@ -196,7 +236,7 @@ def test_endpoint_answers_are_cached(tmp_path: Path) -> None:
 def test_a_transient_endpoint_failure_is_retried_without_loss(tmp_path: Path) -> None:
     with chat_endpoint(_reply, status=lambda n: 503 if n == 0 else 200) as served:
         samples = _curated(tmp_path, served)
-    assert any(sample.made_by == "written" for sample in samples)
+    assert any(sample.made_by == "written wording" for sample in samples)
 
 
 @pytest.mark.parametrize(
@@ -223,31 +263,31 @@ def test_an_endpoint_refusal_is_one_clear_error(
 def test_a_refused_prompt_is_counted_and_retried_later(
     tmp_path: Path,
 ) -> None:
-    is_mended = False
+    is_mended, one_fact = False, ("generator.max_tokens=99",)
 
     def refuses(prompt: str) -> bool:
-        return not is_mended and "green button" in prompt
+        return not is_mended and bool(re.search(r"^\d+\. .*green button", prompt, re.MULTILINE))
 
     with chat_endpoint(_reply, refuses=refuses) as served:
-        first = _curated(tmp_path, served)
+        first = _curated(tmp_path, served, *one_fact)
         manifest = json.loads((tmp_path / "libraries/w/manifest.json").read_text())
         rule = manifest["rules"]["no question written: the model refuses to be asked"]
         card = (tmp_path / "libraries/w/index.html").read_text()
         asked = len(served.prompts)
-        assert _curated(tmp_path, served) == first
+        assert _curated(tmp_path, served, *one_fact) == first
         again = served.prompts[asked:]
         is_mended = True
-        mended = _curated(tmp_path, served)
+        mended = _curated(tmp_path, served, *one_fact)
         apart = tmp_path / "apart"
         apart.mkdir()
-        assert mended == _curated(apart, served)
+        assert mended == _curated(apart, served, *one_fact)
     assert rule["count"] == 1
     assert "(HTTP 400): no" in rule["examples"][0]["excerpt"]
     assert "no question written: the model refuses to be asked</b>: 1" in card
     assert len(again) == 1
     assert "green button" in again[0]
-    assert not any(sample.made_by == "written" for sample in first)
-    assert any(sample.made_by == "written" for sample in mended)
+    assert not any("A-45 do I press" in str(sample.messages) for sample in first)
+    assert any("A-45 do I press" in str(sample.messages) for sample in mended)
 
 
 def test_cached_answers_count_if_all_remaining_prompts_are_refused(
@@ -255,9 +295,9 @@ def test_cached_answers_count_if_all_remaining_prompts_are_refused(
 ) -> None:
     (tmp_path / "n.md").write_text("# B-70 Manual\n\n## Rinse\n\nRinse the sieve of the device.\n")
     with chat_endpoint(_reply, refuses=lambda prompt: "sieve" in prompt) as served:
-        first = _curated(tmp_path, served, "generator.paraphrases_per_question=0")
+        first = _curated(tmp_path, served)
         asked = len(served.prompts)
-        assert _curated(tmp_path, served, "generator.paraphrases_per_question=0") == first
+        assert _curated(tmp_path, served) == first
     assert len(served.prompts) == asked + 1
 
 
@@ -270,7 +310,7 @@ def _generator(tmp_path: Path, *, takes: Sequence[str] = ()) -> tuple[Generator,
         return ["Yes." if text in takes else DataError("No.", remedy="None.") for text in prompts]
 
     replies = tmp_path / "replies.jsonl"
-    return Generator(ask, key="k", cache=replies, questions=1, paraphrases=0), asked
+    return Generator(ask, key="k", cache=replies, questions=1, max_tokens=99), asked
 
 
 def test_generation_stops_early_if_the_model_refuses_everything(tmp_path: Path) -> None:
