@@ -221,7 +221,7 @@ def test_facts_are_asked_for_in_prompts_that_their_questions_fit(tmp_path: Path)
     with chat_endpoint(lambda _: "") as served:
         _curated(tmp_path, served, *settings, manual=manual)
     facts = [len(re.findall(r"^\d+\. ", prompt, re.MULTILINE)) for prompt in served.prompts]
-    assert facts == [2, 2, 2, 1]  # 8 questions of 24 tokens, 4 for each fact
+    assert sorted(facts) == [1, 2, 2, 2]  # 8 questions of 24 tokens, 4 for each fact
 
 
 def test_endpoint_answers_are_cached(tmp_path: Path) -> None:
