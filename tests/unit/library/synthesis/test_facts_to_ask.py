@@ -35,7 +35,7 @@ def test_several_questions_about_one_fact_give_its_first() -> None:
 
 def test_a_part_of_a_sentence_that_is_a_fact_is_none_of_its_own() -> None:
     assert answers(PAIR, WHOLE, texts=(BREW,)) == [BREW]
-    assert answers(PAIR, texts=(BREW,)) == ["93 degrees"]
+    assert answers(replace(PAIR, evidence=BREW), texts=(BREW,)) == ["93 degrees"]
 
 
 def test_an_answer_that_is_one_sentence_is_asked_for_once() -> None:
