@@ -189,22 +189,27 @@ def _add_questions(
 
 
 def _add_reply(result: GeneratedQA, item: GenerationInput, reply: str, *, count: int) -> None:
-    """Add the questions of one reply that pass the checks."""
+    """Add the questions of one reply that pass the checks.
+
+    A model that writes less than half of what it is asked for is too small for the task, and
+    loses the numbers of the facts: it asks for the weight in the line of the price.
+    """
     written = parse_questions(reply, facts=len(item.facts))
     times = Counter(text.casefold() for texts in written.values() for text in texts)
     for place, texts in written.items():
         fact = item.facts[place]
         accepted = result.questions.setdefault(fact_key(fact, location=item.location), [])
         for text in texts:
-            is_unclear = times[text.casefold()] > 1
             reason = rejection_reason(text, fact, text=item.text)
-            if reason or is_unclear:
+            if times[text.casefold()] > 1:
+                reason = reason or "is written for several facts"
+            if 2 * len(texts) < count:
+                reason = "is one of too few for its fact"
+            if reason:
                 result.stats.record(
-                    f"written question refused: it {_rule(reason)}"
-                    if reason
-                    else "written question refused: it is written for several facts",
+                    f"written question refused: it {_rule(reason)}",
                     location=item.location,
-                    excerpt=f"{text} ({reason or fact.answer})",
+                    excerpt=f"{text} ({reason}) {fact.answer}",
                 )
             elif len(accepted) < count and text != fact.question:
                 accepted.append(text)

@@ -159,6 +159,7 @@ def _curated(
             "work.num_proc=1",
             "generator.backend=endpoint",
             "generator.model=m",
+            "generator.questions_per_fact=2",
             f"generator.base_url={served.url}",
             *more,
         ]
@@ -214,6 +215,15 @@ def test_a_question_written_for_two_facts_is_trained_for_neither(tmp_path: Path)
     assert asked == {"Where is the button of the A-45?"}
 
 
+def test_a_model_that_writes_too_few_questions_is_not_relied_on(tmp_path: Path) -> None:
+    with chat_endpoint(_reply) as served:
+        samples = _curated(tmp_path, served, "generator.questions_per_fact=5")
+    assert not any("written" in sample.made_by for sample in samples)  # 2 of 5, and 1 of 5
+    rules = json.loads((tmp_path / "libraries/w/manifest.json").read_text())["rules"]
+    [refused] = [name for name in rules if name.startswith("written question refused")]
+    assert refused == "written question refused: it is one of too few for its fact"
+
+
 def test_facts_are_asked_for_in_prompts_that_their_questions_fit(tmp_path: Path) -> None:
     sentences = [f"Lamp {n} of the A-45 is on side {n}." for n in range(6)]
     manual = "# A-45 Manual\n\n## Lamps\n\n" + " ".join(sentences) + "\n"
@@ -263,7 +273,7 @@ def test_an_endpoint_refusal_is_one_clear_error(
 def test_a_refused_prompt_is_counted_and_retried_later(
     tmp_path: Path,
 ) -> None:
-    is_mended, one_fact = False, ("generator.max_tokens=99",)
+    is_mended, one_fact = False, ("generator.max_tokens=48",)
 
     def refuses(prompt: str) -> bool:
         return not is_mended and bool(re.search(r"^\d+\. .*green button", prompt, re.MULTILINE))
