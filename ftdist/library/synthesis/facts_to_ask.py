@@ -18,8 +18,8 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 def fact_key(pair: QAPair, *, location: str = "") -> str:
     """The same for all questions about one fact, which is at a location."""
-    asked = pair.asked_value or pair.value or pair.answer
-    return "\n".join([location, pair.section, pair.evidence, asked])
+    content = pair.asked_value or pair.value or pair.answer
+    return "\n".join([location, pair.section, pair.evidence, content])
 
 
 def facts_to_ask(document: Document, pairs: Sequence[QAPair]) -> list[QAPair]:
@@ -38,12 +38,12 @@ def facts_to_ask(document: Document, pairs: Sequence[QAPair]) -> list[QAPair]:
         if pair.made_by not in WITHOUT_NEW_FACT:
             first.setdefault(fact_key(pair), pair)
     facts = list(first.values())
-    kept = [
+    distinct = [
         fact
         for fact in facts
         if fact.made_by not in _OF_SENTENCES or not any(_is_part(fact, other) for other in facts)
     ]
-    return [*kept, *_other_sentences(document, facts)]
+    return [*distinct, *_other_sentences(document, facts)]
 
 
 def _is_part(fact: QAPair, other: QAPair) -> bool:
@@ -57,10 +57,10 @@ def _is_part(fact: QAPair, other: QAPair) -> bool:
 def _other_sentences(document: Document, facts: Sequence[QAPair]) -> Iterator[QAPair]:
     """The sentences without a question; one that leans on the sentence before it, with that."""
     whole = {fact.answer for fact in facts}
-    asked: dict[str, list[str]] = {}
+    covered: dict[str, list[str]] = {}
     for fact in facts:
         if fact.made_by in _OF_SENTENCES:
-            asked.setdefault(fact.evidence, []).append(fact.answer)
+            covered.setdefault(fact.evidence, []).append(fact.answer)
     for section in sections(document):
         for block in section.blocks:
             if block.kind not in ("paragraph", "item"):
@@ -69,9 +69,9 @@ def _other_sentences(document: Document, facts: Sequence[QAPair]) -> Iterator[QA
             for sentence in sentences(block.text):
                 text = f"{before} {sentence}" if LEANS.match(sentence) else sentence
                 before = sentence
-                known = asked.get(block.text, ())
-                is_asked = text in whole or any(sentence in a or a in sentence for a in known)
-                if not is_asked and _is_fact(text):
+                known = covered.get(block.text, ())
+                is_known = text in whole or any(sentence in a or a in sentence for a in known)
+                if not is_known and _is_fact(text):
                     yield QAPair(
                         question="",
                         answer=text,
