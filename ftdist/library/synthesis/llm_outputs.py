@@ -28,6 +28,7 @@ _LINE = re.compile(
     r"^[\s*_#>-]*(?:(?:part|question)\s+)?(?P<number>\d{1,3})[*_]*\s*[:.)][\s*_]*(?P<text>.*)$",
     re.IGNORECASE,
 )
+_THOUGHTS = re.compile(r"^.*</think>", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?[a-z][.)])\s+")
 _MARKED = re.compile(r"^(?:q|question)\s*\d*\s*:\s*", re.IGNORECASE)
 _DETAILS = re.compile(
@@ -55,7 +56,7 @@ def parse_questions(reply: str, *, facts: int) -> dict[int, list[str]]:
     """The questions in a model's reply, each once, by the place of their fact from 0."""
     found: dict[int, list[str]] = {}
     number = 0
-    for line in reply.splitlines():
+    for line in _THOUGHTS.sub("", reply).splitlines():
         text = line
         if match := _LINE.match(line):
             number, text = int(match["number"]), match["text"]

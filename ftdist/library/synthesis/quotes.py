@@ -14,7 +14,7 @@ from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text, sections
 from ftdist.library.synthesis.statements import LEANS, sentences
 
-_FROM_PROSE = ("sentence", "cloze", "reverse")
+_FROM_PROSE = ("sentence", "cloze", "reverse", "written")
 _MIN_SHARED = 0.6
 """Of an answer's words, in its quote: a name may stand in it in place of a pronoun."""
 

@@ -106,7 +106,9 @@ def test_the_prompt_numbers_the_facts_with_what_is_known_of_them() -> None:
 
 
 def test_questions_are_parsed_from_typical_model_formats() -> None:
-    reply = """Here you are:
+    reply = """<think>1: Do they want
+1: questions?</think>
+Here you are:
 1: How long?
 1: How long?
 **2:** "And then?"
@@ -194,12 +196,15 @@ def test_endpoint_questions_get_the_documents_answers_and_rejections_are_shown(
 
 
 def test_sentences_that_no_rule_asks_for_are_asked_for_by_the_model(tmp_path: Path) -> None:
-    german = "# Pumpe P-3\n\n## Pflege\n\nDas Sieb wird jeden Montag mit warmem Wasser gereinigt.\n"
+    sieve = "Das Sieb wird jeden Montag mit warmem Wasser gereinigt."
+    german = (
+        f"# Pumpe P-3\n\n## Pflege\n\n{sieve} Die Dichtung braucht einmal im Jahr etwas Fett.\n"
+    )
     with chat_endpoint(lambda _: "1: Wie oft reinige ich das Sieb?\n1: Womit?") as served:
         samples = _curated(tmp_path, served, manual=german)
-    [written] = [s for s in samples if s.made_by == "written"]
+    written, *_ = [s for s in samples if s.made_by == "written"]
     assert written.messages[0]["content"] == "Wie oft reinige ich das Sieb?"
-    assert written.messages[1]["content"].endswith("jeden Montag mit warmem Wasser gereinigt.")
+    assert f"{sieve} Die Dichtung" in written.messages[1]["content"]  # its paragraph
 
 
 def test_a_question_written_for_two_facts_is_trained_for_neither(tmp_path: Path) -> None:
