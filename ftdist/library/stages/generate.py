@@ -30,7 +30,7 @@ from ftdist.library.synthesis.llm_outputs import (
 )
 from ftdist.library.synthesis.qa_pair import QAPair
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the same answers would be used in another way."""
 
 _TOKENS_PER_QUESTION = 24

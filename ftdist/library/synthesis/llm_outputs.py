@@ -32,9 +32,11 @@ _THOUGHTS = re.compile(r"^.*</think>", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?[a-z][.)])\s+")
 _MARKED = re.compile(r"^(?:q|question)\s*\d*\s*:\s*", re.IGNORECASE)
 _DETAILS = re.compile(
-    r"--?[A-Za-z][\w-]+|\w+(?:[_./-]\w+)+|\d+(?:[.,]\d+)*|\b[A-Z]\w*[A-Z0-9]\w*\b"
+    r"(?<!\w)--?[A-Za-z][\w-]+|(?![a-z]+(?:-[a-z]+)+\b)\w+(?:[_./-]\w+)+|\d+(?:[.,]\d+)*"
+    r"|\b[A-Z]\w*[A-Z0-9]\w*\b"
 )
-"""The details that make an answer right or wrong: options, file names, numbers, abbreviations."""
+"""The details that make an answer right or wrong: options, file names, numbers, abbreviations; not
+words such as "second-hand"."""
 
 _OF_THE_TEXT = re.compile(
     r"\b(?:the|this|that) (?:text|passage|document|section|excerpt|paragraph)\b|\baccording to\b",
@@ -95,13 +97,15 @@ def _says_all(fact: QAPair) -> bool:
 def _needed(fact: QAPair, text: str) -> Iterator[str]:
     """The names and numbers that a question about a fact cannot do without.
 
-    Those of its known question; of one that holds other parts of its sentence, those of the title.
+    Those of its known question; of one that a sentence was turned into, which holds other parts of
+    the sentence, those that the title has too.
     """
     title = text.partition("\n")[0]
     words = (part for part in _DETAILS.findall(fact.question))
     names = (word for word in fact.question.split()[1:] if word[:1].isupper())
     for part in dict.fromkeys(_plain(word) for word in [*words, *names]):
-        if part not in ("", "i") and (fact.made_by != "cloze" or _contains(title, part)):
+        is_needed = fact.made_by not in ("sentence", "cloze") or _contains(title, part)
+        if part not in ("", "i") and is_needed:
             yield part
 
 

@@ -48,6 +48,7 @@ def _fact(**changed: str) -> QAPair:
     [
         "My A-45 hangs. How many seconds do I press the key to restart it?",
         "What is the waiting time with the finger on the A-45's knob?",
+        "My second-hand A-45 hangs. How do I get it up-to-date with a fresh start?",
     ],
 )
 def test_a_question_in_other_words_than_the_text_is_accepted(question: str) -> None:
@@ -79,10 +80,14 @@ def test_numbers_are_matched_whole() -> None:
     assert rejection_reason("Do I wait for 190 seconds?", fact, text=text) == ""
 
 
-def test_of_a_cloze_question_only_what_the_title_names_is_needed() -> None:
-    fact = _fact(question="With the A-45, what blinks after 9 seconds?", value="", made_by="cloze")
+@pytest.mark.parametrize("made_by", ["sentence", "cloze"])
+def test_of_a_sentence_as_question_only_what_the_title_names_is_needed(made_by: str) -> None:
+    question = "With the A-45, what blinks after 9 seconds?"
+    fact = _fact(question=question, value="", made_by=made_by)
     assert rejection_reason("How do I see that my A-45 restarts?", fact, text=TEXT) == ""
     assert "'a 45'" in rejection_reason("How do I see that it restarts?", fact, text=TEXT)
+    row = _fact(question=question, value="", made_by="table")
+    assert "'9'" in rejection_reason("What of the A-45 blinks?", row, text=TEXT)
 
 
 @pytest.mark.parametrize(
