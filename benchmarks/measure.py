@@ -215,16 +215,20 @@ class MemorySampler:
         return dict(self._started)
 
     def _sample(self) -> None:
+        self._read()  # at least once, however short the `with` is
         while not self._ended.wait(SAMPLE_EVERY_S):
-            for process in self._processes():
-                with contextlib.suppress(OSError):  # it has ended, or not begun
-                    times = process_times(process)
-                    self._started.setdefault(process, times.started)
-                    gib = anonymous_memory_gib(process)
-                    if gib is not None:
-                        self._samples.append(
-                            Sample(time=time.time(), process=process, gib=gib, cpu_s=times.cpu_s)
-                        )
+            self._read()
+
+    def _read(self) -> None:
+        for process in self._processes():
+            with contextlib.suppress(OSError):  # it has ended, or not begun
+                times = process_times(process)
+                self._started.setdefault(process, times.started)
+                gib = anonymous_memory_gib(process)
+                if gib is not None:
+                    self._samples.append(
+                        Sample(time=time.time(), process=process, gib=gib, cpu_s=times.cpu_s)
+                    )
 
 
 def peaks(samples: Iterable[Sample], *, until: float) -> tuple[float, ...]:

@@ -106,6 +106,22 @@ def added_sentence(card: Mapping[str, Any]) -> str:
     return f"Added: {listed}." if listed else ""
 
 
+def _written_note(card: Mapping[str, Any]) -> Iterator[str]:
+    """That most questions of a language model were refused; none without one."""
+    refused = sum(
+        rule["count"]
+        for name, rule in card["rules"].items()
+        if name.startswith("written question refused")
+    )
+    used = sum(card["made_by"].get(kind, 0) for kind in ("written", "written wording"))
+    if refused > used:
+        yield (
+            f"Of {counted(refused + used, 'question')} that the language model wrote, "
+            f"{number(used)} could be used; the card has the reasons. Let a larger one write them "
+            "(generator.model)."
+        )
+
+
 def notes(
     card: Mapping[str, Any], *, conversations: int, fractions: tuple[float, float]
 ) -> Iterator[str]:
@@ -123,6 +139,7 @@ def notes(
             f"{few}; results of fewer than {MIN_PROBES} are mostly noise. Let a language model "
             "write questions (generator.backend=endpoint), or set eval.probes to your own."
         )
+    yield from _written_note(card)
     if not card["split"]["held_out"]:
         reason = _why_nothing_is_held_out(card, conversations=conversations, fractions=fractions)
         yield f"Training will report no held-out loss: {reason}"

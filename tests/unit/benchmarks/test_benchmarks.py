@@ -147,6 +147,13 @@ def test_the_sampler_sees_brief_memory_peaks_of_other_processes() -> None:
     assert abs(sampler.started[child.pid] - before) < 2
 
 
+def test_a_with_that_does_nothing_is_sampled_once() -> None:
+    with MemorySampler(lambda: [os.getpid()]) as sampler:
+        pass
+    (peak,) = sampler.peaks_gib(until=time.time())
+    assert peak > 0.005
+
+
 def test_memory_and_cpu_time_of_this_process_are_positive() -> None:
     assert (anonymous_memory_gib(os.getpid()) or 0) > 0.005
     times = process_times(os.getpid())

@@ -73,6 +73,12 @@ def test_a_question_that_makes_its_answer_wrong_is_rejected(question: str, reaso
     assert reason in rejection_reason(question, _fact(), text=TEXT)
 
 
+def test_a_value_that_the_known_question_holds_may_be_asked_with() -> None:
+    fact = _fact(question="Is the button of the A-45 held for 9 seconds?")
+    question = "Must I press the A-45's button for 9 seconds?"
+    assert rejection_reason(question, fact, text=TEXT) == ""
+
+
 def test_numbers_are_matched_whole() -> None:
     text = "T\n\nWait for 190 seconds here."
     fact = _fact(question="", value="", answer="Wait for 190 seconds here.")
@@ -229,7 +235,10 @@ def test_a_model_that_writes_too_few_questions_is_not_relied_on(tmp_path: Path) 
     with chat_endpoint(_reply) as served:
         samples = _curated(tmp_path, served, "generator.questions_per_fact=5")
     assert not any("written" in sample.made_by for sample in samples)  # 2 of 5, and 1 of 5
-    rules = json.loads((tmp_path / "libraries/w/manifest.json").read_text())["rules"]
+    manifest = json.loads((tmp_path / "libraries/w/manifest.json").read_text())
+    [note] = [note for note in manifest["missing"] if "the language model wrote" in note]
+    assert note.startswith("Of 3 questions that the language model wrote, 0 could be used;")
+    rules = manifest["rules"]
     [refused] = [name for name in rules if name.startswith("written question refused")]
     assert refused == "written question refused: it is one of too few for its fact"
 
