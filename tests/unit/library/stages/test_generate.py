@@ -197,6 +197,7 @@ def test_endpoint_questions_get_the_documents_answers_and_rejections_are_shown(
         '(A-45 Manual, section "Reset") Hold the green button for 9 seconds until the lamp blinks '
         "twice, then let go of it."
     )
+    assert sum("Which key of the A-45" in str(s.messages) for s in samples) == 1
     probes = (tmp_path / "libraries/w/probes.jsonl").read_text().splitlines()
     asked = {json.loads(line)["question"] for line in probes}
     assert "How many hours does it run?" in worded.keys() | asked
